@@ -1,0 +1,106 @@
+//! The simulators of this house, in this process, behind the wire.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use aws_sim::{AwsSim, AwsSimConfig};
+use egress::{Egress, Upstream};
+use transport::{Client, Roots};
+use trust::{AccountId, Secret, SharedClock};
+
+use crate::{AwsAccount, Backend, Capabilities, CloudError, hosts};
+
+/// STS gives an issuer five seconds to answer (AWS re:Post, "Couldn't retrieve verification key").
+const ISSUER_DEADLINE: Duration = Duration::from_secs(5);
+/// Name under which STS's own requests stand in the request log.
+pub const STS_CLIENT: &str = "aws-sts";
+
+/// What the simulators need.
+#[derive(Debug)]
+pub struct SimulatedConfig<'a> {
+    /// Tells the time.
+    pub clock: SharedClock,
+    /// The wire, through which STS looks at issuers.
+    pub wire: &'a Egress,
+    /// Password of STS on the wire.
+    pub wire_password: Secret,
+    /// Twelve digits; further accounts count up from it.
+    pub first_account: AccountId,
+}
+
+/// Simulated AWS.
+#[derive(Debug)]
+pub struct Simulated {
+    aws: AwsSim,
+    account: AwsAccount,
+    latest: Mutex<AccountId>,
+    capabilities: Capabilities,
+}
+
+impl Simulated {
+    /// Opens the first account.
+    ///
+    /// # Errors
+    /// When the wire's root is unusable.
+    pub fn new(config: SimulatedConfig<'_>) -> Result<Self, CloudError> {
+        let proxy = config.wire.admit(STS_CLIENT, config.wire_password);
+        let issuers = Client::new(Roots::pem(config.wire.root_pem())?, ISSUER_DEADLINE).through(proxy).recording_untrusted();
+        let aws = AwsSim::new(AwsSimConfig { clock: config.clock, issuers });
+        let account = open(&aws, config.first_account.clone());
+        Ok(Self { aws, account, latest: Mutex::new(config.first_account), capabilities: Capabilities::all() })
+    }
+}
+
+fn open(aws: &AwsSim, id: AccountId) -> AwsAccount {
+    let admin = aws.create_account(id.clone());
+    AwsAccount { id, access_key_id: admin.access_key_id, secret_access_key: admin.secret_access_key, session_token: None }
+}
+
+/// The next account id, in twelve digits.
+fn after(id: &AccountId) -> AccountId {
+    let number: u64 = id.as_str().parse().unwrap_or_default();
+    let next = format!("{:012}", (number + 1) % 1_000_000_000_000);
+    next.parse().unwrap_or_else(|_| id.clone())
+}
+
+impl Backend for Simulated {
+    fn title(&self) -> String {
+        "simulated".into()
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn attach(&self, wire: &Egress, regions: &[&str]) -> Result<(), CloudError> {
+        let router = self.aws.router();
+        for host in hosts(regions) {
+            wire.route(host.parse()?, Upstream::service("simulated AWS", router.clone()));
+        }
+        Ok(())
+    }
+
+    fn account(&self) -> AwsAccount {
+        self.account.clone()
+    }
+
+    fn another_account(&self) -> Result<AwsAccount, CloudError> {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        *latest = after(&latest);
+        Ok(open(&self.aws, latest.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn account_ids_count_up_in_twelve_digits() {
+        let check = |from: &str, to: &str| assert_eq!(after(&from.parse().expect("id")).as_str(), to);
+        check("111122223333", "111122223334");
+        check("000000000009", "000000000010");
+        check("999999999999", "000000000000");
+    }
+}

@@ -1,0 +1,158 @@
+//! Any cluster that a kubeconfig names, also a bare kube-apiserver.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use base64::Engine;
+use http::{Request, StatusCode, header};
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::Node;
+use kube::api::ListParams;
+use kube::config::{KubeConfigOptions, Kubeconfig as KubeconfigFile};
+use kube::{Api, Client, Config};
+use serde_json::Value;
+use trust::{IssuerUrl, KeyRing};
+
+use crate::{ApiAccess, ClusterError, Provider};
+
+/// A single call to an API server has this long.
+const CALL: Duration = Duration::from_secs(10);
+const DISCOVERY: &str = "/.well-known/openid-configuration";
+const JWKS: &str = "/openid/v1/jwks";
+
+/// A cluster that is already there.
+#[derive(Debug, Clone)]
+pub struct Kubeconfig {
+    file: PathBuf,
+    context: Option<String>,
+}
+
+impl Kubeconfig {
+    /// The cluster of a kubeconfig's context, or of its current context.
+    pub fn new(file: PathBuf, context: Option<String>) -> Self {
+        Self { file, context }
+    }
+}
+
+#[async_trait::async_trait]
+impl Provider for Kubeconfig {
+    fn title(&self) -> String {
+        match &self.context {
+            Some(context) => format!("kubeconfig {} ({context})", self.file.display()),
+            None => format!("kubeconfig {}", self.file.display()),
+        }
+    }
+
+    async fn up(&self) -> Result<ApiAccess, ClusterError> {
+        let text = std::fs::read_to_string(&self.file)
+            .map_err(|error| ClusterError::Kubeconfig { file: self.file.clone(), message: error.to_string() })?;
+        let config = from_text(&text, self.context.clone(), &self.file).await?;
+        let client = Client::try_from(config.clone())
+            .map_err(|error| ClusterError::Kubeconfig { file: self.file.clone(), message: crate::chain(&error) })?;
+        let unreachable = |message: String| ClusterError::Unreachable { url: config.cluster_url.to_string(), message };
+        let asked = async {
+            let (nodes, everything) = (Api::<Node>::all(client.clone()), ListParams::default());
+            let leases: Api<Lease> = Api::namespaced(client.clone(), "kube-system");
+            tokio::try_join!(nodes.list(&everything), leases.get_opt("kube-controller-manager"))
+        };
+        let (nodes, controllers) = tokio::time::timeout(CALL, asked)
+            .await
+            .map_err(|_| unreachable(format!("no answer within {} s", CALL.as_secs())))?
+            .map_err(|error| unreachable(crate::chain(&error)))?;
+        let issuer = issuer(&client).await?;
+        Ok(ApiAccess {
+            issuer_site: site(&issuer, client),
+            issuer,
+            bare: controllers.is_none(),
+            has_nodes: nodes.items.iter().any(is_ready),
+            config,
+        })
+    }
+
+    fn gives_signing_key(&self) -> bool {
+        false
+    }
+
+    async fn signing_key(&self) -> Option<Arc<KeyRing>> {
+        None
+    }
+
+    async fn down(&self) {}
+}
+
+fn is_ready(node: &Node) -> bool {
+    let conditions = node.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// A client configuration from a kubeconfig's text; nothing is taken from the environment.
+pub(crate) async fn from_text(text: &str, context: Option<String>, file: &Path) -> Result<Config, ClusterError> {
+    let bad = |message: String| ClusterError::Kubeconfig { file: file.to_owned(), message };
+    let kubeconfig = KubeconfigFile::from_yaml(text).map_err(|error| bad(crate::chain(&error)))?;
+    let has_proxy = kubeconfig.clusters.iter().any(|named| named.cluster.as_ref().is_some_and(|cluster| cluster.proxy_url.is_some()));
+    let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| bad(crate::chain(&error)))?;
+    if !has_proxy {
+        config.proxy_url = None;
+    }
+    // A 503 would otherwise be tried for minutes.
+    config.default_retry = false;
+    Ok(config)
+}
+
+/// The issuer, from the API server's own discovery document.
+async fn issuer(client: &Client) -> Result<IssuerUrl, ClusterError> {
+    let document = fetch(client, DISCOVERY).await.map_err(ClusterError::Issuer)?;
+    let document: Value = serde_json::from_str(&document).map_err(|error| ClusterError::Issuer(error.to_string()))?;
+    let issuer = document.get("issuer").and_then(Value::as_str).unwrap_or_default();
+    issuer.parse().map_err(|error: trust::IssuerError| ClusterError::Issuer(error.to_string()))
+}
+
+async fn fetch(client: &Client, path: &str) -> Result<String, String> {
+    let request = Request::get(path).header(header::ACCEPT, "*/*").body(Vec::new()).map_err(|error| error.to_string())?;
+    let answer = tokio::time::timeout(CALL, client.request_text(request)).await;
+    answer.map_err(|_| format!("no answer for {path} within {} s", CALL.as_secs()))?.map_err(|error| crate::chain(&error))
+}
+
+/// Publishes the cluster's own discovery document and keys at the issuer's host, as managed clusters do.
+///
+/// The document's `jwks_uri` names the API server; it is changed to the public host, like `--service-account-jwks-uri` does.
+fn site(issuer: &IssuerUrl, client: Client) -> Router {
+    let base = issuer.path().trim_end_matches('/').to_owned();
+    let jwks_uri = format!("{}{JWKS}", issuer.trimmed());
+    let discovery = move |State(client): State<Client>| async move {
+        let document = fetch(&client, DISCOVERY).await.and_then(|text| serde_json::from_str::<Value>(&text).map_err(|e| e.to_string()));
+        relay(document.map(|mut document| {
+            document["jwks_uri"] = Value::from(jwks_uri);
+            document.to_string()
+        }))
+    };
+    Router::new()
+        .route(&format!("{base}{DISCOVERY}"), get(discovery))
+        .route(&format!("{base}{JWKS}"), get(|State(client): State<Client>| async move { relay(fetch(&client, JWKS).await) }))
+        .with_state(client)
+}
+
+fn relay(answer: Result<String, String>) -> Response {
+    match answer {
+        Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        Err(error) => (StatusCode::BAD_GATEWAY, error).into_response(),
+    }
+}
+
+/// A certificate in PEM.
+pub(crate) fn pem_certificate(der: &[u8]) -> String {
+    let body = base64::engine::general_purpose::STANDARD.encode(der);
+    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    for line in body.as_bytes().chunks(64) {
+        let _ = writeln!(pem, "{}", String::from_utf8_lossy(line));
+    }
+    pem.push_str("-----END CERTIFICATE-----\n");
+    pem
+}

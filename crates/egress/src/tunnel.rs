@@ -1,0 +1,146 @@
+//! Inside a tunnel: TLS ends here under the name that was asked for, and each request goes to whoever answers for it.
+
+use std::convert::Infallible;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+
+use crate::log::{ERROR_BODY, Exchange, Outcome};
+use crate::table::Upstream;
+use crate::{CLIENT_HEADER, Inner, forward};
+
+const SLOW_PEER: Duration = Duration::from_secs(10);
+/// Error answers are small; a larger one is cut off rather than held.
+const LARGEST_ERROR: usize = 1024 * 1024;
+
+pub(crate) async fn run(request: Request<Incoming>, host: String, client: String, upstream: Upstream, inner: Arc<Inner>) {
+    let upgraded = match hyper::upgrade::on(request).await {
+        Ok(upgraded) => upgraded,
+        Err(error) => return tracing::debug!(%host, %error, "tunnel was not taken up"),
+    };
+    let config = match tls_config(&inner, &host) {
+        Ok(config) => config,
+        Err(error) => return tracing::warn!(%host, %error, "no certificate"),
+    };
+    let handshake = tokio::time::timeout(SLOW_PEER, TlsAcceptor::from(config).accept(TokioIo::new(upgraded)));
+    let stream = match handshake.await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return tracing::debug!(%host, %client, %error, "tls handshake failed"),
+        Err(_) => return tracing::debug!(%host, %client, "tls handshake too slow"),
+    };
+    let tunnel = Arc::new(Tunnel { host, client, upstream, inner });
+    let service = service_fn(move |request| {
+        let tunnel = tunnel.clone();
+        async move { Ok::<_, Infallible>(tunnel.answer(request).await) }
+    });
+    let serving = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(SLOW_PEER)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = serving.await {
+        tracing::debug!(%error, "tunnel ended");
+    }
+}
+
+struct Tunnel {
+    host: String,
+    client: String,
+    upstream: Upstream,
+    inner: Arc<Inner>,
+}
+
+impl Tunnel {
+    async fn answer(&self, mut request: Request<Incoming>) -> Response<Body> {
+        let started = Instant::now();
+        let method = request.method().to_string();
+        let path = request.uri().path().to_owned();
+        let (response, outcome) = if names(&request, &self.host) {
+            match HeaderValue::from_str(&self.client) {
+                Ok(client) => request.headers_mut().insert(CLIENT_HEADER, client),
+                Err(_) => request.headers_mut().remove(CLIENT_HEADER),
+            };
+            let answer = match &self.upstream {
+                Upstream::Service { router, .. } => {
+                    let Ok(response) = router.clone().oneshot(request.map(Body::new)).await;
+                    Ok(response)
+                }
+                Upstream::Url { authority } => forward::send(authority, request).await,
+            };
+            match answer {
+                Ok(response) => keep_error(response).await,
+                Err(error) => {
+                    let text = format!("crossfed: the endpoint behind `{}` cannot be reached: {error}\n", self.host);
+                    (plain(StatusCode::BAD_GATEWAY, text), Outcome::Unreachable { error })
+                }
+            }
+        } else {
+            let text = format!("crossfed: this tunnel is for `{}`\n", self.host);
+            keep_error(plain(StatusCode::MISDIRECTED_REQUEST, text)).await
+        };
+        self.inner.log.push(Exchange {
+            seq: 0,
+            at: self.inner.clock.now(),
+            client: self.client.clone(),
+            host: self.host.clone(),
+            method,
+            path,
+            outcome,
+            micros: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        });
+        response
+    }
+}
+
+/// Whether the request's `Host` is the name that the tunnel was opened for.
+fn names(request: &Request<Incoming>, host: &str) -> bool {
+    let value = request.headers().get(http::header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let name = value.strip_suffix(":443").unwrap_or(value);
+    name.eq_ignore_ascii_case(host)
+}
+
+/// Reads an error's body, keeps its start for the log and hands the answer on whole.
+async fn keep_error(response: Response<Body>) -> (Response<Body>, Outcome) {
+    let status = response.status().as_u16();
+    if status < 400 {
+        return (response, Outcome::Answered { status, error: None });
+    }
+    let (head, body) = response.into_parts();
+    match Limited::new(body, LARGEST_ERROR).collect().await {
+        Ok(collected) => {
+            let bytes = collected.to_bytes();
+            let text = String::from_utf8_lossy(&bytes[..bytes.len().min(ERROR_BODY)]).into_owned();
+            let error = (!text.is_empty()).then(|| trust::redact(&text).into_owned());
+            (Response::from_parts(head, Body::from(bytes)), Outcome::Answered { status, error })
+        }
+        Err(error) => {
+            let what = if error.is::<LengthLimitError>() { "is too large" } else { "broke off" };
+            let error = format!("an error answer {what}");
+            (plain(StatusCode::BAD_GATEWAY, format!("crossfed: {error}\n")), Outcome::Unreachable { error })
+        }
+    }
+}
+
+fn plain(status: StatusCode, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response
+}
+
+fn tls_config(inner: &Inner, host: &str) -> Result<Arc<ServerConfig>, String> {
+    if let Some(known) = inner.tls.lock().unwrap_or_else(PoisonError::into_inner).get(host) {
+        return Ok(known.clone());
+    }
+    let identity = inner.authority.server_identity(&[host]).map_err(|error| error.to_string())?;
+    let config = Arc::new(transport::server_config(identity).map_err(|error| error.to_string())?);
+    let mut known = inner.tls.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(known.entry(host.to_owned()).or_insert(config).clone())
+}

@@ -1,0 +1,112 @@
+//! The wire as its clients meet it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::routing::{any, get};
+use egress::{CLIENT_HEADER, Egress, EgressConfig, Outcome, Upstream};
+use tokio::net::TcpListener;
+use transport::{Authority, Client, FetchError, Proxy, Roots};
+use trust::{Secret, SystemClock};
+
+struct Wire {
+    egress: Egress,
+    client: Client,
+}
+
+async fn wire() -> Wire {
+    let authority = Arc::new(Authority::generate("wire", &SystemClock).expect("authority"));
+    let egress = Egress::start(EgressConfig { authority: authority.clone(), clock: Arc::new(SystemClock) }).await.expect("must start");
+    let proxy = egress.admit("pod-a", Secret::new("right"));
+    let client = Client::new(Roots::of(&authority).expect("roots"), Duration::from_secs(5)).through(proxy);
+    Wire { egress, client }
+}
+
+fn hello() -> Upstream {
+    Upstream::service("hello", Router::new().route("/", get(|| async { "hello" })))
+}
+
+#[tokio::test]
+async fn a_known_name_is_answered_under_its_own_certificate_and_logged_under_the_client() {
+    let wire = wire().await;
+    wire.egress.route("sts.amazonaws.com".parse().expect("pattern"), hello());
+    let fetched = wire.client.get("https://sts.amazonaws.com/?secret=1").await.expect("must fetch");
+    assert_eq!((fetched.status, &fetched.body[..], fetched.trusted), (200, &b"hello"[..], true));
+    assert_eq!(fetched.chain.len(), 2, "leaf and intermediate");
+    let log = wire.egress.log().of("pod-a");
+    assert_eq!(log.len(), 1);
+    assert_eq!((log[0].host.as_str(), log[0].path.as_str()), ("sts.amazonaws.com", "/"), "no query in the log");
+    assert_eq!(log[0].outcome, Outcome::Answered { status: 200, error: None });
+    assert_eq!(wire.egress.log().of("pod-b"), vec![]);
+    wire.egress.stop().await;
+}
+
+#[tokio::test]
+async fn every_other_name_is_refused_by_name() {
+    let wire = wire().await;
+    wire.egress.route("sts.amazonaws.com".parse().expect("pattern"), hello());
+    let refused = wire.client.get("https://example.com/").await;
+    assert_eq!(refused.err(), Some(FetchError::Proxy { host: "example.com".into(), status: 403 }));
+    let log = wire.egress.log().all();
+    assert_eq!((log[0].host.as_str(), &log[0].outcome), ("example.com", &Outcome::UnknownHost));
+}
+
+#[tokio::test]
+async fn wrong_credentials_get_407_and_right_ones_pass() {
+    let wire = wire().await;
+    wire.egress.route("a.example".parse().expect("pattern"), hello());
+    let root = wire.egress.root_pem().to_owned();
+    let check = async |user: &str, password: &str| {
+        let proxy = Proxy { addr: wire.egress.addr(), user: user.into(), password: Secret::new(password) };
+        let client = Client::new(Roots::pem(&root).expect("roots"), Duration::from_secs(5)).through(proxy);
+        client.get("https://a.example/").await.map(|fetched| fetched.status)
+    };
+    let refused = Err(FetchError::Proxy { host: "a.example".into(), status: 407 });
+    assert_eq!(check("pod-a", "wrong").await, refused);
+    assert_eq!(check("nobody", "right").await, refused);
+    assert_eq!(check("pod-a", "right").await, Ok(200));
+}
+
+#[tokio::test]
+async fn errors_pass_whole_and_are_logged_redacted() {
+    let wire = wire().await;
+    let body = "<Error><Code>AccessDenied</Code><SessionToken>CANARY</SessionToken></Error>";
+    let app = Router::new().fallback(any(move || async move { (http::StatusCode::FORBIDDEN, body) }));
+    wire.egress.route("s3.example".parse().expect("pattern"), Upstream::service("s3", app));
+    let fetched = wire.client.get("https://s3.example/x").await.expect("must fetch");
+    assert_eq!((fetched.status, &fetched.body[..]), (403, body.as_bytes()));
+    let log = serde_json::to_string(&wire.egress.log().all()).expect("log must serialise");
+    assert!(log.contains("AccessDenied") && !log.contains("CANARY"), "{log}");
+}
+
+#[tokio::test]
+async fn a_client_cannot_name_itself_or_another_host() {
+    let wire = wire().await;
+    let who = |request: Request| async move { format!("{:?}", request.headers().get(CLIENT_HEADER)) };
+    wire.egress.route("a.example".parse().expect("pattern"), Upstream::service("a", Router::new().fallback(any(who))));
+    let send = |headers: Vec<(&'static str, &'static str)>| {
+        let client = wire.client.clone();
+        async move { client.send(http::Method::GET, "https://a.example/", &headers, bytes::Bytes::new()).await.expect("must answer") }
+    };
+    let fetched = send(vec![(CLIENT_HEADER, "admin")]).await;
+    assert_eq!(&fetched.body[..], br#"Some("pod-a")"#);
+}
+
+#[tokio::test]
+async fn an_endpoint_elsewhere_gets_the_request_with_its_host_name() {
+    let wire = wire().await;
+    let app = Router::new().fallback(any(|request: Request| async move { format!("{:?}", request.headers().get("host")) }));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("must bind");
+    let endpoint = format!("http://{}", listener.local_addr().expect("addr"));
+    let server = tokio::spawn(async move { axum::serve(listener, app).await });
+    wire.egress.route("*.s3.eu-central-1.amazonaws.com".parse().expect("pattern"), Upstream::url(&endpoint).expect("endpoint"));
+    let fetched = wire.client.get("https://b.s3.eu-central-1.amazonaws.com/k").await.expect("must fetch");
+    assert_eq!(&fetched.body[..], br#"Some("b.s3.eu-central-1.amazonaws.com")"#);
+    server.abort();
+    let _ = server.await;
+    let gone = wire.client.get("https://b.s3.eu-central-1.amazonaws.com/k").await.expect("the wire must answer");
+    assert_eq!(gone.status, 502);
+    assert!(matches!(wire.egress.log().all().last().map(|last| last.outcome.clone()), Some(Outcome::Unreachable { .. })));
+}

@@ -1,0 +1,244 @@
+//! What is in an account, of the kinds that we create: taken before and after a run, the difference is a leak.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use serde::{Deserialize, Serialize};
+
+use super::access::Clients;
+use super::call::call;
+use super::error::ProvisionError;
+use super::undo::is_absent;
+
+/// Listings at one time. IAM throttles an account early.
+const AT_ONCE: usize = 8;
+
+/// The kinds that we create.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ItemKind {
+    /// Id: its ARN.
+    OidcProvider,
+    /// Id: its ARN.
+    Role,
+    /// Customer managed. Id: its ARN.
+    Policy,
+    /// A managed policy on a role. Id: `role policy-arn`.
+    Attachment,
+    /// Id: its name.
+    Bucket,
+    /// Id: `bucket/key`.
+    Object,
+}
+
+impl fmt::Display for ItemKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OidcProvider => "OIDC provider",
+            Self::Role => "role",
+            Self::Policy => "policy",
+            Self::Attachment => "attachment",
+            Self::Bucket => "bucket",
+            Self::Object => "object",
+        })
+    }
+}
+
+/// One thing that is there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Item {
+    /// What it is.
+    pub kind: ItemKind,
+    /// Which one.
+    pub id: String,
+}
+
+/// How far to look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The whole account, with one listing for every role and bucket in it: for an account that is ours alone.
+    Account,
+    /// All providers, and the roles, policies and buckets whose name starts so.
+    Prefix(String),
+}
+
+impl Scope {
+    fn holds(&self, name: &str) -> bool {
+        match self {
+            Self::Account => true,
+            Self::Prefix(prefix) => name.starts_with(prefix.as_str()),
+        }
+    }
+}
+
+/// Everything of our kinds in the account, sorted. Service-linked roles are left out: nobody creates them by hand.
+///
+/// # Errors
+/// When a listing is refused or not answered. What vanishes meanwhile is no error.
+pub async fn inventory(clients: &Clients, scope: &Scope) -> Result<Vec<Item>, ProvisionError> {
+    let (providers, roles, policies, buckets) = tokio::try_join!(
+        providers(clients),
+        roles(clients, scope),
+        policies(clients, scope),
+        buckets(clients, scope),
+    )?;
+    let (attachments, objects) = tokio::try_join!(
+        each(roles.iter().map(|(name, _)| attachments(clients, name))),
+        each(buckets.iter().map(|name| objects(clients, name))),
+    )?;
+    let kinds: [(ItemKind, Vec<String>); 6] = [
+        (ItemKind::OidcProvider, providers),
+        (
+            ItemKind::Role,
+            roles.into_iter().map(|(_, arn)| arn).collect(),
+        ),
+        (ItemKind::Policy, policies),
+        (ItemKind::Attachment, attachments),
+        (ItemKind::Bucket, buckets),
+        (ItemKind::Object, objects),
+    ];
+    let items: BTreeSet<Item> = kinds
+        .into_iter()
+        .flat_map(|(kind, ids)| ids.into_iter().map(move |id| Item { kind, id }))
+        .collect();
+    Ok(items.into_iter().collect())
+}
+
+async fn each<F>(listings: impl Iterator<Item = F>) -> Result<Vec<String>, ProvisionError>
+where
+    F: Future<Output = Result<Vec<String>, ProvisionError>>,
+{
+    let lists: Vec<Vec<String>> = stream::iter(listings)
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok(lists.into_iter().flatten().collect())
+}
+
+fn gone_is_empty(
+    listed: Result<Vec<String>, ProvisionError>,
+) -> Result<Vec<String>, ProvisionError> {
+    match listed {
+        Err(error) if is_absent(&error) => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+async fn providers(clients: &Clients) -> Result<Vec<String>, ProvisionError> {
+    let send = || clients.iam().list_open_id_connect_providers().send();
+    let listed = call(
+        clients.consistency(),
+        "ListOpenIDConnectProviders",
+        "the account",
+        send,
+    )
+    .await?;
+    let arns = listed
+        .open_id_connect_provider_list()
+        .iter()
+        .filter_map(|entry| entry.arn());
+    Ok(arns.map(str::to_owned).collect())
+}
+
+/// Name and ARN.
+async fn roles(clients: &Clients, scope: &Scope) -> Result<Vec<(String, String)>, ProvisionError> {
+    let send = || {
+        clients
+            .iam()
+            .list_roles()
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+    };
+    let listed = call(clients.consistency(), "ListRoles", "the account", send).await?;
+    let ours = listed
+        .iter()
+        .filter(|role| !role.path().starts_with("/aws-") && scope.holds(role.role_name()));
+    Ok(ours
+        .map(|role| (role.role_name().to_owned(), role.arn().to_owned()))
+        .collect())
+}
+
+async fn policies(clients: &Clients, scope: &Scope) -> Result<Vec<String>, ProvisionError> {
+    let local = aws_sdk_iam::types::PolicyScopeType::Local;
+    let send = || {
+        clients
+            .iam()
+            .list_policies()
+            .scope(local.clone())
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+    };
+    let listed = call(clients.consistency(), "ListPolicies", "the account", send).await?;
+    let ours = listed
+        .iter()
+        .filter(|policy| policy.policy_name().is_some_and(|name| scope.holds(name)));
+    Ok(ours
+        .filter_map(|policy| policy.arn())
+        .map(str::to_owned)
+        .collect())
+}
+
+async fn attachments(clients: &Clients, role: &str) -> Result<Vec<String>, ProvisionError> {
+    let send = || {
+        let pages = clients
+            .iam()
+            .list_attached_role_policies()
+            .role_name(role)
+            .into_paginator();
+        pages.items().send().collect::<Result<Vec<_>, _>>()
+    };
+    let listed = call(
+        clients.consistency(),
+        "ListAttachedRolePolicies",
+        &format!("role {role}"),
+        send,
+    )
+    .await;
+    gone_is_empty(listed.map(|listed| {
+        listed
+            .iter()
+            .filter_map(|policy| policy.policy_arn())
+            .map(|arn| format!("{role} {arn}"))
+            .collect()
+    }))
+}
+
+async fn buckets(clients: &Clients, scope: &Scope) -> Result<Vec<String>, ProvisionError> {
+    let send = || clients.s3().list_buckets().send();
+    let listed = call(clients.consistency(), "ListBuckets", "the account", send).await?;
+    let names = listed.buckets().iter().filter_map(|bucket| bucket.name());
+    Ok(names
+        .filter(|name| scope.holds(name))
+        .map(str::to_owned)
+        .collect())
+}
+
+async fn objects(clients: &Clients, bucket: &str) -> Result<Vec<String>, ProvisionError> {
+    let send = || {
+        let pages = clients
+            .s3()
+            .list_objects_v2()
+            .bucket(bucket)
+            .into_paginator();
+        pages.send().collect::<Result<Vec<_>, _>>()
+    };
+    let listed = call(
+        clients.consistency(),
+        "ListObjectsV2",
+        &format!("bucket {bucket}"),
+        send,
+    )
+    .await;
+    gone_is_empty(listed.map(|pages| {
+        let objects = pages.iter().flat_map(|page| page.contents());
+        objects
+            .filter_map(|object| object.key())
+            .map(|key| format!("{bucket}/{key}"))
+            .collect()
+    }))
+}

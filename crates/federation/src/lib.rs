@@ -1,0 +1,12 @@
+//! The shared core: what one cloud must hold so that a pod of the other one is let in, how that is
+//! created, and how it is taken away again, at whatever endpoint answers.
+//!
+//! It knows no cluster, no scenario and no simulator: a real cloud, an emulator and the simulators
+//! are told apart by [`aws::Access`] alone. Nothing is created before it stands in a [`Ledger`].
+
+pub mod aws;
+pub mod ledger;
+pub mod template;
+pub mod thumbprint;
+
+pub use ledger::{Ledger, LedgerError};

@@ -1,0 +1,323 @@
+//! The command line: flags, their help, and what they must not be combined with.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clouds::{Capabilities, Capability};
+use report::Progress;
+
+use crate::exit::{Exit, Stop};
+use crate::naming::RunId;
+
+/// Checks cross-cloud identity federation in Kubernetes end to end: what must be allowed, and what must be refused.
+#[derive(Debug, Parser)]
+#[command(name = "crossfed", bin_name = "cargo xtask", version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 passed, 2 usage, 4 nothing selected, 96 preflight, 100 a check failed, 101 infrastructure,\n\
+    102 something was left behind, 105 provisioning, 130/143 interrupted, 1 internal.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run a scenario: bring everything up, check access and refusals, take everything down
+    #[command(after_help = "Examples:\n  cargo xtask e2e aks-to-aws\n  cargo xtask e2e aks-to-aws --cluster kubeconfig --kubeconfig ~/.kube/config\n  \
+        cargo xtask e2e aks-to-aws --aws-endpoint http://127.0.0.1:5000 --aws-endpoint-enforces enforces-permissions")]
+    E2e(E2e),
+    /// Show what a run would create and check, and create nothing
+    Plan(Plan),
+    /// List scenarios and faults
+    List(List),
+    /// Measure a run against its floor (needs a built workspace; prints ratios)
+    Bench(Bench),
+}
+
+/// Which scenarios folder.
+#[derive(Debug, Clone, Args)]
+pub struct Where {
+    /// Folder that holds the scenarios [default: scenarios/ in the repository]
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
+}
+
+/// `e2e`.
+#[derive(Debug, Clone, Args)]
+pub struct E2e {
+    /// Name of the scenario: a folder in scenarios/
+    pub scenario: String,
+    #[command(flatten)]
+    pub place: Place,
+    #[command(flatten)]
+    pub location: Where,
+    /// Folder in which a folder for this run is made
+    #[arg(long, value_name = "DIR", env = "ARTIFACTS", default_value = "_artifacts")]
+    pub artifacts_dir: PathBuf,
+    /// Id of this run: part of every name that it creates [default: made from the time]
+    #[arg(long, value_name = "ID")]
+    pub run_id: Option<RunId>,
+    /// When to take down what was created [default: always if CI is set, else success]. What runs
+    /// inside this process (embedded, simulated) ends with it whatever is said here
+    #[arg(long, value_name = "WHEN")]
+    pub cleanup: Option<Cleanup>,
+    /// How many pods run at the same time [default: one for each check]
+    #[arg(long, short = 'j', value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub parallel: Option<u16>,
+    /// Seconds that a pod has from its creation to its end
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub pod_timeout: u64,
+    /// Show what would be created and checked, and create nothing (the same as `plan`)
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub look: Look,
+}
+
+/// `plan`.
+#[derive(Debug, Clone, Args)]
+pub struct Plan {
+    /// Name of the scenario: a folder in scenarios/
+    pub scenario: String,
+    #[command(flatten)]
+    pub location: Where,
+}
+
+/// `list`.
+#[derive(Debug, Clone, Args)]
+pub struct List {
+    #[command(flatten)]
+    pub location: Where,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub output: Output,
+}
+
+/// `bench`.
+#[derive(Debug, Clone, Args)]
+pub struct Bench {
+    /// Counted runs
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub runs: u16,
+    #[command(flatten)]
+    pub location: Where,
+}
+
+/// Where a scenario is tried and who answers.
+#[derive(Debug, Clone, Args)]
+pub struct Place {
+    /// Where pods run
+    #[arg(long, value_name = "PLACE", default_value = "embedded")]
+    pub cluster: ClusterKind,
+    /// Kubeconfig of the cluster; needs --cluster kubeconfig, which also takes it from KUBECONFIG
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig [default: its current one]; needs --cluster kubeconfig
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Who runs the pods of a kubeconfig's cluster: this process, or (auto) this process where the cluster has no ready node
+    #[arg(long, value_name = "WHO")]
+    pub node: Option<NodeKind>,
+    /// Who answers for the clouds
+    #[arg(long, value_name = "WHO", default_value = "simulated")]
+    pub clouds: CloudsKind,
+    /// An endpoint that answers for AWS in place of the simulator, such as http://127.0.0.1:4566. Keys are
+    /// taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+    #[arg(long, value_name = "URL")]
+    pub aws_endpoint: Option<String>,
+    /// What that endpoint really checks; checks that need more are skipped
+    #[arg(long, value_name = "LIST", value_delimiter = ',', requires = "aws_endpoint")]
+    pub aws_endpoint_enforces: Vec<Capability>,
+    /// Account of the endpoint's keys [default: what its STS says]
+    #[arg(long, value_name = "ID", requires = "aws_endpoint")]
+    pub aws_account: Option<trust::AccountId>,
+    /// A container image that is a local program, for the process node; may be given several times
+    #[arg(long = "image", value_name = "IMAGE=PROGRAM", value_parser = image)]
+    pub images: Vec<(String, PathBuf)>,
+}
+
+/// `--cluster`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClusterKind {
+    /// An API server in this process, pods as local processes
+    Embedded,
+    /// The cluster of a kubeconfig, also a bare kube-apiserver
+    Kubeconfig,
+}
+
+/// `--clouds`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CloudsKind {
+    /// Simulators in this process
+    Simulated,
+}
+
+/// `--node`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NodeKind {
+    /// This process, where the cluster has no ready node
+    Auto,
+    /// This process, beside whatever nodes there are
+    Process,
+}
+
+/// `--cleanup`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Cleanup {
+    /// In any case
+    Always,
+    /// When every check passed
+    Success,
+    /// When a check failed
+    Failure,
+    /// Leave everything
+    Never,
+}
+
+/// `--output`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+/// How output looks.
+#[derive(Debug, Clone, Args)]
+pub struct Look {
+    /// No colour (also NO_COLOR; CLICOLOR_FORCE forces it)
+    #[arg(long)]
+    pub no_color: bool,
+    /// How much is said of what is going on
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub show_progress: ShowProgress,
+}
+
+/// `--show-progress`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ShowProgress {
+    /// Count checks if there are many
+    Auto,
+    /// Count checks and say when a phase starts
+    Counter,
+    /// Results only
+    None,
+}
+
+impl From<ShowProgress> for Progress {
+    fn from(value: ShowProgress) -> Self {
+        match value {
+            ShowProgress::Auto => Progress::Auto,
+            ShowProgress::Counter => Progress::Counter,
+            ShowProgress::None => Progress::None,
+        }
+    }
+}
+
+impl Place {
+    /// Refuses flags that contradict each other.
+    ///
+    /// # Errors
+    /// Exit 2, with what to do.
+    pub fn check(&self) -> Result<(), Stop> {
+        let usage = |message: &str| Err(Stop::new(Exit::Usage, message));
+        if self.cluster == ClusterKind::Embedded {
+            let pairs = [("--kubeconfig", self.kubeconfig.is_some()), ("--context", self.context.is_some()), ("--node", self.node.is_some())];
+            if let Some((flag, _)) = pairs.into_iter().find(|(_, given)| *given) {
+                return usage(&format!("{flag} needs --cluster kubeconfig: the embedded cluster has no use for it"));
+            }
+        }
+        if self.aws_endpoint_enforces.contains(&Capability::SeparateAccounts) {
+            return usage("--aws-endpoint-enforces: separate-accounts cannot be claimed, since one set of keys is one account");
+        }
+        Ok(())
+    }
+
+    /// What the endpoint is said to check.
+    pub fn enforces(&self) -> Capabilities {
+        self.aws_endpoint_enforces.iter().copied().collect()
+    }
+}
+
+impl Cleanup {
+    /// The choice when none is made.
+    pub fn default_for(ci: bool) -> Self {
+        if ci { Cleanup::Always } else { Cleanup::Success }
+    }
+
+    /// Whether to take down after checks that did or did not pass.
+    pub fn applies(self, passed: bool) -> bool {
+        match self {
+            Cleanup::Always => true,
+            Cleanup::Success => passed,
+            Cleanup::Failure => !passed,
+            Cleanup::Never => false,
+        }
+    }
+}
+
+fn image(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((image, program)) if !image.is_empty() && !program.is_empty() => Ok((image.to_owned(), PathBuf::from(program))),
+        _ => Err("IMAGE=PROGRAM is expected, such as amazon/aws-cli=/usr/local/bin/aws".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn place(words: &[&str]) -> Result<Place, String> {
+        let words = ["crossfed", "e2e", "aks-to-aws"].iter().chain(words);
+        match Cli::try_parse_from(words).map_err(|error| error.to_string())?.verb {
+            Verb::E2e(e2e) => e2e.place.check().map(|()| e2e.place).map_err(|stop| stop.message),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound_and_every_flag_has_help() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        for verb in command.get_subcommands() {
+            assert!(verb.get_about().is_some(), "{}", verb.get_name());
+            for flag in verb.get_arguments() {
+                assert!(flag.get_help().is_some(), "{} {}", verb.get_name(), flag.get_id());
+            }
+        }
+    }
+
+    #[test]
+    fn flags_that_contradict_each_other_are_refused_with_what_to_do() {
+        let check = |words: &[&str], expected: &str| {
+            let error = place(words).expect_err("must be refused");
+            assert!(error.contains(expected), "{words:?}: {error}");
+        };
+        check(&["--kubeconfig", "x"], "--kubeconfig needs --cluster kubeconfig");
+        check(&["--context", "x"], "--context needs --cluster kubeconfig");
+        check(&["--node", "process"], "--node needs --cluster kubeconfig");
+        check(&["--aws-endpoint-enforces", "enforces-trust"], "--aws-endpoint <URL>");
+        check(&["--aws-endpoint", "http://h", "--aws-endpoint-enforces", "all"], "is no capability");
+        check(&["--aws-endpoint", "http://h", "--aws-endpoint-enforces", "separate-accounts"], "cannot be claimed");
+        check(&["--image", "x"], "IMAGE=PROGRAM is expected");
+        check(&["--run-id", "No"], "is no run id");
+        check(&["--cluster", "kinf"], "kubeconfig");
+        place(&["--cluster", "kubeconfig", "--kubeconfig", "x", "--context", "y", "--node", "auto"]).expect("must be taken");
+    }
+
+    #[test]
+    fn cleanup_applies_as_its_name_says() {
+        let check = |cleanup: Cleanup, passed: bool, failed: bool| {
+            assert_eq!((cleanup.applies(true), cleanup.applies(false)), (passed, failed), "{cleanup:?}");
+        };
+        check(Cleanup::Always, true, true);
+        check(Cleanup::Success, true, false);
+        check(Cleanup::Failure, false, true);
+        check(Cleanup::Never, false, false);
+        assert_eq!((Cleanup::default_for(true), Cleanup::default_for(false)), (Cleanup::Always, Cleanup::Success));
+    }
+}

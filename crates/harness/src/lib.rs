@@ -1,0 +1,15 @@
+//! Runs a plan: brings the places up, provisions, deploys, checks, explains, and takes everything down again.
+//!
+//! The only crate that sees all others. The binary `crossfed` is a thin shell around it.
+
+pub mod bench;
+pub mod cli;
+pub mod environment;
+pub mod exit;
+pub mod journal;
+pub mod naming;
+pub mod plan_view;
+pub mod run;
+
+pub use environment::Environment;
+pub use exit::Exit;

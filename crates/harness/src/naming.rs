@@ -1,0 +1,88 @@
+//! Names of what a run creates: they hold the run id, so that nothing is taken for somebody else's.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+
+/// Longest run id: with prefix and cell it must fit into 63 characters of a namespace or bucket.
+const LONGEST: usize = 20;
+const LONGEST_NAME: usize = 63;
+
+/// Identifies a run: lower-case letters, digits and dashes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunId(String);
+
+/// Why a text is no run id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no run id: 1 to {LONGEST} lower-case letters, digits and dashes, beginning and ending with a letter or digit")]
+pub struct BadRunId(String);
+
+impl RunId {
+    /// An id that sorts by time and is told apart by four random digits.
+    pub fn mint(now: Timestamp, random: u32) -> Self {
+        let now = now.to_zoned(jiff::tz::TimeZone::UTC);
+        Self(format!("{}-{:04x}", now.strftime("%m%d-%H%M%S"), random & 0xffff))
+    }
+
+    /// As written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Name of a resource of a cell: a namespace, bucket, role or policy.
+    pub fn name(&self, cell: &str) -> String {
+        let mut name = format!("cf-{}-{cell}", self.0);
+        if name.len() > LONGEST_NAME {
+            // Cut, and told apart by a sum over the whole.
+            let sum = name.bytes().fold(5381_u32, |sum, byte| sum.wrapping_mul(33) ^ u32::from(byte));
+            name.truncate(LONGEST_NAME - 9);
+            name = format!("{}-{sum:08x}", name.trim_end_matches('-'));
+        }
+        name
+    }
+}
+
+impl FromStr for RunId {
+    type Err = BadRunId;
+
+    fn from_str(text: &str) -> Result<Self, BadRunId> {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let bytes = text.as_bytes();
+        let ends = bytes.first().is_some_and(|&b| plain(b)) && bytes.last().is_some_and(|&b| plain(b));
+        if ends && text.len() <= LONGEST && bytes.iter().all(|&b| plain(b) || b == b'-') {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BadRunId(text.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minted_ids_are_valid_and_names_fit() {
+        let id = RunId::mint(Timestamp::UNIX_EPOCH, 0x1_2345);
+        assert_eq!(id.as_str(), "0101-000000-2345");
+        assert_eq!(id.as_str().parse(), Ok(id.clone()));
+        assert_eq!(id.name("control"), "cf-0101-000000-2345-control");
+        let (one, two) = (id.name(&"x".repeat(80)), id.name(&"x".repeat(81)));
+        assert_eq!((one.len(), two.len()), (63, 63));
+        assert_ne!(one, two);
+    }
+
+    #[test]
+    fn refuses_what_no_cloud_takes_as_a_name() {
+        for text in ["", "-a", "a-", "A", "a_b", "a.b", "123456789012345678901"] {
+            assert!(text.parse::<RunId>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Evidence of a run in its artifacts folder. What cannot be written is a warning: it must not change a verdict.
+
+use std::path::{Path, PathBuf};
+
+use egress::RequestLog;
+use scenario::Scenario;
+
+use super::Settings;
+use super::federate::LiveCell;
+use super::workload::Observation;
+
+/// The admitted pod and its log.
+pub(crate) fn pod(settings: &Settings, cluster: &str, cell: &LiveCell, scenario: &Scenario, seen: &Observation) {
+    let cluster: String = cluster.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect();
+    let folder = settings.artifacts.join("clusters").join(cluster);
+    let name = format!("{}_{}", cell.names.namespace, scenario.pod.name);
+    let admitted = serde_json::to_string_pretty(&seen.admitted).unwrap_or_default();
+    write(&folder.join("resources").join(format!("{name}.json")), &admitted);
+    write(&folder.join("podlogs").join(format!("{name}_{}.log", scenario.pod.container)), &seen.log);
+}
+
+/// The request log of the wire.
+pub(crate) fn requests(settings: &Settings, log: &RequestLog) {
+    let lines: Vec<String> = log.all().iter().filter_map(|exchange| serde_json::to_string(exchange).ok()).collect();
+    write(&settings.artifacts.join("clouds").join("requests.jsonl"), &(lines.join("\n") + "\n"));
+}
+
+fn write(file: &Path, text: &str) {
+    let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
+    let text = trust::redact(text);
+    if let Err(error) = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(file, text.as_bytes())) {
+        tracing::warn!(file = %file.display(), %error, "an artifact was not written");
+    }
+}

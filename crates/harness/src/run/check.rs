@@ -1,0 +1,138 @@
+//! The judgment on one cell.
+
+use report::{CheckKind, CheckRecord, Expected, Observed};
+use scenario::{CONTROL, Cell, Expectation, Scenario};
+use trust::{Chain, Verdict};
+
+use super::diagnose::sha256;
+use super::millis;
+
+/// What a cell must show.
+pub(crate) fn expected(scenario: &Scenario, cell: &Cell) -> Expected {
+    match cell.fault.as_ref().map(|fault| &fault.expect) {
+        None => Expected::Read { bytes: scenario.aws.object.len(), sha256: sha256(&scenario.aws.object) },
+        Some(Expectation::Refused { link, code, status }) => Expected::Refused { link: *link, code: code.clone(), status: Some(*status) },
+        Some(Expectation::NotInjected) => Expected::NotInjected,
+    }
+}
+
+/// Whether what was seen is what had to be seen.
+pub(crate) fn verdict(expected: &Expected, observed: &Observed, twin: Option<&Verdict>) -> Verdict {
+    let failed = |reason: String| Verdict::Failed { reason };
+    let agrees = match (expected, observed) {
+        (_, Observed::Nothing { last_seen }) => {
+            let reason = last_seen.clone().unwrap_or_else(|| "nothing was seen".to_owned());
+            return Verdict::Infra { reason: format!("no end before the deadline: {reason}") };
+        }
+        (Expected::Refused { .. } | Expected::NotInjected, Observed::Read { .. }) => {
+            return failed("ACCESS WAS GRANTED where it must be refused".to_owned());
+        }
+        (Expected::Read { bytes, sha256 }, Observed::Read { bytes: seen, sha256: digest }) => bytes == seen && sha256 == digest,
+        (Expected::Refused { link, code, status }, Observed::Refused(denial)) => {
+            *link == denial.link && *code == denial.code && *status == denial.status
+        }
+        (Expected::NotInjected, Observed::NotInjected) => true,
+        _ => false,
+    };
+    if !agrees {
+        return failed(format!("expected {}, saw {}", words_expected(expected), words_observed(observed)));
+    }
+    match twin {
+        Some(verdict) if *verdict != Verdict::Passed => failed("its allowed twin was not allowed, so this refusal proves nothing".to_owned()),
+        _ => Verdict::Passed,
+    }
+}
+
+fn words_expected(expected: &Expected) -> String {
+    match expected {
+        Expected::Read { bytes, .. } => format!("{bytes} bytes read"),
+        Expected::Refused { link, code, status } => {
+            format!("{code} {} at link {} {}", status.unwrap_or_default(), link.number(), link.title())
+        }
+        Expected::NotInjected => "a pod that the webhook left alone".to_owned(),
+    }
+}
+
+fn words_observed(observed: &Observed) -> String {
+    match observed {
+        Observed::Read { bytes, .. } => format!("{bytes} bytes with other content"),
+        Observed::Refused(denial) => {
+            format!("{} {} at link {} {}", denial.code, denial.status.unwrap_or_default(), denial.link.number(), denial.link.title())
+        }
+        Observed::NotInjected => "a pod that the webhook left alone".to_owned(),
+        Observed::Crashed { exit_code, .. } => match exit_code {
+            Some(code) => format!("the workload end with exit code {code}"),
+            None => "the workload end by a signal".to_owned(),
+        },
+        Observed::Nothing { .. } => "nothing".to_owned(),
+    }
+}
+
+/// The record of a check.
+pub(crate) fn record(cell: &Cell, expected: Expected, observed: Observed, verdict: Verdict, chain: Chain, duration: std::time::Duration) -> CheckRecord {
+    CheckRecord {
+        id: cell.id.clone(),
+        title: cell.title.clone(),
+        kind: if cell.fault.is_some() { CheckKind::Deny } else { CheckKind::Allow },
+        twin: cell.fault.as_ref().map(|_| CONTROL.to_owned()),
+        expected,
+        observed,
+        verdict,
+        chain,
+        duration_ms: millis(duration),
+        source: cell.fault.as_ref().map(|fault| format!("{} ({})", fault.source, confidence(fault.confidence))),
+        next: None,
+    }
+}
+
+fn confidence(confidence: scenario::Confidence) -> &'static str {
+    use scenario::Confidence::{Code, Documented, Inferred, Recorded, UserReported};
+    match confidence {
+        Documented => "documented",
+        UserReported => "reported by users",
+        Recorded => "seen in recorded traffic",
+        Code => "read in code",
+        Inferred => "inferred",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trust::{Denial, Link};
+
+    use super::*;
+
+    fn refused(link: Link, code: &str, status: u16) -> Observed {
+        Observed::Refused(Denial { link, code: code.into(), status: Some(status), message: None })
+    }
+
+    #[test]
+    fn a_refusal_counts_only_with_link_code_status_and_an_allowed_twin() {
+        let expected = Expected::Refused { link: Link::SubjectAccepted, code: "AccessDenied".into(), status: Some(403) };
+        let good = refused(Link::SubjectAccepted, "AccessDenied", 403);
+        let check = |observed: &Observed, twin: &Verdict, word: &str| {
+            assert_eq!(verdict(&expected, observed, Some(twin)).word(), word, "{observed:?}");
+        };
+        check(&good, &Verdict::Passed, "passed");
+        check(&good, &Verdict::Failed { reason: String::new() }, "failed");
+        check(&refused(Link::Permitted, "AccessDenied", 403), &Verdict::Passed, "failed");
+        check(&refused(Link::SubjectAccepted, "InvalidIdentityToken", 403), &Verdict::Passed, "failed");
+        check(&refused(Link::SubjectAccepted, "AccessDenied", 400), &Verdict::Passed, "failed");
+        check(&Observed::NotInjected, &Verdict::Passed, "failed");
+        check(&Observed::Nothing { last_seen: None }, &Verdict::Passed, "infra");
+        let granted = verdict(&expected, &Observed::Read { bytes: 1, sha256: String::new() }, Some(&Verdict::Passed));
+        assert!(granted.reason().is_some_and(|reason| reason.contains("ACCESS WAS GRANTED")));
+    }
+
+    #[test]
+    fn a_read_counts_only_with_the_same_bytes() {
+        let expected = Expected::Read { bytes: 3, sha256: sha256(b"abc") };
+        let check = |content: &[u8], word: &str| {
+            let observed = Observed::Read { bytes: content.len(), sha256: sha256(content) };
+            assert_eq!(verdict(&expected, &observed, None).word(), word);
+        };
+        check(b"abc", "passed");
+        check(b"abd", "failed");
+        check(b"", "failed");
+    }
+}

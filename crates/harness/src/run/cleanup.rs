@@ -1,0 +1,120 @@
+//! Teardown in reverse order of the journal, and the inventory that proves it.
+
+use std::time::Duration;
+
+use federation::aws::{self, Scope};
+use futures::{StreamExt, TryStreamExt};
+use kube::Client;
+
+use super::federate::Federation;
+use super::kube_objects;
+use crate::exit::Stop;
+use crate::journal::{Entry, Journal, State, Undo};
+use crate::naming::RunId;
+
+/// Deletions under way at the same time.
+const AT_ONCE: usize = 16;
+/// A namespace has this long to go.
+const NAMESPACE: Duration = Duration::from_secs(60);
+
+/// Something that is still there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Leftover {
+    pub(crate) kind: String,
+    pub(crate) id: String,
+    pub(crate) why: String,
+}
+
+/// Takes back everything that is open in the journal, last written first, in rounds whose members do not depend on each other.
+pub(crate) async fn teardown(journal: &Journal, federation: Option<&Federation>, client: &Client, run: &RunId) -> Vec<Leftover> {
+    let mut open = journal.open_entries();
+    open.reverse();
+    let mut left = Vec::new();
+    for round in rounds(open) {
+        let failed = futures::stream::iter(round)
+            .map(|entry| async move {
+                let result = take_back(federation, client, &entry, run).await;
+                let result = result.and_then(|()| journal.undone(entry.number).map_err(|error| error.to_string()));
+                result.err().map(|why| Leftover { kind: "journal entry".into(), id: entry.label, why })
+            })
+            .buffer_unordered(AT_ONCE)
+            .filter_map(|failed| async move { failed })
+            .collect::<Vec<_>>();
+        left.extend(failed.await);
+    }
+    left
+}
+
+/// What must be gone before what: objects before their bucket, attachments before role and policy; the cluster's objects go first of all, since pods use the rest.
+fn rounds(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
+    let mut rounds = vec![Vec::new(), Vec::new()];
+    for entry in entries {
+        let last = matches!(
+            entry.undo,
+            Undo::Aws(aws::Undo::Bucket { .. } | aws::Undo::Role { .. } | aws::Undo::Policy { .. } | aws::Undo::OidcProvider { .. })
+        );
+        rounds[usize::from(last)].push(entry);
+    }
+    rounds
+}
+
+async fn take_back(federation: Option<&Federation>, client: &Client, entry: &Entry, run: &RunId) -> Result<(), String> {
+    match &entry.undo {
+        Undo::Kubernetes(undo) => {
+            kube_objects::delete(client, &undo.path).await.map_err(|error| error.to_string())?;
+            gone(client, &undo.path).await
+        }
+        Undo::Aws(undo) => {
+            let federation = federation.ok_or("no keys for its account")?;
+            let clients = federation.clients(undo.account().as_str()).map_err(|stop| stop.message)?;
+            let undone = match entry.state {
+                State::Done => aws::undo(clients, undo).await,
+                State::Intended | State::Gone => aws::undo_unconfirmed(clients, undo, run.as_str()).await,
+            };
+            undone.map(drop).map_err(|error| error.to_string())
+        }
+    }
+}
+
+/// Waits until an object whose deletion takes time (a namespace) is gone.
+async fn gone(client: &Client, path: &str) -> Result<(), String> {
+    let waiting = async {
+        let mut pause = Duration::from_millis(5);
+        while kube_objects::exists(client, path).await.map_err(|error| error.to_string())? {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+        Ok(())
+    };
+    tokio::time::timeout(NAMESPACE, waiting).await.unwrap_or_else(|_| Err(format!("still there after {} s", NAMESPACE.as_secs())))
+}
+
+/// What of the run is still in the accounts and in the cluster.
+pub(crate) async fn inventory(federation: Option<&Federation>, client: &Client, run: &RunId) -> Result<Vec<Leftover>, Stop> {
+    let infra = |message: String| Stop::new(crate::Exit::Infrastructure, message);
+    let left = |kind: &str, id: String| Leftover { kind: kind.to_owned(), id, why: "still there".to_owned() };
+    let prefix = run.name("");
+    let clouds = futures::stream::iter(federation.into_iter().flat_map(Federation::accounts))
+        .map(|clients| {
+            let prefix = prefix.clone();
+            async move {
+                let items = aws::inventory(clients, &Scope::Prefix(prefix)).await.map_err(|error| infra(error.to_string()))?;
+                let account = clients.account();
+                let ours = items.into_iter().filter(|item| item.kind != aws::ItemKind::OidcProvider || federation.is_some_and(|all| all.made_provider(&item.id)));
+                Ok(ours.map(|item| left(&format!("{} in account {account}", item.kind), item.id)).collect::<Vec<_>>())
+            }
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_concat();
+    let cluster = async {
+        let mut found = Vec::new();
+        for (kind, path) in kube_objects::collections(run) {
+            let names = kube_objects::names(client, &path).await.map_err(|error| infra(format!("{kind}s cannot be listed: {error}")))?;
+            found.extend(names.into_iter().map(|name| left(kind, name)));
+        }
+        Ok(found)
+    };
+    let (mut clouds, cluster) = tokio::try_join!(clouds, cluster)?;
+    clouds.extend(cluster);
+    Ok(clouds)
+}

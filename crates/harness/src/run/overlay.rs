@@ -1,0 +1,96 @@
+//! What a run adds to a pod manifest so that the pod finds the wire; `plan` prints it. Nothing of identity is in it.
+
+use base64::Engine;
+use scenario::access::Token;
+use serde_json::{Value, json};
+use transport::Proxy;
+
+/// The secret that holds the proxy's address with its password, and the wire's root.
+pub(crate) const WIRE_SECRET: &str = "crossfed-wire";
+const WIRE_MOUNT: &str = "/etc/crossfed/wire";
+/// The secret that holds a token made for a fault.
+pub(crate) const TOKEN_SECRET: &str = "crossfed-token";
+/// The volume that the webhook would add; a pod that brings its own keeps it (amazon-eks-pod-identity-webhook, "volume of that name exists").
+const TOKEN_VOLUME: &str = "aws-iam-token";
+/// What a workload must not do without a cloud around it: ask the instance metadata service for credentials.
+const NO_METADATA: (&str, &str) = ("AWS_EC2_METADATA_DISABLED", "true");
+
+/// Adds to every container: proxy (from a secret, so that no password stands in the pod), trust bundle, no metadata service.
+pub fn wire_overlay(pod: &mut Value) {
+    let env = [
+        json!({"name": "HTTPS_PROXY", "valueFrom": {"secretKeyRef": {"name": WIRE_SECRET, "key": "https-proxy"}}}),
+        json!({"name": "SSL_CERT_FILE", "value": format!("{WIRE_MOUNT}/ca.crt")}),
+        json!({"name": NO_METADATA.0, "value": NO_METADATA.1}),
+    ];
+    let mount = json!({"name": WIRE_SECRET, "mountPath": WIRE_MOUNT, "readOnly": true});
+    for list in ["containers", "initContainers"] {
+        let containers = pod.pointer_mut(&format!("/spec/{list}")).and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            append(container, "env", env.iter().cloned());
+            append(container, "volumeMounts", [mount.clone()]);
+        }
+    }
+    let volume = json!({"name": WIRE_SECRET, "secret": {"secretName": WIRE_SECRET, "items": [{"key": "ca.crt", "path": "ca.crt"}]}});
+    append(&mut pod["spec"], "volumes", [volume]);
+}
+
+/// Puts a token made for a fault where the projected one would be.
+pub(crate) fn token_overlay(pod: &mut Value, token: &Token) {
+    if !token.is_projected() {
+        append(&mut pod["spec"], "volumes", [json!({"name": TOKEN_VOLUME, "secret": {"secretName": TOKEN_SECRET}})]);
+    }
+}
+
+/// Pins the pod to a node and marks it as the run's.
+pub(crate) fn placement(pod: &mut Value, node: Option<&str>, run: &str) {
+    if let Some(node) = node {
+        pod["spec"]["nodeName"] = Value::from(node);
+    }
+    pod["metadata"]["labels"][super::kube_objects::RUN_LABEL] = Value::from(run);
+}
+
+/// The secret behind [`wire_overlay`].
+pub(crate) fn wire_secret(proxy: &Proxy, root_pem: &str) -> Value {
+    secret(WIRE_SECRET, &[("https-proxy", proxy.url().expose()), ("ca.crt", root_pem)])
+}
+
+/// A secret of texts.
+pub(crate) fn secret(name: &str, texts: &[(&str, &str)]) -> Value {
+    let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+    let data: serde_json::Map<String, Value> = texts.iter().map(|(key, text)| ((*key).to_owned(), encode(text).into())).collect();
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data})
+}
+
+fn append(owner: &mut Value, member: &str, items: impl IntoIterator<Item = Value>) {
+    if !owner[member].is_array() {
+        owner[member] = json!([]);
+    }
+    if let Some(list) = owner[member].as_array_mut() {
+        list.extend(items);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adds_the_wire_and_nothing_of_identity() {
+        let mut pod = json!({"metadata": {"name": "p"}, "spec": {
+            "containers": [{"name": "a", "env": [{"name": "X", "value": "1"}]}, {"name": "b"}],
+            "initContainers": [{"name": "i"}]}});
+        wire_overlay(&mut pod);
+        token_overlay(&mut pod, &Token::default());
+        for pointer in ["/spec/containers/0", "/spec/containers/1", "/spec/initContainers/0"] {
+            let container = pod.pointer(pointer).expect("container");
+            let names: Vec<_> = container["env"].as_array().expect("env").iter().filter_map(|one| one["name"].as_str()).collect();
+            assert!(names.ends_with(&["HTTPS_PROXY", "SSL_CERT_FILE", "AWS_EC2_METADATA_DISABLED"]), "{names:?}");
+        }
+        let text = pod.to_string();
+        for word in ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "aws-iam-token", "password"] {
+            assert!(!text.contains(word), "{word}");
+        }
+        token_overlay(&mut pod, &Token { forged: true, ..Token::default() });
+        assert_eq!(pod.pointer("/spec/volumes/1/name"), Some(&json!("aws-iam-token")));
+    }
+}

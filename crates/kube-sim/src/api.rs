@@ -1,0 +1,220 @@
+//! One request from end to end: who asks, what for, whether that is allowed, and which handler answers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio_util::sync::CancellationToken;
+use transport::{Authority, PeerIdentity};
+
+use crate::admission::Callers;
+use crate::node::Nodes;
+use crate::request::{Params, RequestInfo};
+use crate::resources::{self, Resource};
+use crate::status::Status;
+use crate::store::{Key, Store};
+use crate::tokens::Issuer;
+use crate::user::User;
+use crate::{discovery, handlers, rbac, respond};
+
+/// Largest body of a request, in bytes.
+const BODY_LIMIT: usize = 3 * 1024 * 1024;
+
+/// A response, or the Status that stands for one.
+pub(crate) type Answer = Result<Response, Status>;
+
+/// Everything that requests share.
+#[derive(Debug)]
+pub(crate) struct Api {
+    pub(crate) store: Store,
+    pub(crate) issuer: Issuer,
+    pub(crate) callers: Callers,
+    pub(crate) nodes: Nodes,
+    pub(crate) root_pem: String,
+    pub(crate) addr: SocketAddr,
+    pub(crate) stopping: CancellationToken,
+    /// Namespaces are furnished and emptied by us; otherwise by whoever plays the controllers.
+    pub(crate) has_controllers: bool,
+}
+
+impl Api {
+    pub(crate) fn new(
+        issuer: Issuer,
+        authority: &Authority,
+        addr: SocketAddr,
+        stopping: CancellationToken,
+        has_controllers: bool,
+    ) -> Result<Self, rustls::Error> {
+        Ok(Self {
+            store: Store::new(),
+            issuer,
+            callers: Callers::default(),
+            nodes: Nodes::trusting(authority)?,
+            root_pem: authority.root_pem().to_owned(),
+            addr,
+            stopping,
+            has_controllers,
+        })
+    }
+
+    /// The present, as objects write it.
+    pub(crate) fn now(&self) -> String {
+        crate::object::time(self.issuer.clock.now())
+    }
+
+    /// Audiences that a token for this server may have.
+    pub(crate) fn audiences(&self) -> Vec<String> {
+        vec![self.issuer.url.to_string()]
+    }
+}
+
+/// One request on a resource.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) api: &'a Arc<Api>,
+    pub(crate) user: User,
+    pub(crate) info: RequestInfo,
+    pub(crate) params: Params,
+    pub(crate) headers: HeaderMap,
+    pub(crate) resource: &'static Resource,
+    pub(crate) body: Bytes,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Call<'_> {
+    /// The object that the path names.
+    pub(crate) fn key(&self) -> Key {
+        let namespace = if self.resource.namespaced {
+            self.info.namespace.as_str()
+        } else {
+            ""
+        };
+        Key::new(self.resource, namespace, &self.info.name)
+    }
+
+    pub(crate) fn not_found(&self) -> Status {
+        Status::not_found(self.resource, &self.info.name)
+    }
+
+    /// Media type of the body, without parameters.
+    pub(crate) fn content_type(&self) -> &str {
+        let value = self
+            .headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim()
+    }
+
+    /// Checks that the body can be decoded at all: JSON, or not said.
+    ///
+    /// # Errors
+    /// 415.
+    pub(crate) fn require_json(&self) -> Result<(), Status> {
+        match self.content_type() {
+            "" | "application/json" => Ok(()),
+            _ => Err(Status::unsupported_body(
+                "application/json, application/yaml, application/vnd.kubernetes.protobuf",
+            )),
+        }
+    }
+}
+
+pub(crate) fn router(api: Arc<Api>) -> Router {
+    Router::new().fallback(handle).with_state(api)
+}
+
+async fn handle(State(api): State<Arc<Api>>, request: Request<Body>) -> Response {
+    let (parts, body) = request.into_parts();
+    match serve(&api, parts, body).await {
+        Ok(response) => response,
+        Err(status) => {
+            tracing::debug!(code = status.code, message = %trust::redact(&status.message), "refused");
+            respond::failure(&status)
+        }
+    }
+}
+
+async fn serve(api: &Arc<Api>, parts: Parts, body: Body) -> Answer {
+    let user = authenticate(api, &parts).await?;
+    let params = Params::of(&parts.uri);
+    let info = RequestInfo::of(&parts.method, parts.uri.path(), &params);
+    let decision = rbac::authorize(&api.store, &user, &info);
+    if !decision.allowed {
+        return Err(rbac::forbidden(&user, &info, &decision.reason));
+    }
+    if !info.is_resource {
+        return discovery::serve(api, &parts, &info).await;
+    }
+    let Some(resource) = resources::find(&info.group, &info.version, &info.resource) else {
+        let is_known = resources::all()
+            .iter()
+            .any(|one| one.group == info.group && one.version == info.version);
+        return if is_known {
+            Err(Status::no_such_resource())
+        } else {
+            Ok(respond::text(StatusCode::NOT_FOUND, "404 page not found\n"))
+        };
+    };
+    if !resource.namespaced && !info.namespace.is_empty() && !resource.is_core("namespaces") {
+        return Err(Status::no_such_resource());
+    }
+    let body = read(body, &parts).await?;
+    let mut call = Call {
+        api,
+        user,
+        info,
+        params,
+        headers: parts.headers,
+        resource,
+        body,
+        warnings: Vec::new(),
+    };
+    let answer = handlers::dispatch(&mut call, &parts.method).await;
+    let mut response = answer.unwrap_or_else(|status| respond::failure(&status));
+    respond::warn(&mut response, &call.warnings);
+    Ok(response)
+}
+
+async fn read(body: Body, parts: &Parts) -> Result<Bytes, Status> {
+    if parts.method == Method::GET || parts.method == Method::HEAD {
+        return Ok(Bytes::new());
+    }
+    match Limited::new(body, BODY_LIMIT).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Status::too_large(BODY_LIMIT)),
+        Err(error) => Err(Status::bad_request(error.to_string())),
+    }
+}
+
+/// A client certificate, else a token, else nobody. A token that does not hold is refused and not ignored.
+async fn authenticate(api: &Arc<Api>, parts: &Parts) -> Result<User, Status> {
+    if let Some(peer) = parts.extensions.get::<PeerIdentity>() {
+        return Ok(User::of_certificate(&peer.common_name, &peer.organizations));
+    }
+    let Some(header) = parts.headers.get(header::AUTHORIZATION) else {
+        return Ok(User::anonymous());
+    };
+    let header = header.to_str().unwrap_or_default();
+    let Some((scheme, token)) = header.split_once(' ') else {
+        return Ok(User::anonymous());
+    };
+    if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
+        return Ok(User::anonymous());
+    }
+    let known = api
+        .issuer
+        .authenticate(&api.store, token.trim(), &api.audiences())
+        .await;
+    known.map(|(user, _)| user).map_err(|error| {
+        tracing::debug!(%error, "token refused");
+        Status::unauthorized()
+    })
+}

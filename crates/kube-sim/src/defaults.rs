@@ -1,0 +1,336 @@
+//! What the server fills in when it decodes an object: the defaults of each kind, before admission sees it.
+//!
+//! Applied again after every webhook's patch, as the real server does. Pure.
+
+use serde_json::{Value, json};
+
+use crate::object::{self, Fields, default, section};
+use crate::resources::Resource;
+
+/// Fills in the defaults of a kind.
+pub(crate) fn apply(resource: &Resource, value: &mut Value) {
+    match (resource.group, resource.plural) {
+        ("", "pods") => pod(value),
+        ("", "secrets") => default(object::fields(value), "type", "Opaque"),
+        ("", "namespaces") => namespace(value),
+        ("", "services") => service(value),
+        ("apps", "deployments") => deployment(value),
+        ("batch", "jobs") => job(value),
+        ("admissionregistration.k8s.io", "mutatingwebhookconfigurations") => webhooks(value, true),
+        ("admissionregistration.k8s.io", "validatingwebhookconfigurations") => {
+            webhooks(value, false)
+        }
+        ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings") => binding(value),
+        _ => {}
+    }
+}
+
+fn namespace(value: &mut Value) {
+    let name = object::name(value).to_owned();
+    let metadata = object::metadata(value);
+    if !name.is_empty() {
+        object::fields(metadata.entry("labels").or_insert_with(|| json!({})))
+            .insert("kubernetes.io/metadata.name".into(), name.into());
+    }
+}
+
+fn service(value: &mut Value) {
+    let spec = section(value, "spec");
+    default(spec, "sessionAffinity", "None");
+    default(spec, "type", "ClusterIP");
+    for port in items(spec, "ports") {
+        default(port, "protocol", "TCP");
+        if let Some(number) = port.get("port").cloned() {
+            default(port, "targetPort", number);
+        }
+    }
+}
+
+fn binding(value: &mut Value) {
+    default(
+        section(value, "roleRef"),
+        "apiGroup",
+        "rbac.authorization.k8s.io",
+    );
+    for subject in items(object::fields(value), "subjects") {
+        if subject.get("kind").and_then(Value::as_str) != Some("ServiceAccount") {
+            default(subject, "apiGroup", "rbac.authorization.k8s.io");
+        }
+    }
+}
+
+fn webhooks(value: &mut Value, mutating: bool) {
+    for webhook in items(object::fields(value), "webhooks") {
+        default(webhook, "failurePolicy", "Fail");
+        default(webhook, "matchPolicy", "Equivalent");
+        default(webhook, "namespaceSelector", json!({}));
+        default(webhook, "objectSelector", json!({}));
+        default(webhook, "timeoutSeconds", 10);
+        if mutating {
+            default(webhook, "reinvocationPolicy", "Never");
+        }
+        for rule in items(webhook, "rules") {
+            default(rule, "scope", "*");
+        }
+        if let Some(Value::Object(service)) = webhook
+            .get_mut("clientConfig")
+            .and_then(|client| client.get_mut("service"))
+        {
+            default(service, "port", 443);
+        }
+    }
+}
+
+fn deployment(value: &mut Value) {
+    let spec = section(value, "spec");
+    default(spec, "replicas", 1);
+    default(spec, "revisionHistoryLimit", 10);
+    default(spec, "progressDeadlineSeconds", 600);
+    let strategy = object::fields(spec.entry("strategy").or_insert_with(|| json!({})));
+    default(strategy, "type", "RollingUpdate");
+    if strategy.get("type").and_then(Value::as_str) == Some("RollingUpdate") {
+        let rolling = object::fields(strategy.entry("rollingUpdate").or_insert_with(|| json!({})));
+        default(rolling, "maxUnavailable", "25%");
+        default(rolling, "maxSurge", "25%");
+    }
+    template(spec);
+    default(object::fields(value), "status", json!({}));
+}
+
+fn job(value: &mut Value) {
+    let spec = section(value, "spec");
+    if !spec.contains_key("completions") && !spec.contains_key("parallelism") {
+        default(spec, "completions", 1);
+    }
+    for (key, number) in [("parallelism", 1), ("backoffLimit", 6)] {
+        default(spec, key, number);
+    }
+    default(spec, "completionMode", "NonIndexed");
+    default(spec, "suspend", false);
+    default(spec, "manualSelector", false);
+    let replacement = if spec.contains_key("podFailurePolicy") {
+        "Failed"
+    } else {
+        "TerminatingOrFailed"
+    };
+    default(spec, "podReplacementPolicy", replacement);
+    template(spec);
+    default(object::fields(value), "status", json!({}));
+}
+
+fn template(spec: &mut Fields) {
+    let template = spec.entry("template").or_insert_with(|| json!({}));
+    default(object::fields(template), "metadata", json!({}));
+    pod_spec(section(template, "spec"));
+}
+
+fn pod(value: &mut Value) {
+    let spec = section(value, "spec");
+    pod_spec(spec);
+    default(spec, "enableServiceLinks", true);
+    let class = quality(spec);
+    let status = section(value, "status");
+    default(status, "phase", "Pending");
+    default(status, "qosClass", class);
+}
+
+fn pod_spec(spec: &mut Fields) {
+    for (key, text) in [
+        ("restartPolicy", "Always"),
+        ("dnsPolicy", "ClusterFirst"),
+        ("schedulerName", "default-scheduler"),
+    ] {
+        default(spec, key, text);
+    }
+    default(spec, "terminationGracePeriodSeconds", 30);
+    default(spec, "securityContext", json!({}));
+    // The deprecated spelling is kept in step with the new one.
+    if let Some(account) = spec
+        .get("serviceAccountName")
+        .or_else(|| spec.get("serviceAccount"))
+        .cloned()
+    {
+        spec.insert("serviceAccountName".into(), account.clone());
+        spec.insert("serviceAccount".into(), account);
+    }
+    for key in ["initContainers", "containers"] {
+        items(spec, key).for_each(container);
+    }
+    items(spec, "volumes").for_each(volume);
+}
+
+fn container(container: &mut Fields) {
+    let image = container
+        .get("image")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let policy = if is_latest(image) {
+        "Always"
+    } else {
+        "IfNotPresent"
+    };
+    for (key, text) in [
+        ("imagePullPolicy", policy),
+        ("terminationMessagePath", "/dev/termination-log"),
+        ("terminationMessagePolicy", "File"),
+    ] {
+        default(container, key, text);
+    }
+    default(container, "resources", json!({}));
+    for port in items(container, "ports") {
+        default(port, "protocol", "TCP");
+    }
+    for variable in items(container, "env") {
+        if let Some(Value::Object(field)) = variable
+            .get_mut("valueFrom")
+            .and_then(|source| source.get_mut("fieldRef"))
+        {
+            default(field, "apiVersion", "v1");
+        }
+    }
+    for (probe, success) in [
+        ("livenessProbe", 1),
+        ("readinessProbe", 1),
+        ("startupProbe", 1),
+    ] {
+        if let Some(Value::Object(probe)) = container.get_mut(probe) {
+            for (key, number) in [
+                ("timeoutSeconds", 1),
+                ("periodSeconds", 10),
+                ("successThreshold", success),
+                ("failureThreshold", 3),
+            ] {
+                default(probe, key, number);
+            }
+        }
+    }
+}
+
+/// A reference without digest whose tag is `latest` or absent.
+fn is_latest(image: &str) -> bool {
+    let last = image.rsplit('/').next().unwrap_or_default();
+    !image.is_empty()
+        && !image.contains('@')
+        && last.split_once(':').is_none_or(|(_, tag)| tag == "latest")
+}
+
+fn volume(volume: &mut Fields) {
+    if volume.len() == 1 {
+        // A volume without a source is an empty directory.
+        volume.insert("emptyDir".into(), json!({}));
+    }
+    for key in ["secret", "configMap", "downwardAPI", "projected"] {
+        if let Some(Value::Object(source)) = volume.get_mut(key) {
+            default(source, "defaultMode", 420);
+            if key == "downwardAPI" {
+                items(source, "items").for_each(field_file);
+            }
+        }
+    }
+    if let Some(Value::Object(projected)) = volume.get_mut("projected") {
+        for source in items(projected, "sources") {
+            if let Some(Value::Object(token)) = source.get_mut("serviceAccountToken") {
+                default(token, "expirationSeconds", 3600);
+            }
+            if let Some(Value::Object(downward)) = source.get_mut("downwardAPI") {
+                items(downward, "items").for_each(field_file);
+            }
+        }
+    }
+}
+
+fn field_file(file: &mut Fields) {
+    if let Some(Value::Object(field)) = file.get_mut("fieldRef") {
+        default(field, "apiVersion", "v1");
+    }
+}
+
+/// Quality of service: by what the containers ask for and are limited to.
+fn quality(spec: &Fields) -> &'static str {
+    let containers = ["initContainers", "containers"]
+        .into_iter()
+        .filter_map(|key| spec.get(key)?.as_array())
+        .flatten();
+    let (mut any, mut all) = (false, true);
+    for container in containers {
+        let limits = container
+            .pointer("/resources/limits")
+            .and_then(Value::as_object);
+        let requests = container
+            .pointer("/resources/requests")
+            .and_then(Value::as_object);
+        for key in ["cpu", "memory"] {
+            let limit = limits.and_then(|limits| limits.get(key));
+            let request = requests.and_then(|requests| requests.get(key));
+            any |= limit.is_some() || request.is_some();
+            all &= limit.is_some() && request.is_none_or(|request| Some(request) == limit);
+        }
+    }
+    match (any, all) {
+        (false, _) => "BestEffort",
+        (true, true) => "Guaranteed",
+        _ => "Burstable",
+    }
+}
+
+/// The objects of a list member.
+fn items<'a>(fields: &'a mut Fields, key: &str) -> impl Iterator<Item = &'a mut Fields> {
+    fields
+        .get_mut(key)
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resources;
+
+    #[test]
+    fn pull_policy_follows_the_tag() {
+        let check = |image: &str, expected| assert_eq!(is_latest(image), expected, "{image}");
+        check("app:1", false);
+        check("app", true);
+        check("registry:5000/app", true);
+        check("registry:5000/app:2", false);
+        check("app:latest", true);
+        check("app@sha256:00", false);
+    }
+
+    #[test]
+    fn quality_of_service_is_derived_from_resources() {
+        let check = |resources: Value, expected: &str| {
+            let mut value = json!({"spec": {"containers": [{"name": "a", "image": "x:1", "resources": resources}]}});
+            apply(resources::core("pods"), &mut value);
+            assert_eq!(value["status"]["qosClass"], expected, "{value}");
+        };
+        check(json!({}), "BestEffort");
+        check(json!({"requests": {"cpu": "1"}}), "Burstable");
+        check(
+            json!({"limits": {"cpu": "1", "memory": "1Gi"}}),
+            "Guaranteed",
+        );
+        check(
+            json!({"limits": {"cpu": "2", "memory": "1Gi"}, "requests": {"cpu": "1"}}),
+            "Burstable",
+        );
+    }
+
+    #[test]
+    fn defaults_do_not_change_what_is_there() {
+        let mut value = json!({"spec": {"restartPolicy": "Never", "volumes": [{"name": "t", "projected": {"defaultMode": 256, "sources": [{"serviceAccountToken": {"path": "t"}}]}}],
+            "containers": [{"name": "a", "image": "x:1"}]}});
+        apply(resources::core("pods"), &mut value);
+        let once = value.clone();
+        apply(resources::core("pods"), &mut value);
+        assert_eq!(value, once);
+        assert_eq!(value["spec"]["restartPolicy"], "Never");
+        assert_eq!(value["spec"]["volumes"][0]["projected"]["defaultMode"], 256);
+        assert_eq!(
+            value["spec"]["volumes"][0]["projected"]["sources"][0]["serviceAccountToken"]["expirationSeconds"],
+            3600
+        );
+    }
+}

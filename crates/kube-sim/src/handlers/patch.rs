@@ -1,0 +1,125 @@
+//! Patching: JSON patch and merge patch. Strategic merge and apply are other members of the same enum, when they come.
+
+use http::StatusCode;
+use serde_json::Value;
+
+use super::update;
+use crate::api::{Answer, Call};
+use crate::decode::{self, FieldValidation};
+use crate::request::WriteOptions;
+use crate::status::{FieldError, Status};
+use crate::{defaults, go_json, object, schema};
+
+/// The ways to describe a change that this server understands.
+#[derive(Debug)]
+enum Patch {
+    Json(Vec<Value>),
+    Merge(Value),
+}
+
+impl Patch {
+    fn parse(call: &Call<'_>) -> Result<Self, Status> {
+        let decoding = |why: String| Status::bad_request(format!("error decoding patch: {why}"));
+        let content = call.content_type();
+        if ![
+            "application/json-patch+json",
+            "application/merge-patch+json",
+        ]
+        .contains(&content)
+        {
+            return Err(Status::unsupported_patch());
+        }
+        let (value, _) = decode::json(&call.body).map_err(decoding)?;
+        match (content, value) {
+            ("application/json-patch+json", Value::Array(operations)) => Ok(Self::Json(operations)),
+            ("application/json-patch+json", other) => {
+                let given = go_json::type_name(&other);
+                Err(decoding(format!(
+                    "json: cannot unmarshal {given} into Go value of type []handlers.jsonPatchOp"
+                )))
+            }
+            (_, Value::Object(fields)) => Ok(Self::Merge(Value::Object(fields))),
+            (_, other) => {
+                let given = go_json::type_name(&other);
+                Err(decoding(format!(
+                    "json: cannot unmarshal {given} into Go value of type map[string]interface {{}}"
+                )))
+            }
+        }
+    }
+
+    fn apply(&self, value: &mut Value) -> Result<(), Status> {
+        match self {
+            Self::Merge(change) => {
+                json_patch::merge(value, change);
+                Ok(())
+            }
+            Self::Json(operations) => {
+                let parsed: Result<Vec<json_patch::PatchOperation>, _> = operations
+                    .iter()
+                    .cloned()
+                    .map(serde_json::from_value)
+                    .collect();
+                let parsed = parsed.map_err(|_| Status::unprocessable())?;
+                json_patch::patch(value, &parsed).map_err(|_| Status::unprocessable())
+            }
+        }
+    }
+}
+
+pub(super) async fn patch(call: &mut Call<'_>) -> Answer {
+    let patch = Patch::parse(call)?;
+    let options = WriteOptions::of(&call.params, "PatchOptions")?;
+    let resource = call.resource;
+    let (name, namespace) = (
+        call.info.name.clone(),
+        if resource.namespaced {
+            call.info.namespace.clone()
+        } else {
+            String::new()
+        },
+    );
+    update::change(call, &options, "PatchOptions", |old, warnings| {
+        let mut value = object::typed(resource, old);
+        patch.apply(&mut value)?;
+        let invalid = |value: &Value, why: &str| {
+            let error = FieldError::invalid("patch", &value.to_string().into(), why);
+            Status::invalid("", "", "", &[error])
+        };
+        let (api_version, kind) = (object::text(&value, "/apiVersion"), object::text(&value, "/kind"));
+        if (api_version, kind) != (resource.api_version().as_str(), resource.kind) {
+            let why = format!("the API version in the data ({api_version}) does not match the expected API version ({})", resource.api_version());
+            return Err(Status::bad_request(why));
+        }
+        let fields = object::fields(&mut value);
+        fields.shift_remove("kind");
+        fields.shift_remove("apiVersion");
+        let unknown = schema::decode(resource.kind, &mut value).map_err(|why| invalid(&value, &why))?;
+        let complaints = decode::complaints(&unknown, &[]);
+        match options.field_validation {
+            FieldValidation::Strict if !complaints.is_empty() => {
+                return Err(invalid(&value, &format!("strict decoding error: {}", complaints.join(", "))));
+            }
+            FieldValidation::Warn => warnings.extend(complaints),
+            _ => {}
+        }
+        if resource.is_core("secrets") {
+            schema::fold_string_data(object::fields(&mut value));
+        }
+        let given = object::name(&value);
+        if given != name {
+            return Err(Status::bad_request(format!("the name of the object ({given}) does not match the name on the URL ({name})")));
+        }
+        if object::namespace(&value) != namespace {
+            return Err(Status::bad_request("the namespace of the object does not match the namespace on the URL"));
+        }
+        defaults::apply(resource, &mut value);
+        Ok(value)
+    })
+    .await
+    .map(|mut response| {
+        // Only apply creates; the two patches here always change.
+        *response.status_mut() = StatusCode::OK;
+        response
+    })
+}

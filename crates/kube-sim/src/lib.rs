@@ -1,0 +1,35 @@
+//! An embedded Kubernetes API server for tests: strict where the real one is, and started in milliseconds.
+//!
+//! It serves HTTPS on loopback: discovery, objects with watches, admission through real webhooks, RBAC, service-account tokens.
+//! What a pod does is the business of a node that talks to it as to any API server. It knows no cloud and no scenario.
+//! Facts behind its answers are those of kube-apiserver 1.36.
+//!
+//! Not served yet: server-side apply, strategic merge patch, tables, OpenAPI, protobuf, custom resources, CEL, controllers of workloads.
+
+mod admission;
+mod api;
+mod bootstrap;
+mod decode;
+mod defaults;
+mod discovery;
+mod go_json;
+mod handlers;
+mod lifecycle;
+mod names;
+mod node;
+mod object;
+mod rbac;
+mod request;
+mod resources;
+mod respond;
+mod schema;
+mod selector;
+mod server;
+mod status;
+mod store;
+mod strategy;
+mod tokens;
+mod user;
+mod validation;
+
+pub use server::{ApiServer, ApiServerConfig, KeySource, StartError};

@@ -1,0 +1,109 @@
+//! Rules for ConfigMaps and Secrets.
+
+use serde_json::Value;
+
+use super::Errors;
+use crate::names;
+use crate::object::Fields;
+use crate::resources::Resource;
+use crate::status::FieldError;
+
+/// Bytes that all values together may have.
+const LIMIT: usize = 1024 * 1024;
+
+pub(super) fn config_map(value: &Value, errors: &mut Errors) {
+    let mut size = 0;
+    for member in ["data", "binaryData"] {
+        for (key, text) in members(value, member) {
+            keys(member, key, errors);
+            if member == "data" && members(value, "binaryData").any(|(other, _)| other == key) {
+                errors.push(FieldError::invalid(
+                    format!("data[{key}]"),
+                    &key.as_str().into(),
+                    "duplicate of key present in binaryData",
+                ));
+            }
+            size += text.as_str().map_or(0, str::len);
+        }
+    }
+    if size > LIMIT {
+        errors.push(FieldError::too_long("", LIMIT));
+    }
+}
+
+pub(super) fn secret(value: &Value, errors: &mut Errors) {
+    let mut size = 0;
+    for (key, text) in members(value, "data") {
+        keys("data", key, errors);
+        size += text.as_str().map_or(0, |text| text.len() / 4 * 3);
+    }
+    if size > LIMIT {
+        errors.push(FieldError::too_long("data", LIMIT));
+    }
+    let required: &[&str] = match value["type"].as_str().unwrap_or_default() {
+        "kubernetes.io/tls" => &["tls.crt", "tls.key"],
+        "kubernetes.io/dockerconfigjson" => &[".dockerconfigjson"],
+        "kubernetes.io/ssh-auth" => &["ssh-privatekey"],
+        _ => &[],
+    };
+    for key in required {
+        if !members(value, "data").any(|(name, _)| name == key) {
+            errors.push(FieldError::required(format!("data[{key}]"), ""));
+        }
+    }
+}
+
+/// What `immutable` and the type forbid.
+pub(super) fn update(resource: &Resource, value: &Value, old: &Value, errors: &mut Errors) {
+    let is_secret = resource.plural == "secrets";
+    if is_secret && value.get("type") != old.get("type") {
+        errors.push(FieldError::invalid(
+            "type",
+            &value["type"],
+            "field is immutable",
+        ));
+    }
+    if old.get("immutable") == Some(&Value::Bool(true)) {
+        if value.get("immutable") != Some(&Value::Bool(true)) {
+            errors.push(FieldError::forbidden(
+                "immutable",
+                "field is immutable when `immutable` is set",
+            ));
+        }
+        for member in if is_secret {
+            &["data"][..]
+        } else {
+            &["data", "binaryData"]
+        } {
+            if value.get(member) != old.get(member) {
+                errors.push(FieldError::forbidden(
+                    *member,
+                    "field is immutable when `immutable` is set",
+                ));
+            }
+        }
+    }
+    if is_secret {
+        secret(value, errors)
+    } else {
+        config_map(value, errors)
+    }
+}
+
+fn keys(member: &str, key: &str, errors: &mut Errors) {
+    for complaint in names::data_key(key) {
+        errors.push(FieldError::invalid(
+            format!("{member}[{key}]"),
+            &key.into(),
+            &complaint,
+        ));
+    }
+}
+
+fn members<'a>(value: &'a Value, member: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    value
+        .get(member)
+        .and_then(Value::as_object)
+        .into_iter()
+        .flat_map(Fields::iter)
+}

@@ -1,0 +1,6 @@
+//! The server as a whole, driven over HTTPS: objects and identities, pods, admission.
+
+mod admission;
+mod cluster;
+mod pods;
+mod support;

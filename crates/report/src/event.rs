@@ -1,0 +1,249 @@
+//! The events of a run: the one vocabulary between the harness and everything that reports.
+//! It must not know how any of it is shown.
+
+mod clean;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use trust::{Chain, Denial, Link, Verdict};
+
+/// One line of `events.jsonl`: an event with its time and its number in the run.
+///
+/// A record holds no secret: [`Record::new`] and deserialisation, the only ways to make one, pass every text through
+/// [`trust::redact`]. The emitter is expected to have done so already; this is the second line of defence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "RawRecord")]
+pub struct Record {
+    at: Timestamp,
+    seq: u64,
+    #[serde(flatten)]
+    event: Event,
+}
+
+#[derive(Deserialize)]
+struct RawRecord {
+    at: Timestamp,
+    seq: u64,
+    #[serde(flatten)]
+    event: Event,
+}
+
+impl From<RawRecord> for Record {
+    fn from(raw: RawRecord) -> Self {
+        Record::new(raw.at, raw.seq, raw.event)
+    }
+}
+
+impl Record {
+    /// Takes the event without its secrets.
+    pub fn new(at: Timestamp, seq: u64, mut event: Event) -> Self {
+        clean::clean(&mut event);
+        Record { at, seq, event }
+    }
+
+    /// When it was emitted.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Counts from 0 within a run, without gaps.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// What happened, clean.
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+}
+
+/// What happened. Scenarios are named by their id (`aks-to-aws`); durations are in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    RunStarted {
+        run_id: String,
+        /// The command line of this run, a word an element; said back to the user as the line that reruns it.
+        command: Vec<String>,
+        version: String,
+        cluster: String,
+        clouds: String,
+    },
+    ScenarioStarted {
+        scenario: String,
+        title: String,
+        /// How many checks are planned, so that those that never ran are counted.
+        checks: usize,
+    },
+    PhaseStarted {
+        scenario: String,
+        phase: Phase,
+    },
+    PhaseFinished {
+        scenario: String,
+        phase: Phase,
+        #[serde(flatten)]
+        outcome: Outcome,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+        duration_ms: u64,
+    },
+    CheckFinished {
+        scenario: String,
+        check: CheckRecord,
+    },
+    /// Something that a person may want to read: the tail of a workload's stderr, a hint.
+    Note {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scenario: Option<String>,
+        text: String,
+    },
+    /// A resource that the run created and that is still there after teardown.
+    Leftover {
+        scenario: String,
+        kind: String,
+        id: String,
+    },
+    ScenarioFinished {
+        scenario: String,
+        #[serde(flatten)]
+        verdict: Verdict,
+        duration_ms: u64,
+    },
+    RunFinished {
+        exit_code: u8,
+        duration_ms: u64,
+    },
+}
+
+/// The phases of a scenario, in the order in which they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    Preflight,
+    Cluster,
+    Webhooks,
+    Federation,
+    Workload,
+    Checks,
+    Teardown,
+}
+
+impl Phase {
+    /// All phases in order.
+    pub const ALL: [Phase; 7] = [
+        Phase::Preflight,
+        Phase::Cluster,
+        Phase::Webhooks,
+        Phase::Federation,
+        Phase::Workload,
+        Phase::Checks,
+        Phase::Teardown,
+    ];
+
+    /// The name in files and on the command line.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Phase::Preflight => "preflight",
+            Phase::Cluster => "cluster",
+            Phase::Webhooks => "webhooks",
+            Phase::Federation => "federation",
+            Phase::Workload => "workload",
+            Phase::Checks => "checks",
+            Phase::Teardown => "teardown",
+        }
+    }
+}
+
+impl std::fmt::Display for Phase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.slug())
+    }
+}
+
+/// How a phase ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Outcome {
+    Done,
+    Failed { reason: String },
+    Skipped { reason: String },
+}
+
+/// One check: what had to happen, what happened, and the verdict on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckRecord {
+    /// Stable from run to run: trends and reruns name a check by it.
+    pub id: String,
+    pub title: String,
+    pub kind: CheckKind,
+    /// For a refusal, the id of the allowed control that differs in this one fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub twin: Option<String>,
+    pub expected: Expected,
+    pub observed: Observed,
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    pub chain: Chain,
+    pub duration_ms: u64,
+    /// The public source of the expectation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// A command that brings a person further when the check did not pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+impl CheckRecord {
+    /// The gravest failure: what must be refused got in.
+    pub fn is_unexpected_acceptance(&self) -> bool {
+        self.kind == CheckKind::Deny && matches!(self.observed, Observed::Read { .. })
+    }
+}
+
+/// Whether a check claims that an access works or that it is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckKind {
+    Allow,
+    Deny,
+}
+
+/// What must happen, as the scenario says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Expected {
+    /// `sha256` in lower-case hex.
+    Read { bytes: usize, sha256: String },
+    Refused {
+        link: Link,
+        code: String,
+        /// The HTTP status, where the refusal has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<u16>,
+    },
+    /// The webhook leaves the pod alone.
+    NotInjected,
+}
+
+/// What was seen to happen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Observed {
+    Read {
+        bytes: usize,
+        sha256: String,
+    },
+    Refused(Denial),
+    NotInjected,
+    Crashed {
+        /// Absent when a signal ended it.
+        exit_code: Option<i32>,
+        stderr_tail: String,
+    },
+    /// Nothing came before the deadline, or the check was not tried.
+    Nothing {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last_seen: Option<String>,
+    },
+}

@@ -1,0 +1,19 @@
+//! What must hold, as data: scenario files, the catalogue of faults, and the plan that both give.
+//!
+//! A scenario says what; where it is tried is said on the command line. This crate reads files and decides
+//! nothing about places: it knows no cluster, no cloud and no network.
+
+pub mod access;
+pub mod catalogue;
+pub mod fault;
+pub mod file;
+pub mod nearest;
+pub mod plan;
+pub mod source;
+
+pub use access::Access;
+pub use catalogue::{Catalogue, CatalogueError};
+pub use fault::{Confidence, Expectation, Fault};
+pub use file::{AwsResources, ClusterShape, Flavor, PodManifest, Scenario, Webhook};
+pub use plan::{CONTROL, Cell, Plan, PlanError};
+pub use source::SourceError;

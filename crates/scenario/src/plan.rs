@@ -1,0 +1,112 @@
+//! What a run tries: the control and, beside it, one cell a fault.
+
+use trust::Link;
+
+use crate::access::{self, Access};
+use crate::catalogue::{Catalogue, CatalogueError};
+use crate::fault::{Expectation, Fault};
+use crate::file::Scenario;
+use crate::source::SourceError;
+
+/// Id of the cell in which nothing is wrong: the allowed twin of every refusal.
+pub const CONTROL: &str = "control";
+
+/// A scenario with the cells that are tried.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The control first.
+    pub cells: Vec<Cell>,
+}
+
+/// One namespace, one service account, one role, one pod.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// [`CONTROL`] or the fault's id.
+    pub id: String,
+    /// One line for people.
+    pub title: String,
+    /// How its access is built.
+    pub access: Access,
+    /// The fault, unless it is the control.
+    pub fault: Option<Fault>,
+    /// It changes what an AWS account has only once (the OIDC provider), so it must have an account to itself.
+    pub own_account: bool,
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A scenario or fault.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// A fault that does not fit the scenario.
+    #[error("fault `{fault}` does not fit scenario `{scenario}`: {message}")]
+    Misfit {
+        /// The fault.
+        fault: String,
+        /// The scenario.
+        scenario: String,
+        /// What is wrong with its `change`.
+        message: String,
+    },
+}
+
+impl From<SourceError> for PlanError {
+    fn from(error: SourceError) -> Self {
+        Self::Catalogue(error.into())
+    }
+}
+
+impl Plan {
+    /// The plan of a scenario with the refusals that it names.
+    ///
+    /// # Errors
+    /// When a file is wrong, or a fault changes nothing or something that the scenario does not have.
+    pub fn of(catalogue: &Catalogue, name: &str) -> Result<Self, PlanError> {
+        let scenario = catalogue.scenario(name)?;
+        let mut cells = vec![Cell {
+            id: CONTROL.to_owned(),
+            title: scenario.title.clone(),
+            access: scenario.access.clone(),
+            fault: None,
+            own_account: false,
+        }];
+        for id in &scenario.refusals {
+            cells.push(cell(&scenario, catalogue.fault(id)?)?);
+        }
+        Ok(Self { scenario, cells })
+    }
+}
+
+fn cell(scenario: &Scenario, fault: Fault) -> Result<Cell, PlanError> {
+    let misfit = |message: String| PlanError::Misfit { fault: fault.id.clone(), scenario: scenario.name.clone(), message };
+    let mut document = scenario.access_document.clone();
+    access::merge(&mut document, &fault.change);
+    if document.get("provider").is_none() {
+        document["provider"] = serde_json::Value::Null;
+    }
+    let access: Access = serde_path_to_error::deserialize(document)
+        .map_err(|error| misfit(format!("at `change.{}`: {}", error.path(), error.inner())))?;
+    if access == scenario.access {
+        return Err(misfit("its `change` changes nothing".to_owned()));
+    }
+    Ok(Cell {
+        id: fault.id.clone(),
+        title: fault.title.clone(),
+        own_account: access.provider != scenario.access.provider,
+        access,
+        fault: Some(fault),
+    })
+}
+
+impl Cell {
+    /// The link at which the access must break, if it must.
+    pub fn broken_link(&self) -> Option<Link> {
+        self.fault.as_ref().map(|fault| match &fault.expect {
+            Expectation::Refused { link, .. } => *link,
+            Expectation::NotInjected => Link::Injected,
+        })
+    }
+}

@@ -1,0 +1,70 @@
+//! What each cloud's pod identity webhook does to a pod, a server that does it, and how it is registered.
+//!
+//! The mutations are pure functions over JSON; the server is an [`axum::Router`] that any TLS listener can
+//! carry. The crate knows no cluster and no cloud: service accounts come in through [`ServiceAccounts`],
+//! and what the AWS webhook reads from a file and a ConfigMap through [`aws::Sources`].
+//!
+//! ```
+//! use serde_json::json;
+//! use webhooks::{Mutation, ServiceAccountView, aws};
+//!
+//! let account = ServiceAccountView {
+//!     annotations: [("eks.amazonaws.com/role-arn".into(), "arn:aws:iam::123456789012:role/reader".into())].into(),
+//! };
+//! let pod = json!({"spec": {"serviceAccountName": "reader", "containers": [{"name": "app", "image": "app:1"}]}});
+//! let config = aws::Config::chart(aws::ChartValues::default());
+//! let mutation = aws::mutate(&config, &aws::Sources::default(), "shop", &pod, Some(&account), &aws::Lowest)
+//!     .expect("a pod");
+//! assert!(matches!(mutation, Mutation::Patch(ops) if ops.len() == 2));
+//! ```
+//!
+//! # Deliberate deviations
+//!
+//! From amazon-eks-pod-identity-webhook, whose source is the fact behind everything else in [`aws`]:
+//!
+//! - Upstream decodes containers into the Kubernetes types that its image was built with and sends back
+//!   what is left: a field newer than the image vanishes, and so do explicit nulls and empty
+//!   lists. Here every field is kept; only the additions of that round trip are made (`resources: {}`, and
+//!   `service: null` in a gRPC probe). Member order differs, too, which JSON gives no meaning.
+//! - A ConfigMap key without `/`, and an entry that is `null`, crash upstream. Here they never match.
+//! - Upstream also decodes YAML bodies, and knows member names in any case. Here a body is JSON with the
+//!   member names as documented (save in the ConfigMap, which people write by hand).
+//! - The wording of decoder errors follows Go's, but is not promised to be equal to it.
+//! - Answers are labelled `application/json`. Upstream sets no content type; the API server ignores it.
+//! - A body beyond 16 MiB is refused with 413; upstream reads without limit.
+//! - Metrics, the debugging handlers and the certificate signing requests of `--in-cluster` are not here.
+
+mod admission;
+pub mod aws;
+mod pod;
+mod server;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+pub use admission::{Mutation, PatchOp};
+pub use pod::NotAPod;
+
+/// The part of a service account that webhooks look at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceAccountView {
+    /// `metadata.annotations`.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Where a webhook finds service accounts: a cache of the cluster's, kept up to date by a watch.
+#[async_trait::async_trait]
+pub trait ServiceAccounts: Send + Sync + fmt::Debug {
+    /// The account, or `None` when it is not known after `grace`.
+    ///
+    /// A `grace` of zero answers from the cache. Otherwise an account that has not been seen yet is
+    /// waited for (and may be fetched) for no longer than `grace`; one that is known is answered at once,
+    /// whatever its annotations.
+    async fn find(
+        &self,
+        namespace: &str,
+        name: &str,
+        grace: Duration,
+    ) -> Option<ServiceAccountView>;
+}

@@ -1,0 +1,35 @@
+//! Verbs that are not ours: passed on to the `crossfed` program, which knows them and names the nearest when it does not.
+
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
+
+use anyhow::Result;
+
+use crate::cargo;
+use crate::programs::Programs;
+
+/// Tells `crossfed` where the other programs of the same build are: those that pods run.
+const BIN_DIR: &str = "CROSSFED_BIN_DIR";
+
+pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
+    let programs = Programs::build()?;
+    let (crossfed, folder) = programs.find("crossfed")?;
+    let mut command = Command::new(crossfed);
+    command.args(args).env(BIN_DIR, folder);
+    cargo::forget_own_package(&mut command);
+    replace(command)
+}
+
+/// Input, output, signals and exit code are exactly the program's: there is nobody between it and the shell, and nobody who could die before
+/// its cleanup is done.
+#[cfg(unix)]
+fn replace(mut command: Command) -> Result<ExitCode> {
+    let error = std::os::unix::process::CommandExt::exec(&mut command);
+    Err(anyhow::Error::new(error)
+        .context(format!("cannot start {}", command.get_program().display())))
+}
+
+#[cfg(not(unix))]
+fn replace(mut command: Command) -> Result<ExitCode> {
+    cargo::status(&mut command).map(cargo::exit_code)
+}
