@@ -10,12 +10,14 @@ use crate::programs::Programs;
 
 /// Tells `crossfed` where the other programs of the same build are: those that pods run.
 const BIN_DIR: &str = "CROSSFED_BIN_DIR";
+/// Tells it where the repository is, so that a verb works from any folder below it.
+const ROOT: &str = "CROSSFED_ROOT";
 
 pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     let programs = Programs::build()?;
     let (crossfed, folder) = programs.find("crossfed")?;
     let mut command = Command::new(crossfed);
-    command.args(args).env(BIN_DIR, folder);
+    command.args(args).env(BIN_DIR, folder).env(ROOT, cargo::root());
     cargo::forget_own_package(&mut command);
     replace(command)
 }

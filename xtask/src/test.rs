@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::Result;
 
 use crate::cargo;
+use crate::programs::Programs;
 
 pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     let nextest = cargo::cargo()
@@ -14,6 +15,8 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success());
+    // The tests of `crossfed` start the workloads, which are programs of another package.
+    Programs::build()?;
     for mut command in commands(nextest, args) {
         eprintln!("test: {}", cargo::words(&command));
         let status = cargo::status(&mut command)?;

@@ -1,6 +1,106 @@
-//! placeholder
-use crate::cli::Bench;
-use crate::exit::{Exit, Stop};
+//! `bench`: a whole embedded run against its floor, in one sitting, as ratios.
+//!
+//! Machines are shared and noisy: the two are run in turn, and the ratio is taken pair by pair.
+#![allow(clippy::print_stdout, reason = "printing is what this verb is for")]
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use tokio::process::Command;
+
 use crate::Environment;
-/// placeholder
-pub async fn run(_: Bench, _: Environment) -> Result<Exit, Stop> { Err(Stop::new(Exit::Internal, "not yet")) }
+use crate::cli::{Bench, Cli, Verb};
+use crate::exit::{Exit, Stop};
+use crate::run::floor::Floor;
+use crate::run::{self, Metrics};
+
+const SCENARIO: &str = "aks-to-aws";
+/// The whole run may take this many times its floor.
+const TARGET_RATIO: f64 = 3.0;
+/// A tenth of the time that a kube-apiserver with etcd needs (3 s).
+const TARGET_READY_MS: f64 = 300.0;
+const TARGET_MEMORY_MIB: f64 = 150.0;
+
+/// Measures and prints.
+///
+/// # Errors
+/// When a run does not pass: there is nothing to measure then.
+pub async fn run(options: Bench, environment: Environment) -> Result<Exit, Stop> {
+    let folder = std::env::temp_dir().join(format!("crossfed-bench-{}", std::process::id()));
+    let measured = measure(&options, &environment, &folder).await;
+    let _ = std::fs::remove_dir_all(&folder);
+    let samples = measured?;
+    println!("{SCENARIO}, embedded and simulated: {} runs, each beside its floor\n", samples.len());
+    println!("{:<44} {:>9} {:>9} {:>9}", "", "min", "median", "max");
+    let row = |title: &str, unit: &str, of: &dyn Fn(&Sample) -> f64| {
+        let mut values: Vec<f64> = samples.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        let median = values[values.len() / 2];
+        println!("{title:<44} {:>9.1} {median:>9.1} {:>9.1} {unit}", values[0], values[values.len() - 1]);
+        median
+    };
+    row("floor: spawn s3-reader, exchange, read", "ms", &|sample| ms(sample.floor));
+    row("whole run: process start to exit", "ms", &|sample| ms(sample.whole));
+    let ratio = row("ratio whole / floor", "", &|sample| sample.whole.as_secs_f64() / sample.floor.as_secs_f64());
+    let ready = row("cluster ready after process start", "ms", &|sample| sample.metrics.cluster_ready_ms as f64);
+    let memory = row("largest memory of the harness", "MiB", &|sample| sample.metrics.peak_memory_kib.unwrap_or_default() as f64 / 1024.0);
+    println!();
+    let target = |met: bool, text: String| println!("{} {text}", if met { "met    " } else { "not met" });
+    target(ratio <= TARGET_RATIO, format!("whole run at most {TARGET_RATIO} times its floor: {ratio:.1}"));
+    target(ready <= TARGET_READY_MS, format!("cluster ready within {TARGET_READY_MS} ms: {ready:.0}"));
+    target(memory <= TARGET_MEMORY_MIB, format!("harness below {TARGET_MEMORY_MIB} MiB: {memory:.0}"));
+    Ok(Exit::Passed)
+}
+
+struct Sample {
+    floor: Duration,
+    whole: Duration,
+    metrics: Metrics,
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+async fn measure(options: &Bench, environment: &Environment, folder: &Path) -> Result<Vec<Sample>, Stop> {
+    let artifacts = folder.to_string_lossy().into_owned();
+    let words = ["crossfed", "e2e", SCENARIO, "--artifacts-dir", &artifacts, "--run-id", "floor"];
+    let Ok(Cli { verb: Verb::E2e(e2e) }) = Cli::try_parse_from(words) else {
+        return Err(Stop::new(Exit::Internal, "the bench's own command line is not understood"));
+    };
+    let plan = run::load(environment, &options.location, SCENARIO)?;
+    let floor = Floor::up(e2e, environment.clone(), plan).await?;
+    let mut samples = Vec::new();
+    // The first pair warms caches and is not counted.
+    for at in 0..=options.runs {
+        let once = floor.once().await?;
+        let (whole, metrics) = whole(environment, options, folder, &format!("run-{at}")).await?;
+        if at > 0 {
+            samples.push(Sample { floor: once, whole, metrics });
+        }
+    }
+    floor.down().await;
+    Ok(samples)
+}
+
+async fn whole(environment: &Environment, options: &Bench, folder: &Path, run: &str) -> Result<(Duration, Metrics), Stop> {
+    let failed = |error: std::io::Error| Stop::caused(Exit::Infrastructure, error);
+    let mut command = Command::new(std::env::current_exe().map_err(failed)?);
+    command.args(["e2e", SCENARIO, "--run-id", run, "--artifacts-dir"]).arg(folder);
+    if let Some(scenarios) = &options.location.scenarios {
+        command.arg("--scenarios").arg(scenarios);
+    }
+    command.env(crate::environment::ROOT, &environment.root).env(crate::environment::BIN_DIR, &environment.programs);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+    let started = Instant::now();
+    let status = command.status().await.map_err(failed)?;
+    let duration = started.elapsed();
+    if !status.success() {
+        return Err(Stop::new(Exit::CheckFailed, format!("a measured run ended with {status}")));
+    }
+    let text = std::fs::read(folder.join(run).join("metrics.json")).map_err(failed)?;
+    let metrics = serde_json::from_slice(&text).map_err(|error| Stop::caused(Exit::Internal, error))?;
+    Ok((duration, metrics))
+}

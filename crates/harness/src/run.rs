@@ -7,6 +7,8 @@ mod diagnose;
 mod events;
 mod evidence;
 mod federate;
+pub mod floor;
+mod metrics;
 mod interrupt;
 mod kube_objects;
 mod overlay;
@@ -32,6 +34,7 @@ use crate::exit::{Exit, Stop};
 use crate::naming::RunId;
 use events::Events;
 
+pub use metrics::Metrics;
 pub use overlay::wire_overlay;
 pub use render::{Names, Rendered, render};
 
@@ -72,19 +75,7 @@ pub async fn e2e(options: E2e, environment: Environment) -> Result<Exit, Stop> {
     options.place.check()?;
     let plan = load(&environment, &options.location, &options.scenario)?;
     render::try_out(&plan)?;
-    let clock: SharedClock = Arc::new(SystemClock);
-    let run = options.run_id.clone().unwrap_or_else(|| RunId::mint(clock.now(), places::random_u32()));
-    let artifacts = environment.working_dir.join(&options.artifacts_dir).join(run.as_str());
-    make_artifacts(&artifacts)?;
-    let settings = Settings {
-        cleanup: options.cleanup.unwrap_or_else(|| Cleanup::default_for(environment.ci)),
-        pod_timeout: Duration::from_secs(options.pod_timeout),
-        run,
-        artifacts,
-        clock,
-        options,
-        environment,
-    };
+    let settings = settings(options, environment)?;
     let events = Events::new(stream(&settings)?);
     events.emit(Event::RunStarted {
         run_id: settings.run.to_string(),
@@ -96,10 +87,28 @@ pub async fn e2e(options: E2e, environment: Environment) -> Result<Exit, Stop> {
     let exit = scenario_run::run(&settings, &plan, &events).await;
     let duration = settings.environment.started.elapsed();
     events.emit(Event::RunFinished { exit_code: exit.code(), duration_ms: millis(duration) });
+    metrics::write(&settings, &events.report());
     match report::write_artifacts(&settings.artifacts, &events.report()) {
         Ok(_) => Ok(exit),
         Err(error) => Err(Stop::caused(Exit::Internal, error)),
     }
+}
+
+/// Fills in the defaults and makes the folder of the run.
+fn settings(options: E2e, environment: Environment) -> Result<Settings, Stop> {
+    let clock: SharedClock = Arc::new(SystemClock);
+    let run = options.run_id.clone().unwrap_or_else(|| RunId::mint(clock.now(), places::random_u32()));
+    let artifacts = environment.working_dir.join(&options.artifacts_dir).join(run.as_str());
+    make_artifacts(&artifacts)?;
+    Ok(Settings {
+        cleanup: options.cleanup.unwrap_or_else(|| Cleanup::default_for(environment.ci)),
+        pod_timeout: Duration::from_secs(options.pod_timeout),
+        run,
+        artifacts,
+        clock,
+        options,
+        environment,
+    })
 }
 
 fn make_artifacts(folder: &Path) -> Result<(), Stop> {

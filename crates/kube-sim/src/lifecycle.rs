@@ -14,6 +14,9 @@ use crate::resources::{self, Resource};
 use crate::status::Status;
 use crate::store::{Key, Transaction};
 
+/// Names of what every namespace is furnished with: the account and the root certificate.
+const FURNITURE: [&str; 2] = ["default", "kube-root-ca.crt"];
+
 /// What a client wants of a deletion.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DeleteOptions {
@@ -177,11 +180,20 @@ fn gone(api: &Api, tx: &mut Transaction<'_>, key: &Key, last: Arc<Object>) -> De
     Deletion::Gone(last)
 }
 
-/// Takes an object away, and with the last one of a namespace that goes, the namespace.
+/// Takes an object away, and with the last one of a namespace that goes, the namespace. What a namespace is furnished with comes again.
 pub(crate) fn remove(api: &Api, tx: &mut Transaction<'_>, key: &Key) {
     tx.remove(key);
-    if api.has_controllers && !key.namespace.is_empty() {
-        settle(tx, &key.namespace);
+    if !api.has_controllers || key.namespace.is_empty() {
+        return;
+    }
+    let home = tx.get(&Key::new(resources::core("namespaces"), "", &key.namespace));
+    match home {
+        Some(home) if !object::is_deleting(home.value()) => {
+            if FURNITURE.contains(&key.name.as_str()) {
+                furnish(api, tx, &key.namespace);
+            }
+        }
+        _ => settle(tx, &key.namespace),
     }
 }
 
@@ -255,10 +267,11 @@ pub(crate) fn furnish(api: &Api, tx: &mut Transaction<'_>, namespace: &str) {
             tx.put(key, value);
         }
     };
-    add("serviceaccounts", "default", json!({"metadata": {}}));
+    let [account, root] = FURNITURE;
+    add("serviceaccounts", account, json!({"metadata": {}}));
     add(
         "configmaps",
-        "kube-root-ca.crt",
+        root,
         json!({"metadata": {}, "data": {"ca.crt": api.root_pem}}),
     );
 }

@@ -127,6 +127,11 @@ impl Places {
         Ok(Self { wire, clouds, cluster, proxy, folder })
     }
 
+    /// The run's private folder.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
     /// How the federation core reaches the clouds.
     pub(crate) fn http_stack(&self) -> Result<HttpStack, Stop> {
         stack(&self.wire, &self.proxy)
@@ -160,13 +165,15 @@ fn regions(scenario: &Scenario) -> Vec<&str> {
     regions
 }
 
+/// A folder that only its owner can enter. Tokens lie in it, so it is in memory where the system has a place for that, as a kubelet's are.
 fn private_folder(settings: &Settings) -> Result<PathBuf, Stop> {
     use std::os::unix::fs::DirBuilderExt;
-    let folder = settings.artifacts.join("private");
-    std::fs::DirBuilder::new().mode(0o700).create(&folder).map_err(|error| {
-        Stop::new(Exit::Preflight, format!("the private folder {} cannot be made: {error}", folder.display()))
-    })?;
-    Ok(folder)
+    const IN_MEMORY: &str = "/dev/shm";
+    let make = |folder: PathBuf| std::fs::DirBuilder::new().mode(0o700).create(&folder).map(|()| folder);
+    let name = format!("crossfed-{}-{:08x}", settings.run, random_u32());
+    make(PathBuf::from(IN_MEMORY).join(name)).or_else(|_| make(settings.artifacts.join("private"))).map_err(|error| {
+        Stop::new(Exit::Preflight, format!("no private folder can be made in {}: {error}", settings.artifacts.display()))
+    })
 }
 
 fn node_choice(settings: &Settings) -> NodeChoice {

@@ -86,19 +86,29 @@ pub(super) async fn patch(call: &mut Call<'_>) -> Answer {
             let error = FieldError::invalid("patch", &value.to_string().into(), why);
             Status::invalid("", "", "", &[error])
         };
-        let (api_version, kind) = (object::text(&value, "/apiVersion"), object::text(&value, "/kind"));
+        let (api_version, kind) = (
+            object::text(&value, "/apiVersion"),
+            object::text(&value, "/kind"),
+        );
         if (api_version, kind) != (resource.api_version().as_str(), resource.kind) {
-            let why = format!("the API version in the data ({api_version}) does not match the expected API version ({})", resource.api_version());
-            return Err(Status::bad_request(why));
+            let scheme = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30";
+            let why = format!(
+                "no kind {kind:?} is registered for version {api_version:?} in scheme {scheme:?}"
+            );
+            return Err(invalid(&value, &why));
         }
         let fields = object::fields(&mut value);
         fields.shift_remove("kind");
         fields.shift_remove("apiVersion");
-        let unknown = schema::decode(resource.kind, &mut value).map_err(|why| invalid(&value, &why))?;
+        let unknown =
+            schema::decode(resource.kind, &mut value).map_err(|why| invalid(&value, &why))?;
         let complaints = decode::complaints(&unknown, &[]);
         match options.field_validation {
             FieldValidation::Strict if !complaints.is_empty() => {
-                return Err(invalid(&value, &format!("strict decoding error: {}", complaints.join(", "))));
+                return Err(invalid(
+                    &value,
+                    &format!("strict decoding error: {}", complaints.join(", ")),
+                ));
             }
             FieldValidation::Warn => warnings.extend(complaints),
             _ => {}
@@ -108,10 +118,14 @@ pub(super) async fn patch(call: &mut Call<'_>) -> Answer {
         }
         let given = object::name(&value);
         if given != name {
-            return Err(Status::bad_request(format!("the name of the object ({given}) does not match the name on the URL ({name})")));
+            return Err(Status::bad_request(format!(
+                "the name of the object ({given}) does not match the name on the URL ({name})"
+            )));
         }
         if object::namespace(&value) != namespace {
-            return Err(Status::bad_request("the namespace of the object does not match the namespace on the URL"));
+            return Err(Status::bad_request(
+                "the namespace of the object does not match the namespace on the URL",
+            ));
         }
         defaults::apply(resource, &mut value);
         Ok(value)

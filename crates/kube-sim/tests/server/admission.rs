@@ -5,14 +5,11 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, PostParams};
 use serde_json::{Value, json};
 
+/// Environment variables of the pod's first container.
 fn names(pod: &Pod) -> Vec<String> {
-    let containers = &pod.spec.as_ref().expect("a spec").containers;
-    containers[0]
-        .env
-        .iter()
-        .flatten()
-        .map(|variable| variable.name.clone())
-        .collect()
+    let first = pod.spec.iter().filter_map(|spec| spec.containers.first());
+    let variables = first.flat_map(|container| container.env.iter().flatten());
+    variables.map(|variable| variable.name.clone()).collect()
 }
 
 async fn create(cluster: &Cluster, name: &str) -> kube::Result<Pod> {

@@ -34,6 +34,24 @@ async fn a_namespace_comes_furnished_and_goes_with_its_contents() {
         cluster.authority.root_pem()
     );
 
+    let first = accounts
+        .get("default")
+        .await
+        .expect("must be there")
+        .metadata
+        .uid;
+    accounts
+        .delete("default", &DeleteParams::default())
+        .await
+        .expect("must be deleted");
+    let second = accounts
+        .get("default")
+        .await
+        .expect("it comes again")
+        .metadata
+        .uid;
+    assert_ne!(first, second);
+
     let held: ConfigMap =
         Fields(json!({"metadata": {"name": "held", "finalizers": ["example.com/hold"]}})).into();
     maps.create(&PostParams::default(), &held)

@@ -81,7 +81,7 @@ pub(super) fn check(
     let with_duration = width >= DURATION_FROM;
     let tail = if with_duration { 2 + DURATION } else { 0 };
     let free = width.saturating_sub(taken + 2 + LINK + 2 + 1 + STATUS + tail);
-    let code = (free / 3).clamp(20, 30);
+    let code = (free / 3).clamp(21, 30);
     head.push(Cell::new(
         title,
         free.saturating_sub(code).max(16),

@@ -22,54 +22,55 @@ fn at_width(width: usize) -> Style {
 #[test]
 fn calm_when_all_passed() {
     assert_snapshot!(shown(at_width(100), all_passed()), @r#"
-crossfed 0.1.0  run r-7f3a91 · cluster embedded · clouds simulated
+        crossfed 0.1.0  run r-7f3a91 · cluster embedded · clouds simulated
 
-aks-to-aws  a pod in AKS reads an object in S3
-  ✓ preflight                                                                                   3 ms
-  ✓ cluster     issuer https://germanywestcentral.oic.prod-aks.azure.com/72f988bf/            212 ms
-  ✓ webhooks    amazon-eks-pod-identity-webhook                                                41 ms
-  ✓ federation  1 OIDC provider, 3 roles, 1 bucket                                             87 ms
-  ✓ workload    s3-reader                                                                       9 ms
-    checks
-    ✓ reads the object                      11 read                37 bytes                   318 ms
-    ✓ token for another audience            7 audience accepted    InvalidIdentityToken 400    21 ms
-    ✓ service account in another namespace  8 subject accepted     AccessDenied         403    21 ms
-    ✓ service account without the           2 injected             not injected                21 ms
-      annotation
-  ✓ teardown    6 resources deleted                                                            33 ms
+        aks-to-aws  a pod in AKS reads an object in S3
+          ✓ preflight                                                                                   3 ms
+          ✓ cluster     issuer https://germanywestcentral.oic.prod-aks.azure.com/72f988bf/            212 ms
+          ✓ webhooks    amazon-eks-pod-identity-webhook                                                41 ms
+          ✓ federation  1 OIDC provider, 3 roles, 1 bucket                                             87 ms
+          ✓ workload    s3-reader                                                                       9 ms
+            checks
+            ✓ reads the object                     11 read                37 bytes                    318 ms
+            ✓ token for another audience           7 audience accepted    InvalidIdentityToken  400    21 ms
+            ✓ service account in another           8 subject accepted     AccessDenied          403    21 ms
+              namespace
+            ✓ service account without the          2 injected             not injected                 21 ms
+              annotation
+          ✓ teardown    6 resources deleted                                                            33 ms
 
-PASSED  4 of 4 checks passed                                                                  1.03 s
-  artifacts  _artifacts/r-7f3a91
-  rerun      cargo xtask e2e aks-to-aws
-"#);
+        PASSED  4 of 4 checks passed                                                                  1.03 s
+          artifacts  _artifacts/r-7f3a91
+          rerun      cargo xtask e2e aks-to-aws
+        "#);
 }
 
 #[test]
 fn keeps_to_eighty_columns() {
     assert_snapshot!(shown(at_width(80), all_passed()), @r#"
-crossfed 0.1.0  run r-7f3a91 · cluster embedded · clouds simulated
+        crossfed 0.1.0  run r-7f3a91 · cluster embedded · clouds simulated
 
-aks-to-aws  a pod in AKS reads an object in S3
-  ✓ preflight                                                               3 ms
-  ✓ cluster     issuer https://germanywestcentral.oic.prod-aks.azure.     212 ms
-                com/72f988bf/
-  ✓ webhooks    amazon-eks-pod-identity-webhook                            41 ms
-  ✓ federation  1 OIDC provider, 3 roles, 1 bucket                         87 ms
-  ✓ workload    s3-reader                                                   9 ms
-    checks
-    ✓ reads the object           11 read                37 bytes
-    ✓ token for another          7 audience accepted    InvalidIdentityToken 400
-      audience
-    ✓ service account in         8 subject accepted     AccessDenied         403
-      another namespace
-    ✓ service account without    2 injected             not injected
-      the annotation
-  ✓ teardown    6 resources deleted                                        33 ms
+        aks-to-aws  a pod in AKS reads an object in S3
+          ✓ preflight                                                               3 ms
+          ✓ cluster     issuer https://germanywestcentral.oic.prod-aks.azure.     212 ms
+                        com/72f988bf/
+          ✓ webhooks    amazon-eks-pod-identity-webhook                            41 ms
+          ✓ federation  1 OIDC provider, 3 roles, 1 bucket                         87 ms
+          ✓ workload    s3-reader                                                   9 ms
+            checks
+            ✓ reads the object          11 read                37 bytes
+            ✓ token for another         7 audience accepted    InvalidIdentityToken  400
+              audience
+            ✓ service account in        8 subject accepted     AccessDenied          403
+              another namespace
+            ✓ service account without   2 injected             not injected
+              the annotation
+          ✓ teardown    6 resources deleted                                        33 ms
 
-PASSED  4 of 4 checks passed                                              1.03 s
-  artifacts  _artifacts/r-7f3a91
-  rerun      cargo xtask e2e aks-to-aws
-"#);
+        PASSED  4 of 4 checks passed                                              1.03 s
+          artifacts  _artifacts/r-7f3a91
+          rerun      cargo xtask e2e aks-to-aws
+        "#);
 }
 
 #[test]
@@ -115,76 +116,77 @@ fn explains_a_failure_at_once_and_again_at_the_end() {
         100,
     );
     assert_snapshot!(shown(at_width(100), events), @r#"
-crossfed 0.1.0  run r-7f3a91 · cluster embedded · clouds simulated
+        crossfed 0.1.0  run r-7f3a91 · cluster embedded · clouds simulated
 
-aks-to-aws  a pod in AKS reads an object in S3
-  ✓ preflight                                                                                   3 ms
-  ✓ cluster     issuer https://germanywestcentral.oic.prod-aks.azure.com/72f988bf/            212 ms
-  ✓ webhooks    amazon-eks-pod-identity-webhook                                                41 ms
-  ✓ federation  1 OIDC provider, 3 roles, 1 bucket                                             87 ms
-  ✓ workload    s3-reader                                                                       9 ms
-    checks
-    ✗ reads the object                      8 subject accepted     AccessDenied         403   318 ms
+        aks-to-aws  a pod in AKS reads an object in S3
+          ✓ preflight                                                                                   3 ms
+          ✓ cluster     issuer https://germanywestcentral.oic.prod-aks.azure.com/72f988bf/            212 ms
+          ✓ webhooks    amazon-eks-pod-identity-webhook                                                41 ms
+          ✓ federation  1 OIDC provider, 3 roles, 1 bucket                                             87 ms
+          ✓ workload    s3-reader                                                                       9 ms
+            checks
+            ✗ reads the object                     8 subject accepted     AccessDenied          403   318 ms
 
-      expected   read 37 bytes, sha256 9f86d081884c7d65...
-      observed   refused at 8 subject accepted: AccessDenied, HTTP 403
-                 Not authorized to perform sts:AssumeRoleWithWebIdentity
-      reason     the allowed access was refused
-      chain      ✓  1 opted in             arn:aws:iam::123456789012:role/shop-      service account
-                                           orders
-                 ✓  2 injected
-                 ✓  3 token projected
-                 ✓  4 issuer discoverable
-                 ✓  5 key published        kid ZmRlOGQ3                              token, key set
-                 ✓  6 issuer trusted
-                 ✓  7 audience accepted    sts.amazonaws.com                         token
-                 ✗  8 subject accepted     differs in case only
-                      presented  system:serviceaccount:shop:orders
-                      required   system:serviceaccount:shop:Orders
-                                                            ↑ differs from here
-                      source     trust policy of arn:aws:iam::123456789012:role/shop-orders,
-                                 StringEquals
-                 ·  9 credential issued    not reached
-                 · 10 permitted            not reached
-                 · 11 read                 not reached
-      next       cargo xtask explain aks-to-aws --check reads
+              expected   read 37 bytes, sha256 9f86d081884c7d65...
+              observed   refused at 8 subject accepted: AccessDenied, HTTP 403
+                         Not authorized to perform sts:AssumeRoleWithWebIdentity
+              reason     the allowed access was refused
+              chain      ✓  1 opted in             arn:aws:iam::123456789012:role/shop-      service account
+                                                   orders
+                         ✓  2 injected
+                         ✓  3 token projected
+                         ✓  4 issuer discoverable
+                         ✓  5 key published        kid ZmRlOGQ3                              token, key set
+                         ✓  6 issuer trusted
+                         ✓  7 audience accepted    sts.amazonaws.com                         token
+                         ✗  8 subject accepted     differs in case only
+                              presented  system:serviceaccount:shop:orders
+                              required   system:serviceaccount:shop:Orders
+                                                                    ↑ differs from here
+                              source     trust policy of arn:aws:iam::123456789012:role/shop-orders,
+                                         StringEquals
+                         ·  9 credential issued    not reached
+                         · 10 permitted            not reached
+                         · 11 read                 not reached
+              next       cargo xtask explain aks-to-aws --check reads
 
-    ✓ token for another audience            7 audience accepted    InvalidIdentityToken 400    21 ms
-    ✓ service account in another namespace  8 subject accepted     AccessDenied         403    21 ms
-    ✓ service account without the           2 injected             not injected                21 ms
-      annotation
-  ✗ checks      1 of 6 checks failed                                                          640 ms
-  ✓ teardown    6 resources deleted                                                            33 ms
+            ✓ token for another audience           7 audience accepted    InvalidIdentityToken  400    21 ms
+            ✓ service account in another           8 subject accepted     AccessDenied          403    21 ms
+              namespace
+            ✓ service account without the          2 injected             not injected                 21 ms
+              annotation
+          ✗ checks      1 of 6 checks failed                                                          640 ms
+          ✓ teardown    6 resources deleted                                                            33 ms
 
-aks-to-aws / reads
-  reads the object
-  expected   read 37 bytes, sha256 9f86d081884c7d65...
-  observed   refused at 8 subject accepted: AccessDenied, HTTP 403
-             Not authorized to perform sts:AssumeRoleWithWebIdentity
-  reason     the allowed access was refused
-  chain      ✓  1 opted in             arn:aws:iam::123456789012:role/shop-orders    service account
-             ✓  2 injected
-             ✓  3 token projected
-             ✓  4 issuer discoverable
-             ✓  5 key published        kid ZmRlOGQ3                                  token, key set
-             ✓  6 issuer trusted
-             ✓  7 audience accepted    sts.amazonaws.com                             token
-             ✗  8 subject accepted     differs in case only
-                  presented  system:serviceaccount:shop:orders
-                  required   system:serviceaccount:shop:Orders
-                                                        ↑ differs from here
-                  source     trust policy of arn:aws:iam::123456789012:role/shop-orders,
-                             StringEquals
-             ·  9 credential issued    not reached
-             · 10 permitted            not reached
-             · 11 read                 not reached
-  next       cargo xtask explain aks-to-aws --check reads
+        aks-to-aws / reads
+          reads the object
+          expected   read 37 bytes, sha256 9f86d081884c7d65...
+          observed   refused at 8 subject accepted: AccessDenied, HTTP 403
+                     Not authorized to perform sts:AssumeRoleWithWebIdentity
+          reason     the allowed access was refused
+          chain      ✓  1 opted in             arn:aws:iam::123456789012:role/shop-orders    service account
+                     ✓  2 injected
+                     ✓  3 token projected
+                     ✓  4 issuer discoverable
+                     ✓  5 key published        kid ZmRlOGQ3                                  token, key set
+                     ✓  6 issuer trusted
+                     ✓  7 audience accepted    sts.amazonaws.com                             token
+                     ✗  8 subject accepted     differs in case only
+                          presented  system:serviceaccount:shop:orders
+                          required   system:serviceaccount:shop:Orders
+                                                                ↑ differs from here
+                          source     trust policy of arn:aws:iam::123456789012:role/shop-orders,
+                                     StringEquals
+                     ·  9 credential issued    not reached
+                     · 10 permitted            not reached
+                     · 11 read                 not reached
+          next       cargo xtask explain aks-to-aws --check reads
 
-FAILED  3 of 4 checks passed, 1 failed, 2 not run, exit code 100                              1.03 s
-  scenario   aks-to-aws: failed: 1 of 6 checks failed
-  artifacts  _artifacts/r-7f3a91
-  rerun      cargo xtask e2e aks-to-aws
-"#);
+        FAILED  3 of 4 checks passed, 1 failed, 2 not run, exit code 100                              1.03 s
+          scenario   aks-to-aws: failed: 1 of 6 checks failed
+          artifacts  _artifacts/r-7f3a91
+          rerun      cargo xtask e2e aks-to-aws
+        "#);
 }
 
 #[test]
@@ -279,30 +281,30 @@ fn counts_what_was_skipped_by_reason() {
         },
     ];
     assert_snapshot!(shown(at_width(100), run(checks, 5, Verdict::Passed, 0)), @r#"
-crossfed 0.1.0  run r-7f3a91 · cluster embedded · clouds simulated
+        crossfed 0.1.0  run r-7f3a91 · cluster embedded · clouds simulated
 
-aks-to-aws  a pod in AKS reads an object in S3
-  ✓ preflight                                                                                   3 ms
-  ✓ cluster     issuer https://germanywestcentral.oic.prod-aks.azure.com/72f988bf/            212 ms
-  ✓ webhooks    amazon-eks-pod-identity-webhook                                                41 ms
-  ✓ federation  1 OIDC provider, 3 roles, 1 bucket                                             87 ms
-  ✓ workload    s3-reader                                                                       9 ms
-    checks
-    ✓ reads the object                      11 read                37 bytes                   318 ms
-    – object in another bucket              skipped: the cloud does not enforce permissions     0 ms
-    – permissions boundary forbids the      skipped: the cloud does not enforce permissions     0 ms
-      read
-    – key taken out of the key set          skipped: the cluster's keys cannot be changed       0 ms
-    ~ reads the object                      11 read                37 bytes                   318 ms
-      flaky: AccessDenied on the first try, 4 s after the role was made
-  ✓ teardown    6 resources deleted                                                            33 ms
+        aks-to-aws  a pod in AKS reads an object in S3
+          ✓ preflight                                                                                   3 ms
+          ✓ cluster     issuer https://germanywestcentral.oic.prod-aks.azure.com/72f988bf/            212 ms
+          ✓ webhooks    amazon-eks-pod-identity-webhook                                                41 ms
+          ✓ federation  1 OIDC provider, 3 roles, 1 bucket                                             87 ms
+          ✓ workload    s3-reader                                                                       9 ms
+            checks
+            ✓ reads the object                     11 read                37 bytes                    318 ms
+            – object in another bucket             skipped: the cloud does not enforce permissions      0 ms
+            – permissions boundary forbids the     skipped: the cloud does not enforce permissions      0 ms
+              read
+            – key taken out of the key set         skipped: the cluster's keys cannot be changed        0 ms
+            ~ reads the object                     11 read                37 bytes                    318 ms
+              flaky: AccessDenied on the first try, 4 s after the role was made
+          ✓ teardown    6 resources deleted                                                            33 ms
 
-PASSED  1 of 2 checks passed, 1 flaky, 3 skipped                                              1.03 s
-  skipped    2: the cloud does not enforce permissions (other-bucket, boundary)
-  skipped    1: the cluster's keys cannot be changed (revoked-key)
-  artifacts  _artifacts/r-7f3a91
-  rerun      cargo xtask e2e aks-to-aws
-"#);
+        PASSED  1 of 2 checks passed, 1 flaky, 3 skipped                                              1.03 s
+          skipped    2: the cloud does not enforce permissions (other-bucket, boundary)
+          skipped    1: the cluster's keys cannot be changed (revoked-key)
+          artifacts  _artifacts/r-7f3a91
+          rerun      cargo xtask e2e aks-to-aws
+        "#);
 }
 
 #[test]
@@ -326,17 +328,17 @@ fn names_what_was_left_behind() {
     let text = shown(at_width(100), events);
     let (_, ending) = text.split_once("    checks\n").expect("must have checks");
     assert_snapshot!(ending, @r#"
-    ✓ reads the object                      11 read                37 bytes                   318 ms
-    left over   iam-role arn:aws:iam::123456789012:role/shop-orders
-  ✓ teardown    6 resources deleted                                                            33 ms
-    leaked      1 resource outlived the run
+            ✓ reads the object                     11 read                37 bytes                    318 ms
+            left over   iam-role arn:aws:iam::123456789012:role/shop-orders
+          ✓ teardown    6 resources deleted                                                            33 ms
+            leaked      1 resource outlived the run
 
-FAILED  1 of 1 check passed, 1 leaked, exit code 102                                          1.03 s
-  scenario   aks-to-aws: leaked: 1 resource outlived the run
-  left over  iam-role arn:aws:iam::123456789012:role/shop-orders
-  artifacts  _artifacts/r-7f3a91
-  rerun      cargo xtask e2e aks-to-aws
-"#);
+        FAILED  1 of 1 check passed, 1 leaked, exit code 102                                          1.03 s
+          scenario   aks-to-aws: leaked: 1 resource outlived the run
+          left over  iam-role arn:aws:iam::123456789012:role/shop-orders
+          artifacts  _artifacts/r-7f3a91
+          rerun      cargo xtask e2e aks-to-aws
+        "#);
 }
 
 #[test]
@@ -429,23 +431,23 @@ fn shows_the_last_words_of_a_crash_and_of_a_time_out() {
         .map(|line| format!("{line}\n"))
         .collect();
     assert_snapshot!(without_chain, @r#"
-! reads the object                      crashed                exit code 101              318 ms
+        ! reads the object                     crashed                exit code 101               318 ms
 
-  expected   read 37 bytes, sha256 9f86d081884c7d65...
-  observed   the workload crashed, exit code 101
-  stderr     thread 'main' panicked
-             \u{1b}[2Jat line 3
-  reason     the workload did not report
-                                       orders
+          expected   read 37 bytes, sha256 9f86d081884c7d65...
+          observed   the workload crashed, exit code 101
+          stderr     thread 'main' panicked
+                     \u{1b}[2Jat line 3
+          reason     the workload did not report
+                                               orders
 
-! reads the object                      nothing seen                                      318 ms
+        ! reads the object                     nothing seen                                       318 ms
 
-  expected   read 37 bytes, sha256 9f86d081884c7d65...
-  observed   nothing
-  last seen  pod shop/orders Pending, 0 of 1 containers
-  reason     no result within 20 s
-                                       orders
-"#);
+          expected   read 37 bytes, sha256 9f86d081884c7d65...
+          observed   nothing
+          last seen  pod shop/orders Pending, 0 of 1 containers
+          reason     no result within 20 s
+                                               orders
+        "#);
 }
 
 #[test]
@@ -457,16 +459,16 @@ fn keeps_scenarios_that_run_side_by_side_apart() {
     let events = [check("one"), check("two"), check("two"), check("one")];
     assert_snapshot!(shown(at_width(100), events), @r#"
 
-one
-    ✓ reads the object                      11 read                37 bytes                   318 ms
+        one
+            ✓ reads the object                     11 read                37 bytes                    318 ms
 
-two
-    ✓ reads the object                      11 read                37 bytes                   318 ms
-    ✓ reads the object                      11 read                37 bytes                   318 ms
+        two
+            ✓ reads the object                     11 read                37 bytes                    318 ms
+            ✓ reads the object                     11 read                37 bytes                    318 ms
 
-one
-    ✓ reads the object                      11 read                37 bytes                   318 ms
-"#);
+        one
+            ✓ reads the object                     11 read                37 bytes                    318 ms
+        "#);
 }
 
 #[test]

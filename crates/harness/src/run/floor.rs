@@ -1,0 +1,96 @@
+//! The floor of a run: one `s3-reader`, one token exchange, one read, against the same servers, already up.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use scenario::{CONTROL, Plan};
+use tokio::process::Command;
+
+use super::federate::{Federation, LiveCell};
+use super::places::{Places, password};
+use super::{kube_objects, settings, token};
+use crate::cli::E2e;
+use crate::environment::Environment;
+use crate::exit::{Exit, Stop};
+use crate::journal::Journal;
+
+/// Everything up, and one access provisioned.
+pub struct Floor {
+    places: Places,
+    program: PathBuf,
+    arguments: Vec<String>,
+    variables: Vec<(String, String)>,
+}
+
+impl Floor {
+    /// Brings up the places of a scenario and provisions its control.
+    ///
+    /// # Errors
+    /// When any of that fails.
+    pub async fn up(options: E2e, environment: Environment, mut plan: Plan) -> Result<Self, Stop> {
+        plan.cells.retain(|cell| cell.id == CONTROL);
+        let settings = settings(options, environment)?;
+        let file = |error: std::io::Error| Stop::caused(Exit::Preflight, error);
+        let places = Places::up(&settings, &plan.scenario).await?;
+        let federation = Federation::plan(&settings, &plan, &places, true).await?;
+        let journal = Journal::create(&settings.artifacts.join("journal.jsonl"), settings.run.as_str(), &settings.clock).map_err(file)?;
+        federation.apply(&journal).await?;
+        let cell = federation.cells.first().ok_or_else(|| Stop::new(Exit::Internal, "no control in the plan"))?;
+        kube_objects::furnish(places.cluster.client(), &journal, &settings.run, cell, &[]).await?;
+        let variables = variables(&places, &plan, cell).await?;
+        let arguments = ["--bucket", &cell.names.bucket, "--key", &plan.scenario.aws.object_key].map(str::to_owned).into();
+        Ok(Self { places, program: settings.environment.programs.join("s3-reader"), arguments, variables })
+    }
+
+    /// Runs the workload once, from spawn to exit.
+    ///
+    /// # Errors
+    /// When it does not read.
+    pub async fn once(&self) -> Result<Duration, Stop> {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).env_clear().envs(self.variables.iter().cloned());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let started = Instant::now();
+        let output = command.output().await.map_err(|error| Stop::caused(Exit::Preflight, error))?;
+        let duration = started.elapsed();
+        if output.status.success() {
+            return Ok(duration);
+        }
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        Err(Stop::new(Exit::CheckFailed, format!("the floor's workload did not read: {}", trust::redact(&text))))
+    }
+
+    /// Ends everything.
+    pub async fn down(self) {
+        self.places.down().await;
+    }
+}
+
+/// What the node would give the pod.
+async fn variables(places: &Places, plan: &Plan, cell: &LiveCell) -> Result<Vec<(String, String)>, Stop> {
+    let folder = places.folder();
+    let write = |name: &str, text: &str| {
+        let file = folder.join(name);
+        std::fs::write(&file, text).map(|()| file.display().to_string()).map_err(|error| Stop::caused(Exit::Preflight, error))
+    };
+    let token = token::genuine(places.cluster.client(), cell).await?;
+    let proxy = places.wire.admit("floor", password());
+    Ok([
+        ("HTTPS_PROXY", proxy.url().expose().to_owned()),
+        ("SSL_CERT_FILE", write("ca.crt", places.wire.root_pem())?),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ("AWS_REGION", plan.scenario.aws.region.clone()),
+        ("AWS_ROLE_ARN", cell.rendered.role_arn.clone()),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", write("token", token.expose())?),
+        ("HOME", folder.display().to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into())
+}
+
+impl std::fmt::Debug for Floor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Floor").field("program", &self.program).finish_non_exhaustive()
+    }
+}
