@@ -33,17 +33,13 @@ pub(crate) fn forget_own_package(command: &mut Command) {
 
 fn describes_package(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    ["CARGO_PKG_", "CARGO_MANIFEST_"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
+    ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Runs to the end with our own input and output.
 pub(crate) fn status(command: &mut Command) -> Result<ExitStatus> {
     let program = command.get_program().to_owned();
-    command
-        .status()
-        .with_context(|| format!("cannot start {}", program.display()))
+    command.status().with_context(|| format!("cannot start {}", program.display()))
 }
 
 /// Runs to the end and gives what was written to stdout. What goes to stderr is shown only when it fails.
@@ -52,19 +48,11 @@ pub(crate) fn status(command: &mut Command) -> Result<ExitStatus> {
 /// When it cannot be started, ends with another code than 0, or writes something else than UTF-8.
 pub(crate) fn stdout(command: &mut Command) -> Result<String> {
     let program = command.get_program().to_owned();
-    let output = command
-        .output()
-        .with_context(|| format!("cannot start {}", program.display()))?;
+    let output = command.output().with_context(|| format!("cannot start {}", program.display()))?;
     if !output.status.success() {
-        bail!(
-            "{} failed ({})\n{}",
-            words(command),
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim_end()
-        );
+        bail!("{} failed ({})\n{}", words(command), output.status, String::from_utf8_lossy(&output.stderr).trim_end());
     }
-    String::from_utf8(output.stdout)
-        .with_context(|| format!("{} wrote something else than UTF-8", words(command)))
+    String::from_utf8(output.stdout).with_context(|| format!("{} wrote something else than UTF-8", words(command)))
 }
 
 /// The code with which we end when a program ended so: its own, or 128 and the signal's number, as in a shell.
@@ -74,8 +62,7 @@ pub(crate) fn exit_code(status: ExitStatus) -> ExitCode {
     #[cfg(not(unix))]
     let signal: Option<i32> = None;
     let code = status.code().or(signal.map(|signal| 128 + signal));
-    code.and_then(|code| u8::try_from(code).ok())
-        .map_or(ExitCode::FAILURE, ExitCode::from)
+    code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// A command as a person types it: the program without its folder.
@@ -105,10 +92,7 @@ mod tests {
     fn a_printed_command_can_be_pasted_into_a_shell() {
         let mut command = Command::new("/opt/rust/bin/cargo");
         command.args(["nextest", "run", "-E", "test(a b)", "it's", ""]);
-        assert_eq!(
-            words(&command),
-            r"cargo nextest run -E 'test(a b)' 'it'\''s' ''"
-        );
+        assert_eq!(words(&command), r"cargo nextest run -E 'test(a b)' 'it'\''s' ''");
     }
 
     #[test]
@@ -136,8 +120,8 @@ mod tests {
     #[test]
     fn failed_command_shows_its_stderr() {
         let mut command = Command::new("sh");
-        let error = stdout(command.args(["-c", "echo said >&2; exit 3"]))
-            .expect_err("a code other than 0 must be an error");
+        let error =
+            stdout(command.args(["-c", "echo said >&2; exit 3"])).expect_err("a code other than 0 must be an error");
         assert!(error.to_string().contains("said"), "{error}");
         assert!(error.to_string().contains('3'), "{error}");
     }

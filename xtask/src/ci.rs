@@ -21,11 +21,7 @@ struct Step {
 
 impl Step {
     fn new(name: &str, words: &[&str]) -> Step {
-        Step {
-            name: name.to_owned(),
-            set: &[],
-            words: words.iter().map(ToString::to_string).collect(),
-        }
+        Step { name: name.to_owned(), set: &[], words: words.iter().map(ToString::to_string).collect() }
     }
 
     fn with(self, set: &'static [(&'static str, &'static str)]) -> Step {
@@ -41,11 +37,7 @@ impl Step {
     /// The line that runs this step alone.
     fn line(&self) -> String {
         let set = self.set.iter().map(|(name, value)| {
-            if value.contains(' ') {
-                format!("{name}='{value}' ")
-            } else {
-                format!("{name}={value} ")
-            }
+            if value.contains(' ') { format!("{name}='{value}' ") } else { format!("{name}={value} ") }
         });
         set.chain([cargo::words(&self.command())]).collect()
     }
@@ -86,26 +78,11 @@ fn steps(scenarios: &[String]) -> Vec<Step> {
     let mut steps = vec![
         Step::new("format", &["fmt", "--all", "--check"]),
         Step::new("tidy", &["xtask", "tidy"]),
-        Step::new(
-            "clippy",
-            &[
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ],
-        ),
-        Step::new("docs", &["doc", "--workspace", "--no-deps"])
-            .with(&[("RUSTDOCFLAGS", "-D warnings")]),
+        Step::new("clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        Step::new("docs", &["doc", "--workspace", "--no-deps"]).with(&[("RUSTDOCFLAGS", "-D warnings")]),
         Step::new("test", &["xtask", "test"]).with(&[("NEXTEST_PROFILE", "ci")]),
     ];
-    steps.extend(
-        scenarios
-            .iter()
-            .map(|name| Step::new(&format!("e2e {name}"), &["xtask", "e2e", name])),
-    );
+    steps.extend(scenarios.iter().map(|name| Step::new(&format!("e2e {name}"), &["xtask", "e2e", name])));
     steps
 }
 
@@ -115,8 +92,7 @@ fn steps(scenarios: &[String]) -> Vec<Step> {
 /// When there is none: a green run must not mean that nothing was tried.
 fn scenarios(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    let entries =
-        fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
     for entry in entries {
         let entry = entry.with_context(|| format!("cannot list {}", folder.display()))?;
         if entry.path().join("scenario.yaml").is_file() {
@@ -180,11 +156,8 @@ mod tests {
             Step::new("docs", &["doc"]).with(&[("RUSTDOCFLAGS", "-D warnings")]),
             Step::new("test", &["xtask", "test"]),
         ];
-        let outcomes = [
-            Outcome::Ok(Duration::from_millis(420)),
-            Outcome::Failed(Duration::from_secs(61)),
-            Outcome::NotRun,
-        ];
+        let outcomes =
+            [Outcome::Ok(Duration::from_millis(420)), Outcome::Failed(Duration::from_secs(61)), Outcome::NotRun];
         assert_eq!(
             summary(&steps, &outcomes),
             "== summary

@@ -2,11 +2,7 @@
 //!
 //! `test`, `tidy` and `ci` are its own verbs. All others are those of the `crossfed` program, which is built when needed and then takes this
 //! process's place. This crate links none of the others, so that it builds in seconds and `cargo xtask --help` waits for no cloud SDK.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a program that talks to a person"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to a person")]
 
 mod cargo;
 mod ci;
@@ -22,10 +18,10 @@ use clap::{Parser, Subcommand};
 
 const PROGRAM_VERBS: &str = "\
 Verbs of crossfed (built first when needed):
-  e2e   run scenarios end to end, e.g. `cargo xtask e2e aks-to-aws`
-  plan  print what a run would do, and do nothing
-  list  list the scenarios
-  ...   every other verb is passed on too: up, down, explain, doctor, bench
+  e2e   run a scenario end to end: `cargo xtask e2e aks-to-aws`
+  plan  show what a run would create and check, and create nothing
+  list  list scenarios and faults
+  bench measure a run against its floor, as ratios
 
 The rest of the help comes from the program itself:
   cargo xtask help        all of its verbs

@@ -27,8 +27,7 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
 #[cfg(unix)]
 fn replace(mut command: Command) -> Result<ExitCode> {
     let error = std::os::unix::process::CommandExt::exec(&mut command);
-    Err(anyhow::Error::new(error)
-        .context(format!("cannot start {}", command.get_program().display())))
+    Err(anyhow::Error::new(error).context(format!("cannot start {}", command.get_program().display())))
 }
 
 #[cfg(not(unix))]

@@ -75,20 +75,16 @@ impl Programs {
     fn from_messages(text: &str) -> Result<Programs> {
         let mut programs = BTreeMap::new();
         for line in text.lines() {
-            let message: Value = serde_json::from_str(line)
-                .with_context(|| format!("cargo's message is not JSON: {line}"))?;
+            let message: Value =
+                serde_json::from_str(line).with_context(|| format!("cargo's message is not JSON: {line}"))?;
             if message["reason"] != "compiler-artifact" {
                 continue;
             }
             let target = &message["target"];
-            let is_program = target["kind"]
-                .as_array()
-                .is_some_and(|kinds| kinds.iter().any(|kind| kind == "bin"));
-            if let (true, Some(name), Some(path)) = (
-                is_program,
-                target["name"].as_str(),
-                message["executable"].as_str(),
-            ) {
+            let is_program = target["kind"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "bin"));
+            if let (true, Some(name), Some(path)) =
+                (is_program, target["name"].as_str(), message["executable"].as_str())
+            {
                 programs.insert(name.to_owned(), PathBuf::from(path));
             }
         }
@@ -102,23 +98,16 @@ impl Programs {
     pub(crate) fn find(&self, name: &str) -> Result<(&Path, &Path)> {
         let Some(path) = self.0.get(name) else {
             let known: Vec<_> = self.0.keys().map(String::as_str).collect();
-            bail!(
-                "no crate of the workspace has a program `{name}`; it has: [{}]",
-                known.join(", ")
-            );
+            bail!("no crate of the workspace has a program `{name}`; it has: [{}]", known.join(", "));
         };
-        let folder = path
-            .parent()
-            .with_context(|| format!("{} has no folder", path.display()))?;
+        let folder = path.parent().with_context(|| format!("{} has no folder", path.display()))?;
         Ok((path, folder))
     }
 }
 
 /// Cargo draws no bar into a pipe unless told to, and then must be told how wide.
 fn show_progress(command: &mut Command) {
-    command
-        .env("CARGO_TERM_PROGRESS_WHEN", "always")
-        .env("CARGO_TERM_PROGRESS_WIDTH", "80");
+    command.env("CARGO_TERM_PROGRESS_WHEN", "always").env("CARGO_TERM_PROGRESS_WIDTH", "80");
     if std::env::var_os("NO_COLOR").is_none() && std::env::var_os("CARGO_TERM_COLOR").is_none() {
         command.env("CARGO_TERM_COLOR", "always");
     }
@@ -171,10 +160,7 @@ mod tests {
         let programs = Programs::from_messages(MESSAGES).expect("the messages must be read");
         let check = |name: &str| {
             let error = programs.find(name).expect_err("must not be found");
-            assert!(
-                error.to_string().contains("[crossfed, s3-reader]"),
-                "{error}"
-            );
+            assert!(error.to_string().contains("[crossfed, s3-reader]"), "{error}");
         };
         check("demo");
         check("kv-read");

@@ -35,11 +35,7 @@ fn commands(nextest: bool, args: &[OsString]) -> Vec<Command> {
         command.args(words);
         command
     };
-    let mut first = if nextest {
-        cargo(&["nextest", "run", "--workspace"])
-    } else {
-        cargo(&["test", "--workspace"])
-    };
+    let mut first = if nextest { cargo(&["nextest", "run", "--workspace"]) } else { cargo(&["test", "--workspace"]) };
     first.args(args);
     let mut commands = vec![first];
     if nextest && args.is_empty() {
@@ -59,24 +55,9 @@ mod tests {
             let lines: Vec<_> = commands(nextest, &args).iter().map(cargo::words).collect();
             assert_eq!(lines, expected);
         };
-        check(
-            true,
-            &[],
-            &[
-                "cargo nextest run --workspace",
-                "cargo test --workspace --doc",
-            ],
-        );
-        check(
-            true,
-            &["-E", "test(jwks)"],
-            &["cargo nextest run --workspace -E 'test(jwks)'"],
-        );
+        check(true, &[], &["cargo nextest run --workspace", "cargo test --workspace --doc"]);
+        check(true, &["-E", "test(jwks)"], &["cargo nextest run --workspace -E 'test(jwks)'"]);
         check(false, &[], &["cargo test --workspace"]);
-        check(
-            false,
-            &["jwks", "--", "--exact"],
-            &["cargo test --workspace jwks -- --exact"],
-        );
+        check(false, &["jwks", "--", "--exact"], &["cargo test --workspace jwks -- --exact"]);
     }
 }

@@ -98,22 +98,12 @@ impl Account {
 
     /// How many roles and users hold a managed policy.
     pub(crate) fn attachments(&self, policy_arn: &str) -> usize {
-        self.roles
-            .values()
-            .filter(|role| role.attached.contains(policy_arn))
-            .count()
-            + self
-                .users
-                .values()
-                .filter(|user| user.attached.contains(policy_arn))
-                .count()
+        self.roles.values().filter(|role| role.attached.contains(policy_arn)).count()
+            + self.users.values().filter(|user| user.attached.contains(policy_arn)).count()
     }
 
     /// How many roles use a managed policy as their permissions boundary.
     pub(crate) fn boundary_uses(&self, policy_arn: &str) -> usize {
-        self.roles
-            .values()
-            .filter(|role| role.boundary.as_deref() == Some(policy_arn))
-            .count()
+        self.roles.values().filter(|role| role.boundary.as_deref() == Some(policy_arn)).count()
     }
 }

@@ -18,16 +18,8 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    pub(crate) fn new(
-        status: StatusCode,
-        code: &'static str,
-        message: impl Into<String>,
-    ) -> ApiError {
-        ApiError {
-            status,
-            code,
-            message: message.into(),
-        }
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> ApiError {
+        ApiError { status, code, message: message.into() }
     }
 
     fn bad_request(code: &'static str, message: impl Into<String>) -> ApiError {
@@ -84,17 +76,11 @@ impl ApiError {
     }
 
     pub(crate) fn invalid_action(action: &str, version: &str) -> ApiError {
-        ApiError::bad_request(
-            "InvalidAction",
-            format!("Could not find operation {action} for version {version}"),
-        )
+        ApiError::bad_request("InvalidAction", format!("Could not find operation {action} for version {version}"))
     }
 
     pub(crate) fn missing_action() -> ApiError {
-        ApiError::bad_request(
-            "MissingAction",
-            "The request is missing an action or a required parameter.",
-        )
+        ApiError::bad_request("MissingAction", "The request is missing an action or a required parameter.")
     }
 
     /// A value that is no number where one belongs.

@@ -72,15 +72,11 @@ async fn to_s3(s3: Router, request: Request) -> Response {
 async fn plain(state: State, s3: Router, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let scope = scope_of(&parts);
-    let is_form = parts.headers.get(CONTENT_TYPE).is_some_and(|value| {
-        value
-            .as_bytes()
-            .starts_with(b"application/x-www-form-urlencoded")
-    });
-    let has_action = parts
-        .uri
-        .query()
-        .is_some_and(|query| query.contains("Action="));
+    let is_form = parts
+        .headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+    let has_action = parts.uri.query().is_some_and(|query| query.contains("Action="));
     let is_query = match scope.as_deref() {
         Some("iam" | "sts") => true,
         Some(_) => false,
@@ -102,13 +98,7 @@ async fn plain(state: State, s3: Router, request: Request) -> Response {
     serve(&state, service, None, &parts, &body).await
 }
 
-async fn serve(
-    state: &State,
-    service: Service,
-    region: Option<&str>,
-    parts: &Parts,
-    body: &[u8],
-) -> Response {
+async fn serve(state: &State, service: Service, region: Option<&str>, parts: &Parts, body: &[u8]) -> Response {
     let parameters = Parameters::parse(parts.uri.query(), body);
     let action = parameters.get("Action").unwrap_or_default();
     let outcome = run(state, service, region, parts, body, &parameters, action).await;
@@ -159,23 +149,13 @@ fn authenticate(
     body: &[u8],
 ) -> Result<Caller, ApiError> {
     let verified = sigv4::verify(parts, body, state.now(), |key| state.secret_for(key))?;
-    tracing::trace!(
-        key = verified.access_key_id,
-        caller = verified.caller.arn,
-        "signature verified"
-    );
-    let mismatch =
-        |message: String| ApiError::new(StatusCode::FORBIDDEN, "SignatureDoesNotMatch", message);
+    tracing::trace!(key = verified.access_key_id, caller = verified.caller.arn, "signature verified");
+    let mismatch = |message: String| ApiError::new(StatusCode::FORBIDDEN, "SignatureDoesNotMatch", message);
     if verified.service != service.signing_name() {
-        return Err(mismatch(format!(
-            "Credential should be scoped to correct service: '{}'.",
-            service.signing_name()
-        )));
+        return Err(mismatch(format!("Credential should be scoped to correct service: '{}'.", service.signing_name())));
     }
     if region.is_some_and(|region| region != verified.region) {
-        return Err(mismatch(
-            "Credential should be scoped to a valid region. ".to_owned(),
-        ));
+        return Err(mismatch("Credential should be scoped to a valid region. ".to_owned()));
     }
     Ok(verified.caller)
 }
@@ -195,10 +175,7 @@ fn request_context(parts: &Parts) -> Context {
 }
 
 fn host_of(request: &http::Request<Body>) -> String {
-    let header = request
-        .headers()
-        .get(HOST)
-        .and_then(|value| value.to_str().ok());
+    let header = request.headers().get(HOST).and_then(|value| value.to_str().ok());
     let host = header.or_else(|| request.uri().host()).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     name.to_ascii_lowercase()
@@ -221,20 +198,13 @@ fn addressed(host: &str) -> Addressed {
 
 /// The service in the credential scope of a signature, unverified.
 fn scope_of(parts: &Parts) -> Option<String> {
-    let header = parts
-        .headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
+    let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let credential = match header {
         Some(header) => {
             let (_, rest) = header.split_once("Credential=")?;
             rest.split([',', ' ']).next()?.to_owned()
         }
-        None => {
-            query_pairs(parts.uri.query()?)
-                .find(|(name, _)| name == "X-Amz-Credential")?
-                .1
-        }
+        None => query_pairs(parts.uri.query()?).find(|(name, _)| name == "X-Amz-Credential")?.1,
     };
     credential.rsplit('/').nth(1).map(str::to_owned)
 }
@@ -245,26 +215,16 @@ mod tests {
 
     #[test]
     fn host_names_choose_the_service() {
-        let check =
-            |host: &str, expected: Addressed| assert_eq!(addressed(host), expected, "{host}");
+        let check = |host: &str, expected: Addressed| assert_eq!(addressed(host), expected, "{host}");
         let sts = |region: &str| Addressed::Query(Service::Sts, Some(region.to_owned()));
-        check(
-            "iam.amazonaws.com",
-            Addressed::Query(Service::Iam, Some("us-east-1".to_owned())),
-        );
+        check("iam.amazonaws.com", Addressed::Query(Service::Iam, Some("us-east-1".to_owned())));
         check("sts.amazonaws.com", sts("us-east-1"));
         check("sts.eu-central-1.amazonaws.com", sts("eu-central-1"));
         check("s3.amazonaws.com", Addressed::S3);
         check("s3.eu-central-1.amazonaws.com", Addressed::S3);
-        check(
-            "a.dotted.bucket.s3.eu-central-1.amazonaws.com",
-            Addressed::S3,
-        );
+        check("a.dotted.bucket.s3.eu-central-1.amazonaws.com", Addressed::S3);
         check("bucket.s3.amazonaws.com", Addressed::S3);
-        check(
-            "bucket.s3.dualstack.eu-central-1.amazonaws.com",
-            Addressed::S3,
-        );
+        check("bucket.s3.dualstack.eu-central-1.amazonaws.com", Addressed::S3);
         check("ec2.eu-central-1.amazonaws.com", Addressed::Other);
         check("sts.amazonaws.com.cn", Addressed::Plain);
         check("127.0.0.1", Addressed::Plain);

@@ -74,13 +74,7 @@ pub(crate) async fn handle(
     parameters: &Parameters,
     context: &Context,
 ) -> Result<Answer, ApiError> {
-    let call = &Call {
-        state,
-        caller,
-        action,
-        parameters,
-        context,
-    };
+    let call = &Call { state, caller, action, parameters, context };
     match action {
         "CreateOpenIDConnectProvider" => providers::create(call).await,
         "GetOpenIDConnectProvider" => providers::get(call),
@@ -129,9 +123,7 @@ impl Call<'_> {
     fn authorize_with(&self, resource: &str, context: &Context) -> Result<(), ApiError> {
         let action = format!("iam:{}", self.action);
         let account = &self.caller.account;
-        Ok(self
-            .state
-            .authorize(self.caller, &action, resource, context, None, account)?)
+        Ok(self.state.authorize(self.caller, &action, resource, context, None, account)?)
     }
 
     /// An ARN in the caller's account.
@@ -141,25 +133,12 @@ impl Call<'_> {
 
     fn read<T>(&self, look: impl FnOnce(&Account) -> Result<T, ApiError>) -> Result<T, ApiError> {
         let directory = self.state.read();
-        look(
-            directory
-                .accounts
-                .get(&self.caller.account)
-                .ok_or_else(|| self.no_account())?,
-        )
+        look(directory.accounts.get(&self.caller.account).ok_or_else(|| self.no_account())?)
     }
 
-    fn write<T>(
-        &self,
-        change: impl FnOnce(&mut Account) -> Result<T, ApiError>,
-    ) -> Result<T, ApiError> {
+    fn write<T>(&self, change: impl FnOnce(&mut Account) -> Result<T, ApiError>) -> Result<T, ApiError> {
         let directory: &mut Directory = &mut self.state.write();
-        change(
-            directory
-                .accounts
-                .get_mut(&self.caller.account)
-                .ok_or_else(|| self.no_account())?,
-        )
+        change(directory.accounts.get_mut(&self.caller.account).ok_or_else(|| self.no_account())?)
     }
 
     /// Callers come from accounts, and accounts are never closed.

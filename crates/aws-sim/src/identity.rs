@@ -51,10 +51,9 @@ impl Caller {
     /// The caller as policy documents see it.
     pub(crate) fn principal(&self) -> PrincipalFacts {
         match &self.kind {
-            CallerKind::User { .. } => PrincipalFacts::User {
-                arn: self.arn.clone(),
-                account: self.account.to_string(),
-            },
+            CallerKind::User { .. } => {
+                PrincipalFacts::User { arn: self.arn.clone(), account: self.account.to_string() }
+            }
             CallerKind::AssumedRole(session) => PrincipalFacts::AssumedRole {
                 role: session.role_arn.clone(),
                 session: self.arn.clone(),

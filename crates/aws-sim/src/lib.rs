@@ -52,10 +52,7 @@ impl AwsSim {
     /// same account, it issues one more access key of that user.
     pub fn create_account(&self, account: AccountId) -> AdminCredentials {
         let (access_key_id, secret_access_key) = self.state.create_account(&account);
-        AdminCredentials {
-            access_key_id,
-            secret_access_key,
-        }
+        AdminCredentials { access_key_id, secret_access_key }
     }
 
     /// Every AWS host of the simulator behind one router: the service is chosen by the `Host` header.

@@ -45,13 +45,7 @@ static CATALOGUE: LazyLock<Vec<AwsManaged>> = LazyLock::new(|| {
         .iter()
         .filter_map(|(arn, name, id, text)| {
             let document = Document::parse(text, Kind::Identity).ok()?;
-            Some(AwsManaged {
-                arn,
-                name,
-                id,
-                text,
-                document: Arc::new(document),
-            })
+            Some(AwsManaged { arn, name, id, text, document: Arc::new(document) })
         })
         .collect()
 });
@@ -64,10 +58,7 @@ pub(crate) fn aws_managed() -> &'static [AwsManaged] {
 pub(crate) fn document(account: &Account, arn: &str) -> Option<Arc<Document>> {
     match account.policies.get(arn) {
         Some(policy) => Some(policy.document.document.clone()),
-        None => aws_managed()
-            .iter()
-            .find(|policy| policy.arn == arn)
-            .map(|p| p.document.clone()),
+        None => aws_managed().iter().find(|policy| policy.arn == arn).map(|p| p.document.clone()),
     }
 }
 
@@ -75,10 +66,7 @@ pub(crate) fn document(account: &Account, arn: &str) -> Option<Arc<Document>> {
 pub(crate) fn name<'a>(account: &'a Account, arn: &str) -> Option<&'a str> {
     match account.policies.get(arn) {
         Some(policy) => Some(&policy.name),
-        None => aws_managed()
-            .iter()
-            .find(|policy| policy.arn == arn)
-            .map(|policy| policy.name),
+        None => aws_managed().iter().find(|policy| policy.arn == arn).map(|policy| policy.name),
     }
 }
 

@@ -54,27 +54,19 @@ pub(crate) struct Parameters {
 /// Shows names only: a value may be a web identity token.
 impl std::fmt::Debug for Parameters {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_set()
-            .entries(self.pairs.iter().map(|(name, _)| name))
-            .finish()
+        formatter.debug_set().entries(self.pairs.iter().map(|(name, _)| name)).finish()
     }
 }
 
 impl Parameters {
     pub(crate) fn parse(query: Option<&str>, body: &[u8]) -> Parameters {
         let body = String::from_utf8_lossy(body);
-        let pairs = query_pairs(query.unwrap_or_default())
-            .chain(query_pairs(&body))
-            .collect();
+        let pairs = query_pairs(query.unwrap_or_default()).chain(query_pairs(&body)).collect();
         Parameters { pairs }
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.pairs
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// `<name>.member.1`, `.2`, … in the order of their numbers; `None` when there is not one.
@@ -123,17 +115,10 @@ impl Answer {
 }
 
 /// Writes the response to `action`.
-pub(crate) fn respond(
-    service: Service,
-    action: &str,
-    outcome: Result<Answer, ApiError>,
-) -> Response {
+pub(crate) fn respond(service: Service, action: &str, outcome: Result<Answer, ApiError>) -> Response {
     let request_id = random::request_id();
     let (status, xml) = match outcome {
-        Ok(answer) => (
-            StatusCode::OK,
-            success(service, action, &answer, &request_id),
-        ),
+        Ok(answer) => (StatusCode::OK, success(service, action, &answer, &request_id)),
         Err(error) => {
             tracing::debug!(service = service.signing_name(), action, %error, "refused");
             (error.status, failure(service, &error, &request_id))
@@ -151,16 +136,12 @@ pub(crate) fn respond(
 
 fn success(service: Service, action: &str, answer: &Answer, request_id: &str) -> Xml {
     let mut xml = Xml::default();
-    xml.element_with(
-        &format!("{action}Response"),
-        &[("xmlns", service.namespace())],
-        |xml| {
-            if let Some(result) = &answer.result {
-                xml.element(&format!("{action}Result"), |xml| xml.append(result));
-            }
-            xml.element("ResponseMetadata", |xml| xml.text("RequestId", request_id));
-        },
-    );
+    xml.element_with(&format!("{action}Response"), &[("xmlns", service.namespace())], |xml| {
+        if let Some(result) = &answer.result {
+            xml.element(&format!("{action}Result"), |xml| xml.append(result));
+        }
+        xml.element("ResponseMetadata", |xml| xml.text("RequestId", request_id));
+    });
     xml
 }
 
@@ -168,11 +149,7 @@ fn failure(service: Service, error: &ApiError, request_id: &str) -> Xml {
     let mut xml = Xml::default();
     xml.element_with("ErrorResponse", &[("xmlns", service.namespace())], |xml| {
         xml.element("Error", |xml| {
-            let fault = if error.status.is_server_error() {
-                "Receiver"
-            } else {
-                "Sender"
-            };
+            let fault = if error.status.is_server_error() { "Receiver" } else { "Sender" };
             xml.text("Type", fault);
             xml.text("Code", error.code);
             xml.text("Message", &error.message);
@@ -188,8 +165,7 @@ mod tests {
 
     #[test]
     fn reads_lists_in_the_order_of_their_numbers() {
-        let form =
-            b"L.member.2=b&L.member.10=c&L.member.1=a%20+&Tags.member.1.Key=k&Tags.member.1.Value=";
+        let form = b"L.member.2=b&L.member.10=c&L.member.1=a%20+&Tags.member.1.Key=k&Tags.member.1.Value=";
         let parameters = Parameters::parse(Some("Action=X"), form);
         assert_eq!(parameters.get("Action"), Some("X"));
         assert_eq!(parameters.list("L"), Some(vec!["a  ", "b", "c"]));
@@ -211,16 +187,8 @@ mod tests {
     fn leaves_the_result_out_where_an_action_has_none() {
         let empty = success(Service::Iam, "DeleteRole", &Answer::empty(), "id-1").into_string();
         assert!(!empty.contains("DeleteRoleResult"), "{empty}");
-        let full = success(
-            Service::Iam,
-            "GetRole",
-            &Answer::of(|xml| xml.text("A", "b")),
-            "id-1",
-        );
-        assert!(
-            full.into_string()
-                .contains("<GetRoleResult><A>b</A></GetRoleResult>")
-        );
+        let full = success(Service::Iam, "GetRole", &Answer::of(|xml| xml.text("A", "b")), "id-1");
+        assert!(full.into_string().contains("<GetRoleResult><A>b</A></GetRoleResult>"));
     }
 
     #[test]

@@ -19,10 +19,7 @@ fn bytes<const N: usize>() -> [u8; N] {
 pub(crate) fn id(prefix: &str, length: usize) -> String {
     let tail = length.saturating_sub(prefix.len());
     let random = bytes::<32>();
-    let letters = random
-        .iter()
-        .take(tail)
-        .map(|byte| char::from(BASE32[usize::from(byte & 31)]));
+    let letters = random.iter().take(tail).map(|byte| char::from(BASE32[usize::from(byte & 31)]));
     prefix.chars().chain(letters).collect()
 }
 
@@ -37,13 +34,6 @@ pub(crate) fn request_id() -> String {
     let mut b = bytes::<16>();
     b[6] = (b[6] & 0x0f) | 0x40;
     b[8] = (b[8] & 0x3f) | 0x80;
-    let hex = |range: &[u8]| {
-        range
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
-    [&b[..4], &b[4..6], &b[6..8], &b[8..10], &b[10..]]
-        .map(hex)
-        .join("-")
+    let hex = |range: &[u8]| range.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    [&b[..4], &b[4..6], &b[6..8], &b[8..10], &b[10..]].map(hex).join("-")
 }

@@ -55,10 +55,7 @@ struct Front {
 
 /// An empty S3 for the accounts of `state`. Each call makes another one; clones of a router share theirs.
 pub(crate) fn service(state: State) -> Router {
-    let simulated = Simulated {
-        state,
-        store: Arc::default(),
-    };
+    let simulated = Simulated { state, store: Arc::default() };
     let mut builder = S3ServiceBuilder::new(simulated.clone());
     builder.set_host(HostStyle);
     builder.set_auth(simulated.clone());
@@ -67,10 +64,7 @@ pub(crate) fn service(state: State) -> Router {
     let mut config = S3Config::default();
     config.presigned_url_max_skew_time_secs = u32::MAX;
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
-    let front = Front {
-        simulated,
-        protocol: builder.build(),
-    };
+    let front = Front { simulated, protocol: builder.build() };
     Router::new().fallback(move |request: Request| {
         let front = front.clone();
         async move { front.answer(request).await }
@@ -93,22 +87,14 @@ impl Front {
         let (mut parts, body) = request.into_parts();
         let visit = admission::admit(&self.simulated, &parts, address)?;
         let body = axum::body::to_bytes(body, BODY_LIMIT).await.map_err(|_| {
-            Refusal::new(
-                400,
-                "EntityTooLarge",
-                "Your proposed upload exceeds the maximum allowed object size.",
-            )
+            Refusal::new(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size.")
         })?;
         visit.check_payload(&body)?;
         let guest = admission::hand_over(&mut parts, visit)?;
         let request = http::Request::from_parts(parts, s3s::Body::from(body));
         let answer = self.protocol.call(request).await.map_err(|error| {
             tracing::error!(?error, "the protocol library failed");
-            Refusal::new(
-                500,
-                "InternalError",
-                "We encountered an internal error. Please try again.",
-            )
+            Refusal::new(500, "InternalError", "We encountered an internal error. Please try again.")
         })?;
         if let Some(refusal) = guest.take_refusal() {
             return Err(refusal.about(address));

@@ -42,11 +42,7 @@ pub(crate) struct SigError {
 
 impl SigError {
     fn forbidden(code: &'static str, message: impl Into<String>) -> SigError {
-        SigError {
-            code,
-            status: StatusCode::FORBIDDEN,
-            message: message.into(),
-        }
+        SigError { code, status: StatusCode::FORBIDDEN, message: message.into() }
     }
 
     fn mismatch(message: impl Into<String>) -> SigError {
@@ -54,25 +50,19 @@ impl SigError {
     }
 
     fn unknown_key() -> SigError {
-        SigError::forbidden(
-            "InvalidClientTokenId",
-            "The security token included in the request is invalid.",
-        )
+        SigError::forbidden("InvalidClientTokenId", "The security token included in the request is invalid.")
     }
 }
 
 impl From<Malformed> for SigError {
     fn from(malformed: Malformed) -> SigError {
         match malformed {
-            Malformed::Absent => SigError::forbidden(
-                "MissingAuthenticationToken",
-                "Request is missing Authentication Token",
-            ),
-            other => SigError {
-                code: "IncompleteSignature",
-                status: StatusCode::BAD_REQUEST,
-                message: other.to_string(),
-            },
+            Malformed::Absent => {
+                SigError::forbidden("MissingAuthenticationToken", "Request is missing Authentication Token")
+            }
+            other => {
+                SigError { code: "IncompleteSignature", status: StatusCode::BAD_REQUEST, message: other.to_string() }
+            }
         }
     }
 }
@@ -95,17 +85,11 @@ pub(crate) fn verify(
     check_time(&presented, now)?;
 
     let record = lookup(&presented.access_key_id).ok_or_else(SigError::unknown_key)?;
-    if !same_token(
-        record.session_token.as_ref(),
-        presented.security_token.as_ref(),
-    ) {
+    if !same_token(record.session_token.as_ref(), presented.security_token.as_ref()) {
         return Err(SigError::unknown_key());
     }
     if record.expires.is_some_and(|end| end <= now) {
-        return Err(SigError::forbidden(
-            "ExpiredToken",
-            "The security token included in the request is expired",
-        ));
+        return Err(SigError::forbidden("ExpiredToken", "The security token included in the request is expired"));
     }
     presented.check(parts, &record.secret, &hex(sha256(body)), PathRule::Normalized).map_err(|_| {
         SigError::mismatch(
@@ -140,27 +124,17 @@ fn check_scope(presented: &Presented) -> Result<(), SigError> {
     Ok(())
 }
 
-fn check_signed_headers(
-    parts: &http::request::Parts,
-    presented: &Presented,
-) -> Result<(), SigError> {
+fn check_signed_headers(parts: &http::request::Parts, presented: &Presented) -> Result<(), SigError> {
     if !presented.signs("host") {
-        return Err(SigError::mismatch(
-            "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
-        ));
+        return Err(SigError::mismatch("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."));
     }
     // In the query form date and token are parameters, and every parameter is signed.
     let needed = match presented.form {
         Form::Header => ["x-amz-date", "x-amz-security-token"].as_slice(),
         Form::Query { .. } => &[],
     };
-    match needed
-        .iter()
-        .find(|name| parts.headers.contains_key(**name) && !presented.signs(name))
-    {
-        Some(name) => Err(SigError::mismatch(format!(
-            "'{name}' must be a 'SignedHeader' in the AWS Authorization."
-        ))),
+    match needed.iter().find(|name| parts.headers.contains_key(**name) && !presented.signs(name)) {
+        Some(name) => Err(SigError::mismatch(format!("'{name}' must be a 'SignedHeader' in the AWS Authorization."))),
         None => Ok(()),
     }
 }
@@ -194,11 +168,9 @@ fn check_time(presented: &Presented, now: Timestamp) -> Result<(), SigError> {
 pub(crate) fn same_token(stored: Option<&Secret>, shown: Option<&Secret>) -> bool {
     match (stored, shown) {
         (None, None) => true,
-        (Some(stored), Some(shown)) => constant_time::verify_slices_are_equal(
-            stored.expose().as_bytes(),
-            shown.expose().as_bytes(),
-        )
-        .is_ok(),
+        (Some(stored), Some(shown)) => {
+            constant_time::verify_slices_are_equal(stored.expose().as_bytes(), shown.expose().as_bytes()).is_ok()
+        }
         _ => false,
     }
 }
@@ -224,10 +196,7 @@ impl Presented {
         rule: PathRule,
     ) -> Result<(), Mismatch> {
         let canonical_request = canonical::request(parts, &self.signed_headers, payload_hash, rule);
-        let scope = format!(
-            "{}/{}/{}/{}",
-            self.scope_date, self.region, self.service, self.terminator
-        );
+        let scope = format!("{}/{}/{}/{}", self.scope_date, self.region, self.service, self.terminator);
         let string_to_sign = format!(
             "{}\n{}\n{scope}\n{}",
             presented::ALGORITHM,
@@ -235,22 +204,12 @@ impl Presented {
             hex(sha256(canonical_request.as_bytes()))
         );
         let seed = format!("AWS4{}", secret.expose());
-        let key = [
-            &self.scope_date,
-            &self.region,
-            &self.service,
-            &self.terminator,
-        ]
-        .iter()
-        .fold(seed.into_bytes(), |key: Vec<u8>, part| {
-            sign(&key, part).as_ref().to_vec()
-        });
+        let key = [&self.scope_date, &self.region, &self.service, &self.terminator]
+            .iter()
+            .fold(seed.into_bytes(), |key: Vec<u8>, part| sign(&key, part).as_ref().to_vec());
         let signature = hex(sign(&key, &string_to_sign).as_ref());
         constant_time::verify_slices_are_equal(signature.as_bytes(), self.signature.as_bytes())
-            .map_err(|_| Mismatch {
-                canonical_request,
-                string_to_sign,
-            })
+            .map_err(|_| Mismatch { canonical_request, string_to_sign })
     }
 }
 
@@ -266,11 +225,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> digest::Digest {
 pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
-    bytes
-        .as_ref()
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
+    bytes.as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 #[cfg(test)]

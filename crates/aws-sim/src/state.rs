@@ -53,13 +53,7 @@ impl fmt::Debug for State {
 
 impl State {
     pub(crate) fn new(clock: SharedClock, issuers: transport::Client) -> State {
-        State {
-            inner: Arc::new(Inner {
-                clock,
-                issuers,
-                directory: RwLock::default(),
-            }),
-        }
+        State { inner: Arc::new(Inner { clock, issuers, directory: RwLock::default() }) }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -73,17 +67,11 @@ impl State {
 
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, Directory> {
         // Every write leaves the maps whole, so a panic elsewhere under the lock harms nothing.
-        self.inner
-            .directory
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.directory.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Directory> {
-        self.inner
-            .directory
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.directory.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opens an account with one administrator and returns a fresh key of that user.
@@ -91,31 +79,18 @@ impl State {
         let access_key_id = random::id("AKIA", 20);
         let secret = Secret::new(random::secret(30));
         let mut directory = self.write();
-        let account = directory
-            .accounts
-            .entry(id.clone())
-            .or_insert_with(|| Account::new(id.clone()));
+        let account = directory.accounts.entry(id.clone()).or_insert_with(|| Account::new(id.clone()));
         let user = account
             .users
             .entry("admin".to_owned())
-            .or_insert_with(|| User {
-                id: random::id("AIDA", 21),
-                attached: [ADMINISTRATOR_ACCESS.to_owned()].into(),
-            });
+            .or_insert_with(|| User { id: random::id("AIDA", 21), attached: [ADMINISTRATOR_ACCESS.to_owned()].into() });
         let caller = Caller {
             account: id.clone(),
             arn: format!("arn:aws:iam::{id}:user/admin"),
             user_id: user.id.clone(),
-            kind: CallerKind::User {
-                name: "admin".to_owned(),
-            },
+            kind: CallerKind::User { name: "admin".to_owned() },
         };
-        let record = KeyRecord {
-            secret: secret.clone(),
-            session_token: None,
-            expires: None,
-            caller,
-        };
+        let record = KeyRecord { secret: secret.clone(), session_token: None, expires: None, caller };
         directory.keys.insert(access_key_id.clone(), record);
         (access_key_id, secret)
     }
@@ -150,12 +125,7 @@ impl State {
             Some(Ok(document)) => Some(document),
             // A stored policy was checked when it was put; refuse rather than ignore its denials.
             Some(Err(_)) => {
-                return Err(denied(
-                    caller,
-                    action,
-                    resource_arn,
-                    Reason::ExplicitDeny(Layer::Resource),
-                ));
+                return Err(denied(caller, action, resource_arn, Reason::ExplicitDeny(Layer::Resource)));
             }
         };
 
@@ -169,12 +139,7 @@ impl State {
         facts.extend(context);
 
         let principal = caller.principal();
-        let request = Request {
-            principal: &principal,
-            action,
-            resource: resource_arn,
-            context: &facts,
-        };
+        let request = Request { principal: &principal, action, resource: resource_arn, context: &facts };
         let ruling: Ruling = combine(
             &Policies {
                 identity: &held.identity,
@@ -190,9 +155,7 @@ impl State {
             reason => {
                 tracing::debug!(caller = %caller.arn, action, resource = resource_arn, ?reason, "denied");
                 if cross_account {
-                    Err(AccessDenied {
-                        message: "Access Denied".to_owned(),
-                    })
+                    Err(AccessDenied { message: "Access Denied".to_owned() })
                 } else {
                     Err(denied(caller, action, resource_arn, reason))
                 }
@@ -210,26 +173,15 @@ impl State {
         match &caller.kind {
             CallerKind::User { name } => {
                 if let Some(user) = account.users.get(name) {
-                    held.identity.extend(
-                        user.attached
-                            .iter()
-                            .filter_map(|arn| managed::document(account, arn)),
-                    );
+                    held.identity.extend(user.attached.iter().filter_map(|arn| managed::document(account, arn)));
                 }
             }
             CallerKind::AssumedRole(session) => {
                 held.session.clone_from(&session.policies);
-                let role = account
-                    .role(&session.role_name)
-                    .filter(|role| role.id == session.role_id);
+                let role = account.role(&session.role_name).filter(|role| role.id == session.role_id);
                 let Some(role) = role else { return held };
-                held.identity.extend(
-                    role.attached
-                        .iter()
-                        .filter_map(|arn| managed::document(account, arn)),
-                );
-                held.identity
-                    .extend(role.inline.values().map(|policy| policy.document.clone()));
+                held.identity.extend(role.attached.iter().filter_map(|arn| managed::document(account, arn)));
+                held.identity.extend(role.inline.values().map(|policy| policy.document.clone()));
                 held.boundary = role.boundary.as_ref().map(|arn| {
                     // A boundary that is gone allows nothing (IAM user guide, permissions boundaries).
                     managed::document(account, arn).unwrap_or_default()

@@ -1,9 +1,6 @@
 //! IAM and STS through the simulator's router, with real tokens and an issuer behind real TLS.
 
-#![expect(
-    clippy::expect_used,
-    reason = "helpers of tests fail a test by panicking"
-)]
+#![expect(clippy::expect_used, reason = "helpers of tests fail a test by panicking")]
 
 #[path = "query/exchange.rs"]
 mod exchange;

@@ -29,51 +29,26 @@ impl Wire {
         let roots = || Roots::of(&authority).expect("roots must load");
         let now = SystemClock.now();
         let issuers = Client::new(roots(), Duration::from_secs(5));
-        let sim = AwsSim::new(AwsSimConfig {
-            clock: Arc::new(FixedClock::new(now)),
-            issuers,
-        });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("port must bind");
-        let identity = authority
-            .server_identity(&["127.0.0.1"])
-            .expect("identity must issue");
+        let sim = AwsSim::new(AwsSimConfig { clock: Arc::new(FixedClock::new(now)), issuers });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("port must bind");
+        let identity = authority.server_identity(&["127.0.0.1"]).expect("identity must issue");
         let server = Server::tls(listener, identity, sim.router()).expect("server must start");
-        Wire {
-            server,
-            client: Client::new(roots(), Duration::from_secs(10)),
-            sim,
-            now,
-        }
+        Wire { server, client: Client::new(roots(), Duration::from_secs(10)), sim, now }
     }
 
     fn admin(&self, account: &str) -> AdminCredentials {
-        self.sim
-            .create_account(account.parse().expect("account must parse"))
+        self.sim.create_account(account.parse().expect("account must parse"))
     }
 
-    async fn send(
-        &self,
-        key: &AdminCredentials,
-        method: Method,
-        path: &str,
-        body: &'static [u8],
-    ) -> Fetched {
+    async fn send(&self, key: &AdminCredentials, method: Method, path: &str, body: &'static [u8]) -> Fetched {
         let host = self.server.addr().to_string();
-        let (stamp, payload) = (
-            self.now.strftime("%Y%m%dT%H%M%SZ").to_string(),
-            sha256(body),
-        );
+        let (stamp, payload) = (self.now.strftime("%Y%m%dT%H%M%SZ").to_string(), sha256(body));
         let scope = format!("{}/{REGION}/s3/aws4_request", &stamp[..8]);
         let names = "host;x-amz-content-sha256;x-amz-date";
         let canonical = format!(
             "{method}\n{path}\n\nhost:{host}\nx-amz-content-sha256:{payload}\nx-amz-date:{stamp}\n\n{names}\n{payload}"
         );
-        let text = format!(
-            "AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}",
-            sha256(canonical.as_bytes())
-        );
+        let text = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}", sha256(canonical.as_bytes()));
         let seed = format!("AWS4{}", key.secret_access_key.expose()).into_bytes();
         let signing_key = scope.split('/').fold(seed, |key, part| mac(&key, part));
         let authorization = format!(
@@ -81,23 +56,15 @@ impl Wire {
             key.access_key_id,
             hex(&mac(&signing_key, &text))
         );
-        let headers = [
-            ("authorization", authorization.as_str()),
-            ("x-amz-content-sha256", &payload),
-            ("x-amz-date", &stamp),
-        ];
+        let headers =
+            [("authorization", authorization.as_str()), ("x-amz-content-sha256", &payload), ("x-amz-date", &stamp)];
         let url = format!("https://{host}{path}");
-        self.client
-            .send(method, &url, &headers, Bytes::from_static(body))
-            .await
-            .expect("an answer must come")
+        self.client.send(method, &url, &headers, Bytes::from_static(body)).await.expect("an answer must come")
     }
 }
 
 fn mac(key: &[u8], text: &str) -> Vec<u8> {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes())
-        .as_ref()
-        .to_vec()
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes()).as_ref().to_vec()
 }
 
 fn sha256(data: &[u8]) -> String {
@@ -108,40 +75,23 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-const CREATE: &[u8] =
-    b"<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+const CREATE: &[u8] = b"<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
     <LocationConstraint>eu-central-1</LocationConstraint></CreateBucketConfiguration>";
 
 #[tokio::test]
 async fn serves_its_owner_and_refuses_a_stranger() {
     let wire = Wire::new().await;
     let (owner, stranger) = (wire.admin("111122223333"), wire.admin("444455556666"));
-    assert_eq!(
-        wire.send(&owner, Method::PUT, "/data", CREATE).await.status,
-        200
-    );
-    assert_eq!(
-        wire.send(&owner, Method::PUT, "/data/hello.txt", b"hello, world")
-            .await
-            .status,
-        200
-    );
+    assert_eq!(wire.send(&owner, Method::PUT, "/data", CREATE).await.status, 200);
+    assert_eq!(wire.send(&owner, Method::PUT, "/data/hello.txt", b"hello, world").await.status, 200);
 
     let read = wire.send(&owner, Method::GET, "/data/hello.txt", b"").await;
-    assert_eq!(
-        (read.status, read.body.as_ref()),
-        (200, b"hello, world".as_slice())
-    );
+    assert_eq!((read.status, read.body.as_ref()), (200, b"hello, world".as_slice()));
 
-    let refused = wire
-        .send(&stranger, Method::GET, "/data/hello.txt", b"")
-        .await;
+    let refused = wire.send(&stranger, Method::GET, "/data/hello.txt", b"").await;
     let text = String::from_utf8_lossy(&refused.body).into_owned();
     assert_eq!(refused.status, 403);
-    assert!(
-        text.contains("<Code>AccessDenied</Code><Message>Access Denied</Message>"),
-        "{text}"
-    );
+    assert!(text.contains("<Code>AccessDenied</Code><Message>Access Denied</Message>"), "{text}");
     wire.server.stop().await;
 }
 
@@ -150,26 +100,16 @@ async fn answers_a_head_with_the_length_and_no_body() {
     let wire = Wire::new().await;
     let owner = wire.admin("111122223333");
     wire.send(&owner, Method::PUT, "/data", CREATE).await;
-    wire.send(&owner, Method::PUT, "/data/hello.txt", b"hello, world")
-        .await;
+    wire.send(&owner, Method::PUT, "/data/hello.txt", b"hello, world").await;
     // On one connection: a body that strayed would be taken for the next answer.
-    let found = wire
-        .send(&owner, Method::HEAD, "/data/hello.txt", b"")
-        .await;
+    let found = wire.send(&owner, Method::HEAD, "/data/hello.txt", b"").await;
     assert_eq!(
-        (
-            found.status,
-            found.headers["content-length"].as_bytes(),
-            found.body.len()
-        ),
+        (found.status, found.headers["content-length"].as_bytes(), found.body.len()),
         (200, b"12".as_slice(), 0)
     );
     let missing = wire.send(&owner, Method::HEAD, "/data/missing", b"").await;
     assert_eq!((missing.status, missing.body.len()), (404, 0));
     let read = wire.send(&owner, Method::GET, "/data/hello.txt", b"").await;
-    assert_eq!(
-        (read.status, read.body.as_ref()),
-        (200, b"hello, world".as_slice())
-    );
+    assert_eq!((read.status, read.body.as_ref()), (200, b"hello, world".as_slice()));
     wire.server.stop().await;
 }

@@ -77,7 +77,8 @@ mod tests {
             secret_access_key: trust::Secret::new("s"),
             session_token: None,
         };
-        let config = |url: &str| EndpointConfig { url: url.into(), account: account.clone(), enforces: Capabilities::all() };
+        let config =
+            |url: &str| EndpointConfig { url: url.into(), account: account.clone(), enforces: Capabilities::all() };
         let endpoint = Endpoint::new(config("http://127.0.0.1:4566")).expect("must be taken");
         assert!(endpoint.capabilities().has(Capability::VerifiesTokens));
         assert!(!endpoint.capabilities().has(Capability::SeparateAccounts));

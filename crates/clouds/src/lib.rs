@@ -72,9 +72,14 @@ pub trait Backend: Send + Sync + fmt::Debug {
 
 /// The AWS hosts that a run uses, in the regions that it uses.
 fn hosts(regions: &[&str]) -> Vec<String> {
-    let mut hosts: Vec<String> = ["iam.amazonaws.com", "sts.amazonaws.com", "s3.amazonaws.com", "*.s3.amazonaws.com"].map(str::to_owned).into();
+    let mut hosts: Vec<String> =
+        ["iam.amazonaws.com", "sts.amazonaws.com", "s3.amazonaws.com", "*.s3.amazonaws.com"].map(str::to_owned).into();
     for region in regions {
-        for host in [format!("sts.{region}.amazonaws.com"), format!("s3.{region}.amazonaws.com"), format!("*.s3.{region}.amazonaws.com")] {
+        for host in [
+            format!("sts.{region}.amazonaws.com"),
+            format!("s3.{region}.amazonaws.com"),
+            format!("*.s3.{region}.amazonaws.com"),
+        ] {
             if !hosts.contains(&host) {
                 hosts.push(host);
             }

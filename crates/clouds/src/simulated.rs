@@ -45,7 +45,8 @@ impl Simulated {
     /// When the wire's root is unusable.
     pub fn new(config: SimulatedConfig<'_>) -> Result<Self, CloudError> {
         let proxy = config.wire.admit(STS_CLIENT, config.wire_password);
-        let issuers = Client::new(Roots::pem(config.wire.root_pem())?, ISSUER_DEADLINE).through(proxy).recording_untrusted();
+        let issuers =
+            Client::new(Roots::pem(config.wire.root_pem())?, ISSUER_DEADLINE).through(proxy).recording_untrusted();
         let aws = AwsSim::new(AwsSimConfig { clock: config.clock, issuers });
         let account = open(&aws, config.first_account.clone());
         Ok(Self { aws, account, latest: Mutex::new(config.first_account), capabilities: Capabilities::all() })
@@ -54,7 +55,12 @@ impl Simulated {
 
 fn open(aws: &AwsSim, id: AccountId) -> AwsAccount {
     let admin = aws.create_account(id.clone());
-    AwsAccount { id, access_key_id: admin.access_key_id, secret_access_key: admin.secret_access_key, session_token: None }
+    AwsAccount {
+        id,
+        access_key_id: admin.access_key_id,
+        secret_access_key: admin.secret_access_key,
+        session_token: None,
+    }
 }
 
 /// The next account id, in twelve digits.

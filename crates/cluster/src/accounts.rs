@@ -18,6 +18,7 @@ impl ServiceAccounts for WatchedAccounts {
             Some(found) => Some(found),
             None => self.0.wait(namespace, name, grace, |_| true).await.ok(),
         };
-        found.map(|account| ServiceAccountView { annotations: account.metadata.annotations.clone().unwrap_or_default() })
+        found
+            .map(|account| ServiceAccountView { annotations: account.metadata.annotations.clone().unwrap_or_default() })
     }
 }

@@ -40,7 +40,13 @@ pub struct Embedded {
 
 impl Embedded {
     /// Prepares it and begins to generate its signing key. `kubeconfig` is where a kubeconfig for people is written.
-    pub fn new(issuer: IssuerUrl, shape: IssuerShape, authority: Arc<Authority>, clock: SharedClock, kubeconfig: PathBuf) -> Self {
+    pub fn new(
+        issuer: IssuerUrl,
+        shape: IssuerShape,
+        authority: Arc<Authority>,
+        clock: SharedClock,
+        kubeconfig: PathBuf,
+    ) -> Self {
         let (sender, keys) = watch::channel(None);
         tokio::task::spawn_blocking(move || match SigningKey::generate() {
             Ok(key) => {
@@ -104,7 +110,10 @@ impl Provider for Embedded {
 
 impl fmt::Debug for Embedded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Embedded").field("issuer", &self.issuer).field("kubeconfig", &self.kubeconfig).finish_non_exhaustive()
+        f.debug_struct("Embedded")
+            .field("issuer", &self.issuer)
+            .field("kubeconfig", &self.kubeconfig)
+            .finish_non_exhaustive()
     }
 }
 

@@ -41,7 +41,11 @@ impl PreparedWebhook {
     }
 }
 
-pub(crate) async fn prepare(client: &Client, authority: &Authority, values: AwsWebhook) -> Result<PreparedWebhook, ClusterError> {
+pub(crate) async fn prepare(
+    client: &Client,
+    authority: &Authority,
+    values: AwsWebhook,
+) -> Result<PreparedWebhook, ClusterError> {
     let accounts = Arc::new(WatchedAccounts(Watched::start(client.clone(), "").await));
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let addr = listener.local_addr()?;
@@ -51,8 +55,8 @@ pub(crate) async fn prepare(client: &Client, authority: &Authority, values: AwsW
         ..ChartValues::default()
     });
     let identity = authority.server_identity(&["127.0.0.1"])?;
-    let server =
-        Server::tls(listener, identity, router(config, accounts)).map_err(|error| ClusterError::Webhook(crate::chain(&error)))?;
+    let server = Server::tls(listener, identity, router(config, accounts))
+        .map_err(|error| ClusterError::Webhook(crate::chain(&error)))?;
     let target = Target::Url(format!("https://{addr}/mutate"));
     let mut registration = Registration::new(Profile::Chart, target, Some(authority.root_pem().to_owned()));
     registration.release = values.release;

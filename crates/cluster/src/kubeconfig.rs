@@ -95,9 +95,13 @@ fn is_ready(node: &Node) -> bool {
 pub(crate) async fn from_text(text: &str, context: Option<String>, file: &Path) -> Result<Config, ClusterError> {
     let bad = |message: String| ClusterError::Kubeconfig { file: file.to_owned(), message };
     let kubeconfig = KubeconfigFile::from_yaml(text).map_err(|error| bad(crate::chain(&error)))?;
-    let has_proxy = kubeconfig.clusters.iter().any(|named| named.cluster.as_ref().is_some_and(|cluster| cluster.proxy_url.is_some()));
+    let has_proxy = kubeconfig
+        .clusters
+        .iter()
+        .any(|named| named.cluster.as_ref().is_some_and(|cluster| cluster.proxy_url.is_some()));
     let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| bad(crate::chain(&error)))?;
+    let mut config =
+        Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| bad(crate::chain(&error)))?;
     if !has_proxy {
         config.proxy_url = None;
     }
@@ -115,9 +119,12 @@ async fn issuer(client: &Client) -> Result<IssuerUrl, ClusterError> {
 }
 
 async fn fetch(client: &Client, path: &str) -> Result<String, String> {
-    let request = Request::get(path).header(header::ACCEPT, "*/*").body(Vec::new()).map_err(|error| error.to_string())?;
+    let request =
+        Request::get(path).header(header::ACCEPT, "*/*").body(Vec::new()).map_err(|error| error.to_string())?;
     let answer = tokio::time::timeout(CALL, client.request_text(request)).await;
-    answer.map_err(|_| format!("no answer for {path} within {} s", CALL.as_secs()))?.map_err(|error| crate::chain(&error))
+    answer
+        .map_err(|_| format!("no answer for {path} within {} s", CALL.as_secs()))?
+        .map_err(|error| crate::chain(&error))
 }
 
 /// Publishes the cluster's own discovery document and keys at the issuer's host, as managed clusters do.
@@ -127,7 +134,9 @@ fn site(issuer: &IssuerUrl, client: Client) -> Router {
     let base = issuer.path().trim_end_matches('/').to_owned();
     let jwks_uri = format!("{}{JWKS}", issuer.trimmed());
     let discovery = move |State(client): State<Client>| async move {
-        let document = fetch(&client, DISCOVERY).await.and_then(|text| serde_json::from_str::<Value>(&text).map_err(|e| e.to_string()));
+        let document = fetch(&client, DISCOVERY)
+            .await
+            .and_then(|text| serde_json::from_str::<Value>(&text).map_err(|e| e.to_string()));
         relay(document.map(|mut document| {
             document["jwks_uri"] = Value::from(jwks_uri);
             document.to_string()
@@ -135,7 +144,10 @@ fn site(issuer: &IssuerUrl, client: Client) -> Router {
     };
     Router::new()
         .route(&format!("{base}{DISCOVERY}"), get(discovery))
-        .route(&format!("{base}{JWKS}"), get(|State(client): State<Client>| async move { relay(fetch(&client, JWKS).await) }))
+        .route(
+            &format!("{base}{JWKS}"),
+            get(|State(client): State<Client>| async move { relay(fetch(&client, JWKS).await) }),
+        )
         .with_state(client)
 }
 

@@ -139,7 +139,11 @@ impl Cluster {
     ///
     /// # Errors
     /// When the API server or the node does not come up.
-    pub async fn up(provider: Arc<dyn Provider>, surroundings: Surroundings, node: NodeChoice) -> Result<Self, ClusterError> {
+    pub async fn up(
+        provider: Arc<dyn Provider>,
+        surroundings: Surroundings,
+        node: NodeChoice,
+    ) -> Result<Self, ClusterError> {
         let api = provider.up().await?;
         let client = Client::try_from(api.config.clone()).map_err(|error| ClusterError::Start(error.to_string()))?;
         let mut cluster = Self { provider, api, client, surroundings, node: None };
@@ -161,7 +165,11 @@ impl Cluster {
             root,
             authority: self.surroundings.authority.clone(),
             clock: self.surroundings.clock.clone(),
-            control_plane: if self.api.bare { ControlPlane::Missing { root_ca_pem: self.root_ca_pem() } } else { ControlPlane::Present },
+            control_plane: if self.api.bare {
+                ControlPlane::Missing { root_ca_pem: self.root_ca_pem() }
+            } else {
+                ControlPlane::Present
+            },
             api_server: ApiServerAddress {
                 host: uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned(),
                 port: uri.port_u16().unwrap_or(443),
@@ -234,7 +242,11 @@ impl Cluster {
 
 impl fmt::Debug for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cluster").field("provider", &self.provider).field("issuer", &self.api.issuer).field("node", &self.node).finish_non_exhaustive()
+        f.debug_struct("Cluster")
+            .field("provider", &self.provider)
+            .field("issuer", &self.api.issuer)
+            .field("node", &self.node)
+            .finish_non_exhaustive()
     }
 }
 

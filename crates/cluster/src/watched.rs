@@ -14,7 +14,10 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// What can be watched.
-pub trait Watchable: Resource<DynamicType = ()> + Clone + fmt::Debug + DeserializeOwned + Send + Sync + 'static {}
+pub trait Watchable:
+    Resource<DynamicType = ()> + Clone + fmt::Debug + DeserializeOwned + Send + Sync + 'static
+{
+}
 impl<K: Resource<DynamicType = ()> + Clone + fmt::Debug + DeserializeOwned + Send + Sync + 'static> Watchable for K {}
 
 type Known<K> = Mutex<HashMap<(String, String), Arc<K>>>;
@@ -55,7 +58,13 @@ impl<K: Watchable> Watched<K> {
     ///
     /// # Errors
     /// When it is not so within `deadline`: the object as it was last seen.
-    pub async fn wait(&self, namespace: &str, name: &str, deadline: Duration, wanted: impl Fn(&K) -> bool) -> Result<Arc<K>, Option<Arc<K>>> {
+    pub async fn wait(
+        &self,
+        namespace: &str,
+        name: &str,
+        deadline: Duration,
+        wanted: impl Fn(&K) -> bool,
+    ) -> Result<Arc<K>, Option<Arc<K>>> {
         let mut changes = self.changes.clone();
         let seen = async {
             loop {

@@ -63,18 +63,27 @@ fn answer(request: Request<Incoming>, inner: &Arc<Inner>) -> Response<Body> {
     let host = request.uri().host().map_or_else(|| header_host(&request), str::to_owned);
     let Some(client) = client(&request, inner) else {
         record(inner, "", &host, Outcome::Unauthenticated);
-        let mut response = refusal(StatusCode::PROXY_AUTHENTICATION_REQUIRED, "crossfed: the wire needs this run's proxy credentials\n".into());
+        let mut response = refusal(
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+            "crossfed: the wire needs this run's proxy credentials\n".into(),
+        );
         response.headers_mut().insert(PROXY_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"crossfed\""));
         return response;
     };
     let upstream = inner.table.read().unwrap_or_else(PoisonError::into_inner).find(&host).cloned();
     let Some(upstream) = upstream else {
         record(inner, &client, &host, Outcome::UnknownHost);
-        return refusal(StatusCode::FORBIDDEN, format!("crossfed: host `{host}` is not in this run's host table; the run is offline\n"));
+        return refusal(
+            StatusCode::FORBIDDEN,
+            format!("crossfed: host `{host}` is not in this run's host table; the run is offline\n"),
+        );
     };
     if request.method() != Method::CONNECT {
         record(inner, &client, &host, Outcome::UnknownHost);
-        return refusal(StatusCode::METHOD_NOT_ALLOWED, format!("crossfed: `{host}` is reached over https only (CONNECT)\n"));
+        return refusal(
+            StatusCode::METHOD_NOT_ALLOWED,
+            format!("crossfed: `{host}` is reached over https only (CONNECT)\n"),
+        );
     }
     let inner_again = inner.clone();
     let stopping = inner.stopping.clone();

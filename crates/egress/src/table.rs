@@ -26,7 +26,9 @@ impl FromStr for HostPattern {
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
         let (name, below) = text.strip_prefix("*.").map_or((text, false), |name| (name, true));
-        let label = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let label = |label: &str| {
+            !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
         if !name.split('.').all(label) {
             return Err(PatternError(text.to_owned()));
         }
@@ -48,7 +50,9 @@ impl HostPattern {
     fn matches(&self, host: &str) -> bool {
         match self {
             Self::Exact(name) => host == name,
-            Self::Below(name) => host.strip_suffix(name.as_str()).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')),
+            Self::Below(name) => {
+                host.strip_suffix(name.as_str()).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+            }
         }
     }
 
@@ -160,7 +164,11 @@ mod tests {
     #[test]
     fn the_most_exact_entry_answers_and_nothing_else_does() {
         let mut table = Table::default();
-        for (pattern, title) in [("*.amazonaws.com", "aws"), ("oidc.eks.eu-central-1.amazonaws.com", "issuer"), ("*.s3.amazonaws.com", "s3")] {
+        for (pattern, title) in [
+            ("*.amazonaws.com", "aws"),
+            ("oidc.eks.eu-central-1.amazonaws.com", "issuer"),
+            ("*.s3.amazonaws.com", "s3"),
+        ] {
             table.insert(pattern.parse().expect("pattern"), Upstream::service(title, Router::new()));
         }
         let check = |host: &str, expected: Option<&str>| {

@@ -22,7 +22,13 @@ const SLOW_PEER: Duration = Duration::from_secs(10);
 /// Error answers are small; a larger one is cut off rather than held.
 const LARGEST_ERROR: usize = 1024 * 1024;
 
-pub(crate) async fn run(request: Request<Incoming>, host: String, client: String, upstream: Upstream, inner: Arc<Inner>) {
+pub(crate) async fn run(
+    request: Request<Incoming>,
+    host: String,
+    client: String,
+    upstream: Upstream,
+    inner: Arc<Inner>,
+) {
     let upgraded = match hyper::upgrade::on(request).await {
         Ok(upgraded) => upgraded,
         Err(error) => return tracing::debug!(%host, %error, "tunnel was not taken up"),

@@ -18,7 +18,9 @@ struct Wire {
 
 async fn wire() -> Wire {
     let authority = Arc::new(Authority::generate("wire", &SystemClock).expect("authority"));
-    let egress = Egress::start(EgressConfig { authority: authority.clone(), clock: Arc::new(SystemClock) }).await.expect("must start");
+    let egress = Egress::start(EgressConfig { authority: authority.clone(), clock: Arc::new(SystemClock) })
+        .await
+        .expect("must start");
     let proxy = egress.admit("pod-a", Secret::new("right"));
     let client = Client::new(Roots::of(&authority).expect("roots"), Duration::from_secs(5)).through(proxy);
     Wire { egress, client }
@@ -88,7 +90,12 @@ async fn a_client_cannot_name_itself_or_another_host() {
     wire.egress.route("a.example".parse().expect("pattern"), Upstream::service("a", Router::new().fallback(any(who))));
     let send = |headers: Vec<(&'static str, &'static str)>| {
         let client = wire.client.clone();
-        async move { client.send(http::Method::GET, "https://a.example/", &headers, bytes::Bytes::new()).await.expect("must answer") }
+        async move {
+            client
+                .send(http::Method::GET, "https://a.example/", &headers, bytes::Bytes::new())
+                .await
+                .expect("must answer")
+        }
     };
     let fetched = send(vec![(CLIENT_HEADER, "admin")]).await;
     assert_eq!(&fetched.body[..], br#"Some("pod-a")"#);
@@ -97,16 +104,23 @@ async fn a_client_cannot_name_itself_or_another_host() {
 #[tokio::test]
 async fn an_endpoint_elsewhere_gets_the_request_with_its_host_name() {
     let wire = wire().await;
-    let app = Router::new().fallback(any(|request: Request| async move { format!("{:?}", request.headers().get("host")) }));
+    let app =
+        Router::new().fallback(any(|request: Request| async move { format!("{:?}", request.headers().get("host")) }));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("must bind");
     let endpoint = format!("http://{}", listener.local_addr().expect("addr"));
     let server = tokio::spawn(async move { axum::serve(listener, app).await });
-    wire.egress.route("*.s3.eu-central-1.amazonaws.com".parse().expect("pattern"), Upstream::url(&endpoint).expect("endpoint"));
+    wire.egress.route(
+        "*.s3.eu-central-1.amazonaws.com".parse().expect("pattern"),
+        Upstream::url(&endpoint).expect("endpoint"),
+    );
     let fetched = wire.client.get("https://b.s3.eu-central-1.amazonaws.com/k").await.expect("must fetch");
     assert_eq!(&fetched.body[..], br#"Some("b.s3.eu-central-1.amazonaws.com")"#);
     server.abort();
     let _ = server.await;
     let gone = wire.client.get("https://b.s3.eu-central-1.amazonaws.com/k").await.expect("the wire must answer");
     assert_eq!(gone.status, 502);
-    assert!(matches!(wire.egress.log().all().last().map(|last| last.outcome.clone()), Some(Outcome::Unreachable { .. })));
+    assert!(matches!(
+        wire.egress.log().all().last().map(|last| last.outcome.clone()),
+        Some(Outcome::Unreachable { .. })
+    ));
 }

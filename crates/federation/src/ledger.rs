@@ -26,8 +26,6 @@ pub struct LedgerError {
 impl LedgerError {
     /// Wraps what kept the record from being written.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self {
-            source: source.into(),
-        }
+        Self { source: source.into() }
     }
 }

@@ -22,19 +22,14 @@ pub struct TemplateError {
 enum Problem {
     #[error("no variable is called `{0}`")]
     Unknown(String),
-    #[error(
-        "`{0}` is no variable name: letters, digits, `_` and `-` are allowed, or write `$${{` for a plain `${{`"
-    )]
+    #[error("`{0}` is no variable name: letters, digits, `_` and `-` are allowed, or write `$${{` for a plain `${{`")]
     Malformed(String),
     #[error("`${{` is not closed on its line; write `$${{` for a plain one")]
     Unclosed,
 }
 
 fn hint(nearest: &Option<String>) -> String {
-    nearest
-        .as_ref()
-        .map(|name| format!("; did you mean `{name}`?"))
-        .unwrap_or_default()
+    nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
 
 /// Replaces each `${variable}` in `text` by its value.
@@ -52,11 +47,7 @@ fn hint(nearest: &Option<String>) -> String {
 ///
 /// # Errors
 /// The first variable without a value, with file, line and the nearest known name.
-pub fn render(
-    text: &str,
-    name: &str,
-    vars: &BTreeMap<&str, String>,
-) -> Result<String, TemplateError> {
+pub fn render(text: &str, name: &str, vars: &BTreeMap<&str, String>) -> Result<String, TemplateError> {
     let mut out = String::with_capacity(text.len() * 2);
     let mut rest = text;
     while let Some(at) = rest.find("${") {
@@ -78,23 +69,13 @@ pub fn render(
         let end = inside
             .find(['}', '\n'])
             .filter(|&end| inside.as_bytes()[end] == b'}')
-            .ok_or_else(|| {
-                error(
-                    Problem::Unclosed,
-                    inside.lines().next().unwrap_or_default(),
-                    None,
-                )
-            })?;
+            .ok_or_else(|| error(Problem::Unclosed, inside.lines().next().unwrap_or_default(), None))?;
         let variable = &inside[..end];
         match vars.get(variable) {
             Some(value) => out.push_str(value),
             None if is_iam_variable(variable) => out.push_str(&rest[at..at + end + 3]),
             None if is_name(variable) => {
-                return Err(error(
-                    Problem::Unknown(variable.into()),
-                    variable,
-                    nearest(variable, vars),
-                ));
+                return Err(error(Problem::Unknown(variable.into()), variable, nearest(variable, vars)));
             }
             None => return Err(error(Problem::Malformed(variable.into()), variable, None)),
         }
@@ -109,10 +90,7 @@ fn is_iam_variable(variable: &str) -> bool {
 }
 
 fn is_name(variable: &str) -> bool {
-    !variable.is_empty()
-        && variable
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+    !variable.is_empty() && variable.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
 }
 
 /// The best likeness, if it is a likely slip of the pen.
@@ -139,14 +117,9 @@ mod tests {
 
     #[test]
     fn fills_variables_and_leaves_everything_else() {
-        let check = |text: &str, expected: &str| {
-            assert_eq!(rendered(text).as_deref(), Ok(expected), "{text}")
-        };
+        let check = |text: &str, expected: &str| assert_eq!(rendered(text).as_deref(), Ok(expected), "{text}");
         check("", "");
-        check(
-            "no variable, $5, {}, $issuer",
-            "no variable, $5, {}, $issuer",
-        );
+        check("no variable, $5, {}, $issuer", "no variable, $5, {}, $issuer");
         check("${issuer}:sub", "h/t/g/:sub");
         check("${namespace}${issuer}", "demoh/t/g/");
         check("é${namespace}é", "édemoé");
@@ -170,15 +143,9 @@ mod tests {
             Ok(done) => panic!("{text} must fail, gave {done}"),
             Err(error) => assert_eq!(error.to_string(), expected),
         };
-        check(
-            "\n{\n ${isuer}",
-            "trust-policy.json:3: no variable is called `isuer`; did you mean `issuer`?",
-        );
+        check("\n{\n ${isuer}", "trust-policy.json:3: no variable is called `isuer`; did you mean `issuer`?");
         check("${zzz}", "trust-policy.json:1: no variable is called `zzz`");
-        check(
-            "${namespace",
-            "trust-policy.json:1: `${` is not closed on its line; write `$${` for a plain one",
-        );
+        check("${namespace", "trust-policy.json:1: `${` is not closed on its line; write `$${` for a plain one");
         check(
             "${issuer}\n${names\npace}",
             "trust-policy.json:2: `${` is not closed on its line; write `$${` for a plain one",

@@ -69,9 +69,7 @@ impl std::str::FromStr for Thumbprint {
 
 impl<'de> Deserialize<'de> for Thumbprint {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -82,12 +80,7 @@ impl<'de> Deserialize<'de> for Thumbprint {
 pub fn from_chain<C: AsRef<[u8]>>(chain: &[C]) -> Option<Thumbprint> {
     let last = chain.last()?;
     let sha1 = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, last.as_ref());
-    Some(Thumbprint(
-        sha1.as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
-    ))
+    Some(Thumbprint(sha1.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()))
 }
 
 /// The thumbprints to register for an issuer: that of the host that serves its keys, and that of the
@@ -98,26 +91,15 @@ pub fn from_chain<C: AsRef<[u8]>>(chain: &[C]) -> Option<Thumbprint> {
 ///
 /// # Errors
 /// When a host does not answer, answers without certificate, or the discovery document names no key set.
-pub async fn of_issuer(
-    client: &Client,
-    issuer: &IssuerUrl,
-) -> Result<Vec<Thumbprint>, ThumbprintError> {
+pub async fn of_issuer(client: &Client, issuer: &IssuerUrl) -> Result<Vec<Thumbprint>, ThumbprintError> {
     let discovery_url = issuer.discovery_url();
     let discovery = fetch(client, &discovery_url).await?;
     if discovery.status != 200 {
-        return Err(ThumbprintError::Status {
-            url: discovery_url,
-            status: discovery.status,
-        });
+        return Err(ThumbprintError::Status { url: discovery_url, status: discovery.status });
     }
-    let keys_url = jwks_uri(&discovery.body)
-        .ok_or_else(|| ThumbprintError::NoKeySet(discovery_url.clone()))?;
+    let keys_url = jwks_uri(&discovery.body).ok_or_else(|| ThumbprintError::NoKeySet(discovery_url.clone()))?;
     let own = last_of(&discovery, &discovery_url)?;
-    let keys_host = keys_url
-        .trim_start_matches("https://")
-        .split('/')
-        .next()
-        .unwrap_or_default();
+    let keys_host = keys_url.trim_start_matches("https://").split('/').next().unwrap_or_default();
     if keys_host.eq_ignore_ascii_case(issuer.host()) {
         return Ok(vec![own]);
     }
@@ -130,13 +112,7 @@ pub async fn of_issuer(
 }
 
 async fn fetch(client: &Client, url: &str) -> Result<Fetched, ThumbprintError> {
-    client
-        .get(url)
-        .await
-        .map_err(|source| ThumbprintError::Fetch {
-            url: url.to_owned(),
-            source,
-        })
+    client.get(url).await.map_err(|source| ThumbprintError::Fetch { url: url.to_owned(), source })
 }
 
 fn last_of(fetched: &Fetched, url: &str) -> Result<Thumbprint, ThumbprintError> {
@@ -149,10 +125,7 @@ fn jwks_uri(document: &[u8]) -> Option<String> {
         jwks_uri: String,
     }
     let found: Discovery = serde_json::from_slice(document).ok()?;
-    found
-        .jwks_uri
-        .starts_with("https://")
-        .then_some(found.jwks_uri)
+    found.jwks_uri.starts_with("https://").then_some(found.jwks_uri)
 }
 
 #[cfg(test)]
@@ -164,11 +137,7 @@ mod tests {
         // SHA-1 of "abc" from FIPS 180-2.
         let abc = "a9993e364706816aba3e25717850c26c9cd0d89d";
         let check = |chain: &[&str], expected: Option<&str>| {
-            assert_eq!(
-                from_chain(chain).as_ref().map(Thumbprint::as_str),
-                expected,
-                "{chain:?}"
-            );
+            assert_eq!(from_chain(chain).as_ref().map(Thumbprint::as_str), expected, "{chain:?}");
         };
         check(&[], None);
         check(&["abc"], Some(abc));
@@ -178,28 +147,17 @@ mod tests {
 
     #[test]
     fn refuses_what_iam_would_refuse() {
-        for text in [
-            "",
-            "a9993e",
-            "g9993e364706816aba3e25717850c26c9cd0d89d",
-            "a9:99:3e",
-        ] {
+        for text in ["", "a9993e", "g9993e364706816aba3e25717850c26c9cd0d89d", "a9:99:3e"] {
             assert!(text.parse::<Thumbprint>().is_err(), "{text}");
         }
-        let upper = "A9993E364706816ABA3E25717850C26C9CD0D89D"
-            .parse::<Thumbprint>()
-            .expect("hex must parse");
+        let upper = "A9993E364706816ABA3E25717850C26C9CD0D89D".parse::<Thumbprint>().expect("hex must parse");
         assert_eq!(upper.as_str(), "a9993e364706816aba3e25717850c26c9cd0d89d");
     }
 
     #[test]
     fn key_set_must_be_named_with_https() {
         let check = |document: &str, expected: Option<&str>| {
-            assert_eq!(
-                jwks_uri(document.as_bytes()).as_deref(),
-                expected,
-                "{document}"
-            );
+            assert_eq!(jwks_uri(document.as_bytes()).as_deref(), expected, "{document}");
         };
         check(r#"{"jwks_uri":"https://k/keys"}"#, Some("https://k/keys"));
         check(r#"{"jwks_uri":"http://k/keys"}"#, None);

@@ -45,7 +45,9 @@ pub async fn run(options: Bench, environment: Environment) -> Result<Exit, Stop>
     row("whole run: process start to exit", "ms", &|sample| ms(sample.whole));
     let ratio = row("ratio whole / floor", "", &|sample| sample.whole.as_secs_f64() / sample.floor.as_secs_f64());
     let ready = row("cluster ready after process start", "ms", &|sample| sample.metrics.cluster_ready_ms as f64);
-    let memory = row("largest memory of the harness", "MiB", &|sample| sample.metrics.peak_memory_kib.unwrap_or_default() as f64 / 1024.0);
+    let memory = row("largest memory of the harness", "MiB", &|sample| {
+        sample.metrics.peak_memory_kib.unwrap_or_default() as f64 / 1024.0
+    });
     println!();
     let target = |met: bool, text: String| println!("{} {text}", if met { "met    " } else { "not met" });
     target(ratio <= TARGET_RATIO, format!("whole run at most {TARGET_RATIO} times its floor: {ratio:.1}"));
@@ -71,7 +73,7 @@ async fn measure(options: &Bench, environment: &Environment, folder: &Path) -> R
         return Err(Stop::new(Exit::Internal, "the bench's own command line is not understood"));
     };
     let plan = run::load(environment, &options.location, SCENARIO)?;
-    let floor = Floor::up(e2e, environment.clone(), plan).await?;
+    let floor = Floor::up(*e2e, environment.clone(), plan).await?;
     let mut samples = Vec::new();
     // The first pair warms caches and is not counted.
     for at in 0..=options.runs {
@@ -85,7 +87,12 @@ async fn measure(options: &Bench, environment: &Environment, folder: &Path) -> R
     Ok(samples)
 }
 
-async fn whole(environment: &Environment, options: &Bench, folder: &Path, run: &str) -> Result<(Duration, Metrics), Stop> {
+async fn whole(
+    environment: &Environment,
+    options: &Bench,
+    folder: &Path,
+    run: &str,
+) -> Result<(Duration, Metrics), Stop> {
     let failed = |error: std::io::Error| Stop::caused(Exit::Infrastructure, error);
     let mut command = Command::new(std::env::current_exe().map_err(failed)?);
     command.args(["e2e", SCENARIO, "--run-id", run, "--artifacts-dir"]).arg(folder);

@@ -12,8 +12,10 @@ use crate::naming::RunId;
 /// Checks cross-cloud identity federation in Kubernetes end to end: what must be allowed, and what must be refused.
 #[derive(Debug, Parser)]
 #[command(name = "crossfed", bin_name = "cargo xtask", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 passed, 2 usage, 4 nothing selected, 96 preflight, 100 a check failed, 101 infrastructure,\n\
-    102 something was left behind, 105 provisioning, 130/143 interrupted, 1 internal.")]
+#[command(
+    after_help = "Exit codes: 0 passed, 2 usage, 4 nothing selected, 96 preflight, 100 a check failed, 101 infrastructure,\n\
+    102 something was left behind, 105 provisioning, 130/143 interrupted, 1 internal."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -24,9 +26,11 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Run a scenario: bring everything up, check access and refusals, take everything down
-    #[command(after_help = "Examples:\n  cargo xtask e2e aks-to-aws\n  cargo xtask e2e aks-to-aws --cluster kubeconfig --kubeconfig ~/.kube/config\n  \
-        cargo xtask e2e aks-to-aws --aws-endpoint http://127.0.0.1:5000 --aws-endpoint-enforces enforces-permissions")]
-    E2e(E2e),
+    #[command(
+        after_help = "Examples:\n  cargo xtask e2e aks-to-aws\n  cargo xtask e2e aks-to-aws --cluster kubeconfig --kubeconfig ~/.kube/config\n  \
+        cargo xtask e2e aks-to-aws --aws-endpoint http://127.0.0.1:5000 --aws-endpoint-enforces enforces-permissions"
+    )]
+    E2e(Box<E2e>),
     /// Show what a run would create and check, and create nothing
     Plan(Plan),
     /// List scenarios and faults
@@ -224,13 +228,19 @@ impl Place {
     pub fn check(&self) -> Result<(), Stop> {
         let usage = |message: &str| Err(Stop::new(Exit::Usage, message));
         if self.cluster == ClusterKind::Embedded {
-            let pairs = [("--kubeconfig", self.kubeconfig.is_some()), ("--context", self.context.is_some()), ("--node", self.node.is_some())];
+            let pairs = [
+                ("--kubeconfig", self.kubeconfig.is_some()),
+                ("--context", self.context.is_some()),
+                ("--node", self.node.is_some()),
+            ];
             if let Some((flag, _)) = pairs.into_iter().find(|(_, given)| *given) {
                 return usage(&format!("{flag} needs --cluster kubeconfig: the embedded cluster has no use for it"));
             }
         }
         if self.aws_endpoint_enforces.contains(&Capability::SeparateAccounts) {
-            return usage("--aws-endpoint-enforces: separate-accounts cannot be claimed, since one set of keys is one account");
+            return usage(
+                "--aws-endpoint-enforces: separate-accounts cannot be claimed, since one set of keys is one account",
+            );
         }
         Ok(())
     }
@@ -260,7 +270,9 @@ impl Cleanup {
 
 fn image(text: &str) -> Result<(String, PathBuf), String> {
     match text.split_once('=') {
-        Some((image, program)) if !image.is_empty() && !program.is_empty() => Ok((image.to_owned(), PathBuf::from(program))),
+        Some((image, program)) if !image.is_empty() && !program.is_empty() => {
+            Ok((image.to_owned(), PathBuf::from(program)))
+        }
         _ => Err("IMAGE=PROGRAM is expected, such as amazon/aws-cli=/usr/local/bin/aws".to_owned()),
     }
 }
@@ -306,7 +318,8 @@ mod tests {
         check(&["--image", "x"], "IMAGE=PROGRAM is expected");
         check(&["--run-id", "No"], "is no run id");
         check(&["--cluster", "kinf"], "kubeconfig");
-        place(&["--cluster", "kubeconfig", "--kubeconfig", "x", "--context", "y", "--node", "auto"]).expect("must be taken");
+        place(&["--cluster", "kubeconfig", "--kubeconfig", "x", "--context", "y", "--node", "auto"])
+            .expect("must be taken");
     }
 
     #[test]

@@ -57,7 +57,13 @@ pub struct AwsKeys {
 
 impl Environment {
     /// Reads what `variables` says.
-    pub fn new(command: Vec<String>, variables: &BTreeMap<String, String>, program: PathBuf, working_dir: PathBuf, started: std::time::Instant) -> Self {
+    pub fn new(
+        command: Vec<String>,
+        variables: &BTreeMap<String, String>,
+        program: PathBuf,
+        working_dir: PathBuf,
+        started: std::time::Instant,
+    ) -> Self {
         let text = |name: &str| variables.get(name).filter(|value| !value.is_empty());
         let beside = || program.parent().map(PathBuf::from).unwrap_or_default();
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| text(name));
@@ -99,7 +105,14 @@ mod tests {
         let bare = check(&[("CI", ""), ("NO_COLOR", ""), ("AWS_ACCESS_KEY_ID", "a")]);
         assert!(!bare.ci && !bare.no_color && bare.aws_keys.is_none() && bare.unicode);
         assert_eq!((bare.programs, bare.root), ("/p".into(), "/w".into()));
-        let set = check(&[("CI", "1"), ("TERM", "dumb"), ("LANG", "C"), (BIN_DIR, "/b"), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "s")]);
+        let set = check(&[
+            ("CI", "1"),
+            ("TERM", "dumb"),
+            ("LANG", "C"),
+            (BIN_DIR, "/b"),
+            ("AWS_ACCESS_KEY_ID", "a"),
+            ("AWS_SECRET_ACCESS_KEY", "s"),
+        ]);
         assert!(set.ci && set.no_color && !set.unicode && set.aws_keys.is_some());
         assert_eq!(set.programs, PathBuf::from("/b"));
     }

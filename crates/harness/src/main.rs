@@ -1,5 +1,10 @@
 //! The `crossfed` program: reads its surroundings, runs a verb, tells how it ended.
-#![allow(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods, reason = "a binary talks to its user and reads its environment")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a binary talks to its user and reads its environment"
+)]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,7 +23,7 @@ fn main() -> ExitCode {
     log_to_stderr(environment.log.as_deref());
     let outcome = match cli.verb {
         Verb::E2e(options) if options.dry_run => plan_view::print(&environment, &options.location, &options.scenario),
-        Verb::E2e(options) => block_on(run::e2e(with_kubeconfig(options), environment)),
+        Verb::E2e(options) => block_on(run::e2e(with_kubeconfig(*options), environment)),
         Verb::Plan(options) => plan_view::print(&environment, &options.location, &options.scenario),
         Verb::List(options) => plan_view::list(&environment, &options),
         Verb::Bench(options) => block_on(bench::run(options, environment)),
@@ -34,8 +39,19 @@ fn main() -> ExitCode {
 fn log_to_stderr(level: Option<&str>) {
     use tracing_subscriber::filter::{LevelFilter, filter_fn};
     use tracing_subscriber::{Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt};
-    const OURS: [&str; 11] =
-        ["aws_sim", "clouds", "cluster", "egress", "federation", "harness", "kube_sim", "kubelet", "transport", "trust", "webhooks"];
+    const OURS: [&str; 11] = [
+        "aws_sim",
+        "clouds",
+        "cluster",
+        "egress",
+        "federation",
+        "harness",
+        "kube_sim",
+        "kubelet",
+        "transport",
+        "trust",
+        "webhooks",
+    ];
     let Some(level) = level.and_then(|level| level.parse::<LevelFilter>().ok()) else {
         return;
     };
@@ -56,14 +72,19 @@ fn block_on(work: impl Future<Output = Result<Exit, Stop>>) -> Result<Exit, Stop
 /// `--cluster kubeconfig` alone takes the file from where kubectl takes it.
 fn with_kubeconfig(mut options: harness::cli::E2e) -> harness::cli::E2e {
     if options.place.cluster == harness::cli::ClusterKind::Kubeconfig && options.place.kubeconfig.is_none() {
-        let of_home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".kube/config")).filter(|file| file.is_file());
-        options.place.kubeconfig = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()).map(PathBuf::from).or_else(of_home);
+        let of_home = || {
+            std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".kube/config")).filter(|file| file.is_file())
+        };
+        options.place.kubeconfig =
+            std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()).map(PathBuf::from).or_else(of_home);
     }
     options
 }
 
 fn environment(started: Instant) -> Environment {
-    let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
     let program = std::env::current_exe().unwrap_or_default();
     let working_dir = std::env::current_dir().unwrap_or_default();
     let command = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());

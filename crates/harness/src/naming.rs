@@ -15,7 +15,9 @@ pub struct RunId(String);
 
 /// Why a text is no run id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no run id: 1 to {LONGEST} lower-case letters, digits and dashes, beginning and ending with a letter or digit")]
+#[error(
+    "`{0}` is no run id: 1 to {LONGEST} lower-case letters, digits and dashes, beginning and ending with a letter or digit"
+)]
 pub struct BadRunId(String);
 
 impl RunId {

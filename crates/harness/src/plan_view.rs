@@ -50,7 +50,12 @@ pub fn text(plan: &Plan) -> Result<String, Stop> {
         let Webhook::AwsPodIdentity { default_aws_region } = webhook;
         line(format!("webhook    aws-pod-identity, chart profile, default region {default_aws_region}"));
     }
-    line(format!("bucket     in {}, object {} ({} bytes)", scenario.aws.region, scenario.aws.object_key, scenario.aws.object.len()));
+    line(format!(
+        "bucket     in {}, object {} ({} bytes)",
+        scenario.aws.region,
+        scenario.aws.object_key,
+        scenario.aws.object.len()
+    ));
     for cell in &plan.cells {
         let account = STAND_IN_ACCOUNT.parse().map_err(|error: trust::ArnError| internal(&error))?;
         let names = Names::new(&run, scenario, cell, account);
@@ -59,7 +64,9 @@ pub fn text(plan: &Plan) -> Result<String, Stop> {
         let expected = match cell.fault.as_ref().map(|fault| &fault.expect) {
             None => "the object is read".to_owned(),
             Some(Expectation::NotInjected) => "the webhook leaves the pod alone".to_owned(),
-            Some(Expectation::Refused { link, code, status }) => format!("refused with {code} {status} at link {} {}", link.number(), link.title()),
+            Some(Expectation::Refused { link, code, status }) => {
+                format!("refused with {code} {status} at link {} {}", link.number(), link.title())
+            }
         };
         line(format!("  expected     {expected}"));
         if let Some(fault) = &cell.fault {
@@ -68,7 +75,8 @@ pub fn text(plan: &Plan) -> Result<String, Stop> {
         line(format!("  account      {}", if cell.own_account { "its own" } else { "shared" }));
         line(format!("  namespace    {}", names.namespace));
         line(format!("  role         {}", rendered.role_arn));
-        let provider = rendered.provider.map_or_else(|| "none".to_owned(), |(url, ids)| format!("{url} for {}", ids.join(", ")));
+        let provider =
+            rendered.provider.map_or_else(|| "none".to_owned(), |(url, ids)| format!("{url} for {}", ids.join(", ")));
         line(format!("  provider     {provider}"));
         if cell.fault.is_none() {
             line(format!("\n  trust policy\n{}", indented(&rendered.trust_policy)));
@@ -77,7 +85,11 @@ pub fn text(plan: &Plan) -> Result<String, Stop> {
     }
     let mut overlay = json!({"spec": {"containers": [{"name": scenario.pod.container}]}});
     run::wire_overlay(&mut overlay);
-    line(format!("\nadded to {} where clouds are not real\n{}", scenario.pod.file.display(), indented(&yaml(&overlay)?)));
+    line(format!(
+        "\nadded to {} where clouds are not real\n{}",
+        scenario.pod.file.display(),
+        indented(&yaml(&overlay)?)
+    ));
     Ok(out)
 }
 
@@ -124,7 +136,12 @@ fn table(listing: &Value) -> String {
     for (title, key) in [("scenarios", "name"), ("faults", "id")] {
         let _ = writeln!(out, "{title}");
         for row in listing[title].as_array().into_iter().flatten() {
-            let _ = writeln!(out, "  {:<26} {}", row[key].as_str().unwrap_or_default(), row["title"].as_str().unwrap_or_default());
+            let _ = writeln!(
+                out,
+                "  {:<26} {}",
+                row[key].as_str().unwrap_or_default(),
+                row["title"].as_str().unwrap_or_default()
+            );
         }
     }
     out

@@ -8,11 +8,12 @@ mod events;
 mod evidence;
 mod federate;
 pub mod floor;
-mod metrics;
 mod interrupt;
 mod kube_objects;
+mod metrics;
 mod overlay;
 mod places;
+mod private_folder;
 mod render;
 mod scenario_run;
 mod token;
@@ -150,7 +151,8 @@ fn stream(settings: &Settings) -> Result<Stream, Stop> {
 /// Whether standard output is a terminal, and how wide.
 pub fn terminal() -> (bool, Option<usize>) {
     let stdout = std::io::stdout();
-    let columns = rustix::termios::tcgetwinsize(&stdout).ok().map(|size| usize::from(size.ws_col)).filter(|&columns| columns > 0);
+    let columns =
+        rustix::termios::tcgetwinsize(&stdout).ok().map(|size| usize::from(size.ws_col)).filter(|&columns| columns > 0);
     (stdout.is_terminal(), columns)
 }
 

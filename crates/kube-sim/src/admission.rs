@@ -59,9 +59,7 @@ impl Attributes<'_> {
             return self.name;
         }
         let object = self.object.as_ref();
-        let named = object
-            .map(|object| crate::object::text(object, "/metadata/name"))
-            .filter(|name| !name.is_empty());
+        let named = object.map(|object| crate::object::text(object, "/metadata/name")).filter(|name| !name.is_empty());
         named
             .or_else(|| {
                 object
@@ -72,18 +70,11 @@ impl Attributes<'_> {
     }
 
     fn forbidden(&self, why: &str) -> Status {
-        Status::forbidden(
-            self.resource.group,
-            self.resource.plural,
-            self.shown_name(),
-            why,
-        )
+        Status::forbidden(self.resource.group, self.resource.plural, self.shown_name(), why)
     }
 
     fn is_creating(&self, plural: &str) -> bool {
-        self.operation == Operation::Create
-            && self.subresource.is_empty()
-            && self.resource.is_core(plural)
+        self.operation == Operation::Create && self.subresource.is_empty() && self.resource.is_core(plural)
     }
 }
 

@@ -91,11 +91,7 @@ pub(crate) struct Call<'a> {
 impl Call<'_> {
     /// The object that the path names.
     pub(crate) fn key(&self) -> Key {
-        let namespace = if self.resource.namespaced {
-            self.info.namespace.as_str()
-        } else {
-            ""
-        };
+        let namespace = if self.resource.namespaced { self.info.namespace.as_str() } else { "" };
         Key::new(self.resource, namespace, &self.info.name)
     }
 
@@ -105,11 +101,7 @@ impl Call<'_> {
 
     /// Media type of the body, without parameters.
     pub(crate) fn content_type(&self) -> &str {
-        let value = self
-            .headers
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
+        let value = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         value.split(';').next().unwrap_or_default().trim()
     }
 
@@ -120,9 +112,9 @@ impl Call<'_> {
     pub(crate) fn require_json(&self) -> Result<(), Status> {
         match self.content_type() {
             "" | "application/json" => Ok(()),
-            _ => Err(Status::unsupported_body(
-                "application/json, application/yaml, application/vnd.kubernetes.protobuf",
-            )),
+            _ => {
+                Err(Status::unsupported_body("application/json, application/yaml, application/vnd.kubernetes.protobuf"))
+            }
         }
     }
 }
@@ -154,9 +146,7 @@ async fn serve(api: &Arc<Api>, parts: Parts, body: Body) -> Answer {
         return discovery::serve(api, &parts, &info).await;
     }
     let Some(resource) = resources::find(&info.group, &info.version, &info.resource) else {
-        let is_known = resources::all()
-            .iter()
-            .any(|one| one.group == info.group && one.version == info.version);
+        let is_known = resources::all().iter().any(|one| one.group == info.group && one.version == info.version);
         return if is_known {
             Err(Status::no_such_resource())
         } else {
@@ -167,16 +157,7 @@ async fn serve(api: &Arc<Api>, parts: Parts, body: Body) -> Answer {
         return Err(Status::no_such_resource());
     }
     let body = read(body, &parts).await?;
-    let mut call = Call {
-        api,
-        user,
-        info,
-        params,
-        headers: parts.headers,
-        resource,
-        body,
-        warnings: Vec::new(),
-    };
+    let mut call = Call { api, user, info, params, headers: parts.headers, resource, body, warnings: Vec::new() };
     let answer = handlers::dispatch(&mut call, &parts.method).await;
     let mut response = answer.unwrap_or_else(|status| respond::failure(&status));
     respond::warn(&mut response, &call.warnings);
@@ -209,10 +190,7 @@ async fn authenticate(api: &Arc<Api>, parts: &Parts) -> Result<User, Status> {
     if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
         return Ok(User::anonymous());
     }
-    let known = api
-        .issuer
-        .authenticate(&api.store, token.trim(), &api.audiences())
-        .await;
+    let known = api.issuer.authenticate(&api.store, token.trim(), &api.audiences()).await;
     known.map(|(user, _)| user).map_err(|error| {
         tracing::debug!(%error, "token refused");
         Status::unauthorized()

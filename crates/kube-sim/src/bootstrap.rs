@@ -35,8 +35,10 @@ pub(crate) fn fill(api: &Api) {
             ("system:public-info-viewer", &["system:authenticated", "system:unauthenticated"]),
             ("system:service-account-issuer-discovery", &["system:serviceaccounts"]),
         ] {
-            let subjects: Vec<Value> = groups.iter().map(|group| json!({"kind": "Group", "apiGroup": RBAC, "name": group})).collect();
-            let binding = json!({"subjects": subjects, "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": name}});
+            let subjects: Vec<Value> =
+                groups.iter().map(|group| json!({"kind": "Group", "apiGroup": RBAC, "name": group})).collect();
+            let binding =
+                json!({"subjects": subjects, "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": name}});
             put(api, tx, resources::known(RBAC, "clusterrolebindings"), "", name, binding);
         }
         for (name, value) in [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)] {
@@ -71,32 +73,18 @@ fn roles() -> Vec<(&'static str, Value)> {
     let apps = |verbs: &[&str]| json!({"apiGroups": ["apps", "batch"], "resources": ["*"], "verbs": verbs});
     let (read, write) = (
         &["get", "list", "watch"][..],
-        &[
-            "create",
-            "delete",
-            "deletecollection",
-            "get",
-            "list",
-            "patch",
-            "update",
-            "watch",
-        ][..],
+        &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"][..],
     );
     let secrets = json!({"apiGroups": [""], "resources": ["secrets"], "verbs": write});
-    let tokens =
-        json!({"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]});
-    let roles =
-        json!({"apiGroups": [RBAC], "resources": ["roles", "rolebindings"], "verbs": write});
+    let tokens = json!({"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]});
+    let roles = json!({"apiGroups": [RBAC], "resources": ["roles", "rolebindings"], "verbs": write});
     let paths = |urls: &[&str]| json!({"nonResourceURLs": urls, "verbs": ["get"]});
     vec![
         (
             "cluster-admin",
             json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}, {"nonResourceURLs": ["*"], "verbs": ["*"]}]),
         ),
-        (
-            "admin",
-            json!([all(write), apps(write), secrets, tokens, roles]),
-        ),
+        ("admin", json!([all(write), apps(write), secrets, tokens, roles])),
         ("edit", json!([all(write), apps(write), secrets, tokens])),
         ("view", json!([all(read), apps(read)])),
         (
@@ -115,16 +103,7 @@ fn roles() -> Vec<(&'static str, Value)> {
                 "/version/"
             ])]),
         ),
-        (
-            "system:public-info-viewer",
-            json!([paths(&[
-                "/healthz",
-                "/livez",
-                "/readyz",
-                "/version",
-                "/version/"
-            ])]),
-        ),
+        ("system:public-info-viewer", json!([paths(&["/healthz", "/livez", "/readyz", "/version", "/version/"])])),
         (
             "system:basic-user",
             json!([

@@ -31,11 +31,7 @@ pub(crate) struct Expected<'a> {
 
 impl Expected<'_> {
     fn api_version(&self) -> String {
-        if self.group.is_empty() {
-            self.version.to_owned()
-        } else {
-            format!("{}/{}", self.group, self.version)
-        }
+        if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
     }
 }
 
@@ -57,10 +53,7 @@ pub(crate) fn object(
         ))
     })?;
     let refuse = |kind: &str, version: &str, why: String| {
-        Status::bad_request(format!(
-            "{kind} in version {version:?} cannot be handled as a {}: {why}",
-            expected.kind
-        ))
+        Status::bad_request(format!("{kind} in version {version:?} cannot be handled as a {}: {why}", expected.kind))
     };
     if !value.is_object() {
         let (given, target) = (
@@ -74,30 +67,15 @@ pub(crate) fn object(
             summary(body)
         )));
     }
-    let (given_version, given_kind) = (
-        object::text(&value, "/apiVersion").to_owned(),
-        object::text(&value, "/kind").to_owned(),
-    );
-    let api_version = if given_version.is_empty() {
-        expected.api_version()
-    } else {
-        given_version
-    };
-    let kind = if given_kind.is_empty() {
-        expected.kind
-    } else {
-        &given_kind
-    };
+    let (given_version, given_kind) =
+        (object::text(&value, "/apiVersion").to_owned(), object::text(&value, "/kind").to_owned());
+    let api_version = if given_version.is_empty() { expected.api_version() } else { given_version };
+    let kind = if given_kind.is_empty() { expected.kind } else { &given_kind };
     let version = api_version.rsplit('/').next().unwrap_or_default();
     if api_version != expected.api_version() || kind != expected.kind {
-        let known = crate::resources::all()
-            .iter()
-            .any(|one| one.kind == kind && one.api_version() == api_version);
+        let known = crate::resources::all().iter().any(|one| one.kind == kind && one.api_version() == api_version);
         let why = if known {
-            format!(
-                "converting ({version}.{kind}) to ({}.{}): unknown conversion",
-                expected.version, expected.kind
-            )
+            format!("converting ({version}.{kind}) to ({}.{}): unknown conversion", expected.version, expected.kind)
         } else {
             format!(
                 "no kind {kind:?} is registered for version {api_version:?} in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\""
@@ -105,8 +83,8 @@ pub(crate) fn object(
         };
         return Err(refuse(kind, version, why));
     }
-    let unknown = schema::decode(expected.kind, &mut value)
-        .map_err(|why| refuse(expected.kind, expected.version, why))?;
+    let unknown =
+        schema::decode(expected.kind, &mut value).map_err(|why| refuse(expected.kind, expected.version, why))?;
     let complaints = complaints(&unknown, &duplicates);
     match validation {
         FieldValidation::Strict if !complaints.is_empty() => {
@@ -130,12 +108,8 @@ pub(crate) fn object(
 
 /// Complaints in the order in which the real server lists them.
 pub(crate) fn complaints(unknown: &[String], duplicates: &[String]) -> Vec<String> {
-    let duplicate = duplicates
-        .iter()
-        .map(|path| format!("duplicate field {path:?}"));
-    duplicate
-        .chain(unknown.iter().map(|path| format!("unknown field {path:?}")))
-        .collect()
+    let duplicate = duplicates.iter().map(|path| format!("duplicate field {path:?}"));
+    duplicate.chain(unknown.iter().map(|path| format!("unknown field {path:?}"))).collect()
 }
 
 /// Parses JSON and lists the paths of repeated members.
@@ -145,13 +119,8 @@ pub(crate) fn complaints(unknown: &[String], duplicates: &[String]) -> Vec<Strin
 pub(crate) fn json(body: &[u8]) -> Result<(Value, Vec<String>), String> {
     let mut duplicates = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let seed = Seed {
-        path: String::new(),
-        duplicates: &mut duplicates,
-    };
-    let parsed = seed
-        .deserialize(&mut deserializer)
-        .and_then(|value| deserializer.end().map(|()| value));
+    let seed = Seed { path: String::new(), duplicates: &mut duplicates };
+    let parsed = seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
     match parsed {
         Ok(value) => Ok((value, duplicates)),
         Err(error) => Err(go_json::explain(body, &error)),
@@ -165,12 +134,7 @@ fn summary(body: &[u8]) -> String {
     match body.first() {
         None => "<empty>".to_owned(),
         Some(b'{') => format!("{}{dots}", String::from_utf8_lossy(cut)),
-        Some(_) => format!(
-            "{}{dots}",
-            cut.iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>()
-        ),
+        Some(_) => format!("{}{dots}", cut.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
     }
 }
 
@@ -224,10 +188,9 @@ impl<'de> Visitor<'de> for Seed<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(Seed {
-            path: format!("{}[{}]", self.path, list.len()),
-            duplicates: self.duplicates,
-        })? {
+        while let Some(item) = items
+            .next_element_seed(Seed { path: format!("{}[{}]", self.path, list.len()), duplicates: self.duplicates })?
+        {
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -236,18 +199,11 @@ impl<'de> Visitor<'de> for Seed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut fields = Fields::new();
         while let Some(key) = members.next_key::<String>()? {
-            let path = if self.path.is_empty() {
-                key.clone()
-            } else {
-                format!("{}.{key}", self.path)
-            };
+            let path = if self.path.is_empty() { key.clone() } else { format!("{}.{key}", self.path) };
             if fields.contains_key(&key) {
                 self.duplicates.push(path.clone());
             }
-            let value = members.next_value_seed(Seed {
-                path,
-                duplicates: self.duplicates,
-            })?;
+            let value = members.next_value_seed(Seed { path, duplicates: self.duplicates })?;
             fields.insert(key, value);
         }
         Ok(Value::Object(fields))
@@ -258,29 +214,15 @@ impl<'de> Visitor<'de> for Seed<'_> {
 mod tests {
     use super::*;
 
-    const ACCOUNT: Expected<'static> = Expected {
-        group: "",
-        version: "v1",
-        kind: "ServiceAccount",
-    };
+    const ACCOUNT: Expected<'static> = Expected { group: "", version: "v1", kind: "ServiceAccount" };
 
     fn refused(body: &str, validation: FieldValidation) -> String {
-        object(body.as_bytes(), ACCOUNT, validation, &mut Vec::new())
-            .expect_err("must be refused")
-            .message
+        object(body.as_bytes(), ACCOUNT, validation, &mut Vec::new()).expect_err("must be refused").message
     }
 
     #[test]
     fn kind_and_version_must_be_those_of_the_path_and_may_be_left_out() {
-        assert!(
-            object(
-                br#"{"metadata":{"name":"a"}}"#,
-                ACCOUNT,
-                FieldValidation::Strict,
-                &mut Vec::new()
-            )
-            .is_ok()
-        );
+        assert!(object(br#"{"metadata":{"name":"a"}}"#, ACCOUNT, FieldValidation::Strict, &mut Vec::new()).is_ok());
         insta::assert_snapshot!(
             refused(r#"{"apiVersion":"v2","kind":"ServiceAccount"}"#, FieldValidation::Warn),
             @r#"ServiceAccount in version "v2" cannot be handled as a ServiceAccount: no kind "ServiceAccount" is registered for version "v2" in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30""#
@@ -307,45 +249,26 @@ mod tests {
     fn unknown_and_repeated_members_warn_or_refuse_as_asked() {
         let body = r#"{"metadata":{"name":"a","name":"a"},"nope":1}"#;
         let mut warnings = Vec::new();
-        object(
-            body.as_bytes(),
-            ACCOUNT,
-            FieldValidation::Warn,
-            &mut warnings,
-        )
-        .expect("must be accepted");
-        assert_eq!(
-            warnings,
-            [
-                r#"duplicate field "metadata.name""#,
-                r#"unknown field "nope""#
-            ]
+        object(body.as_bytes(), ACCOUNT, FieldValidation::Warn, &mut warnings).expect("must be accepted");
+        assert_eq!(warnings, [r#"duplicate field "metadata.name""#, r#"unknown field "nope""#]);
+        assert!(
+            refused(body, FieldValidation::Strict)
+                .ends_with(r#"strict decoding error: duplicate field "metadata.name", unknown field "nope""#)
         );
-        assert!(refused(body, FieldValidation::Strict).ends_with(
-            r#"strict decoding error: duplicate field "metadata.name", unknown field "nope""#
-        ));
         let mut none = Vec::new();
-        object(body.as_bytes(), ACCOUNT, FieldValidation::Ignore, &mut none)
-            .expect("must be accepted");
+        object(body.as_bytes(), ACCOUNT, FieldValidation::Ignore, &mut none).expect("must be accepted");
         assert!(none.is_empty());
     }
 
     #[test]
     fn secrets_keep_clear_text_in_base64() {
-        let expected = Expected {
-            group: "",
-            version: "v1",
-            kind: "Secret",
-        };
+        let expected = Expected { group: "", version: "v1", kind: "Secret" };
         let secret = object(
             br#"{"stringData":{"k":"v"},"data":{"o":"dg=="}}"#,
             expected,
             FieldValidation::Warn,
             &mut Vec::new(),
         );
-        assert_eq!(
-            secret.expect("must decode")["data"],
-            serde_json::json!({"o": "dg==", "k": "dg=="})
-        );
+        assert_eq!(secret.expect("must decode")["data"], serde_json::json!({"o": "dg==", "k": "dg=="}));
     }
 }

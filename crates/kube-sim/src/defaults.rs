@@ -17,9 +17,7 @@ pub(crate) fn apply(resource: &Resource, value: &mut Value) {
         ("apps", "deployments") => deployment(value),
         ("batch", "jobs") => job(value),
         ("admissionregistration.k8s.io", "mutatingwebhookconfigurations") => webhooks(value, true),
-        ("admissionregistration.k8s.io", "validatingwebhookconfigurations") => {
-            webhooks(value, false)
-        }
+        ("admissionregistration.k8s.io", "validatingwebhookconfigurations") => webhooks(value, false),
         ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings") => binding(value),
         _ => {}
     }
@@ -47,11 +45,7 @@ fn service(value: &mut Value) {
 }
 
 fn binding(value: &mut Value) {
-    default(
-        section(value, "roleRef"),
-        "apiGroup",
-        "rbac.authorization.k8s.io",
-    );
+    default(section(value, "roleRef"), "apiGroup", "rbac.authorization.k8s.io");
     for subject in items(object::fields(value), "subjects") {
         if subject.get("kind").and_then(Value::as_str) != Some("ServiceAccount") {
             default(subject, "apiGroup", "rbac.authorization.k8s.io");
@@ -72,9 +66,8 @@ fn webhooks(value: &mut Value, mutating: bool) {
         for rule in items(webhook, "rules") {
             default(rule, "scope", "*");
         }
-        if let Some(Value::Object(service)) = webhook
-            .get_mut("clientConfig")
-            .and_then(|client| client.get_mut("service"))
+        if let Some(Value::Object(service)) =
+            webhook.get_mut("clientConfig").and_then(|client| client.get_mut("service"))
         {
             default(service, "port", 443);
         }
@@ -108,11 +101,7 @@ fn job(value: &mut Value) {
     default(spec, "completionMode", "NonIndexed");
     default(spec, "suspend", false);
     default(spec, "manualSelector", false);
-    let replacement = if spec.contains_key("podFailurePolicy") {
-        "Failed"
-    } else {
-        "TerminatingOrFailed"
-    };
+    let replacement = if spec.contains_key("podFailurePolicy") { "Failed" } else { "TerminatingOrFailed" };
     default(spec, "podReplacementPolicy", replacement);
     template(spec);
     default(object::fields(value), "status", json!({}));
@@ -135,21 +124,15 @@ fn pod(value: &mut Value) {
 }
 
 fn pod_spec(spec: &mut Fields) {
-    for (key, text) in [
-        ("restartPolicy", "Always"),
-        ("dnsPolicy", "ClusterFirst"),
-        ("schedulerName", "default-scheduler"),
-    ] {
+    for (key, text) in
+        [("restartPolicy", "Always"), ("dnsPolicy", "ClusterFirst"), ("schedulerName", "default-scheduler")]
+    {
         default(spec, key, text);
     }
     default(spec, "terminationGracePeriodSeconds", 30);
     default(spec, "securityContext", json!({}));
     // The deprecated spelling is kept in step with the new one.
-    if let Some(account) = spec
-        .get("serviceAccountName")
-        .or_else(|| spec.get("serviceAccount"))
-        .cloned()
-    {
+    if let Some(account) = spec.get("serviceAccountName").or_else(|| spec.get("serviceAccount")).cloned() {
         spec.insert("serviceAccountName".into(), account.clone());
         spec.insert("serviceAccount".into(), account);
     }
@@ -160,15 +143,8 @@ fn pod_spec(spec: &mut Fields) {
 }
 
 fn container(container: &mut Fields) {
-    let image = container
-        .get("image")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let policy = if is_latest(image) {
-        "Always"
-    } else {
-        "IfNotPresent"
-    };
+    let image = container.get("image").and_then(Value::as_str).unwrap_or_default();
+    let policy = if is_latest(image) { "Always" } else { "IfNotPresent" };
     for (key, text) in [
         ("imagePullPolicy", policy),
         ("terminationMessagePath", "/dev/termination-log"),
@@ -181,25 +157,16 @@ fn container(container: &mut Fields) {
         default(port, "protocol", "TCP");
     }
     for variable in items(container, "env") {
-        if let Some(Value::Object(field)) = variable
-            .get_mut("valueFrom")
-            .and_then(|source| source.get_mut("fieldRef"))
+        if let Some(Value::Object(field)) = variable.get_mut("valueFrom").and_then(|source| source.get_mut("fieldRef"))
         {
             default(field, "apiVersion", "v1");
         }
     }
-    for (probe, success) in [
-        ("livenessProbe", 1),
-        ("readinessProbe", 1),
-        ("startupProbe", 1),
-    ] {
+    for (probe, success) in [("livenessProbe", 1), ("readinessProbe", 1), ("startupProbe", 1)] {
         if let Some(Value::Object(probe)) = container.get_mut(probe) {
-            for (key, number) in [
-                ("timeoutSeconds", 1),
-                ("periodSeconds", 10),
-                ("successThreshold", success),
-                ("failureThreshold", 3),
-            ] {
+            for (key, number) in
+                [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", success), ("failureThreshold", 3)]
+            {
                 default(probe, key, number);
             }
         }
@@ -209,9 +176,7 @@ fn container(container: &mut Fields) {
 /// A reference without digest whose tag is `latest` or absent.
 fn is_latest(image: &str) -> bool {
     let last = image.rsplit('/').next().unwrap_or_default();
-    !image.is_empty()
-        && !image.contains('@')
-        && last.split_once(':').is_none_or(|(_, tag)| tag == "latest")
+    !image.is_empty() && !image.contains('@') && last.split_once(':').is_none_or(|(_, tag)| tag == "latest")
 }
 
 fn volume(volume: &mut Fields) {
@@ -247,18 +212,11 @@ fn field_file(file: &mut Fields) {
 
 /// Quality of service: by what the containers ask for and are limited to.
 fn quality(spec: &Fields) -> &'static str {
-    let containers = ["initContainers", "containers"]
-        .into_iter()
-        .filter_map(|key| spec.get(key)?.as_array())
-        .flatten();
+    let containers = ["initContainers", "containers"].into_iter().filter_map(|key| spec.get(key)?.as_array()).flatten();
     let (mut any, mut all) = (false, true);
     for container in containers {
-        let limits = container
-            .pointer("/resources/limits")
-            .and_then(Value::as_object);
-        let requests = container
-            .pointer("/resources/requests")
-            .and_then(Value::as_object);
+        let limits = container.pointer("/resources/limits").and_then(Value::as_object);
+        let requests = container.pointer("/resources/requests").and_then(Value::as_object);
         for key in ["cpu", "memory"] {
             let limit = limits.and_then(|limits| limits.get(key));
             let request = requests.and_then(|requests| requests.get(key));
@@ -275,12 +233,7 @@ fn quality(spec: &Fields) -> &'static str {
 
 /// The objects of a list member.
 fn items<'a>(fields: &'a mut Fields, key: &str) -> impl Iterator<Item = &'a mut Fields> {
-    fields
-        .get_mut(key)
-        .and_then(Value::as_array_mut)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_object_mut)
+    fields.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut)
 }
 
 #[cfg(test)]
@@ -308,14 +261,8 @@ mod tests {
         };
         check(json!({}), "BestEffort");
         check(json!({"requests": {"cpu": "1"}}), "Burstable");
-        check(
-            json!({"limits": {"cpu": "1", "memory": "1Gi"}}),
-            "Guaranteed",
-        );
-        check(
-            json!({"limits": {"cpu": "2", "memory": "1Gi"}, "requests": {"cpu": "1"}}),
-            "Burstable",
-        );
+        check(json!({"limits": {"cpu": "1", "memory": "1Gi"}}), "Guaranteed");
+        check(json!({"limits": {"cpu": "2", "memory": "1Gi"}, "requests": {"cpu": "1"}}), "Burstable");
     }
 
     #[test]

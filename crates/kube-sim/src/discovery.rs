@@ -22,11 +22,7 @@ use crate::tokens::Issuer;
 pub(crate) async fn serve(api: &Api, parts: &Parts, info: &RequestInfo) -> Answer {
     let path = info.path.trim_end_matches('/');
     if !["get", "head"].contains(&info.verb) {
-        return if is_served(path) {
-            Err(Status::method_not_allowed())
-        } else {
-            Ok(missing())
-        };
+        return if is_served(path) { Err(Status::method_not_allowed()) } else { Ok(missing()) };
     }
     match path {
         "/livez" | "/readyz" | "/healthz" | "/livez/ping" | "/readyz/ping" | "/healthz/ping" => {
@@ -67,23 +63,15 @@ fn group_path(api: &Api, path: &str) -> Option<Value> {
             "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": api.addr.to_string()}]})),
         ["api", version] => resource_list("", version),
         ["apis"] => {
-            let groups: Vec<Value> = groups()
-                .into_iter()
-                .map(|(name, version)| group(name, version))
-                .collect();
+            let groups: Vec<Value> = groups().into_iter().map(|(name, version)| group(name, version)).collect();
             Some(json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}))
         }
-        ["apis", name] => {
-            groups()
-                .into_iter()
-                .find(|(known, _)| *known == name)
-                .map(|(name, version)| {
-                    let mut group = group(name, version);
-                    group["kind"] = "APIGroup".into();
-                    group["apiVersion"] = "v1".into();
-                    group
-                })
-        }
+        ["apis", name] => groups().into_iter().find(|(known, _)| *known == name).map(|(name, version)| {
+            let mut group = group(name, version);
+            group["kind"] = "APIGroup".into();
+            group["apiVersion"] = "v1".into();
+            group
+        }),
         ["apis", name, version] if !name.is_empty() => resource_list(name, version),
         _ => None,
     }
@@ -106,10 +94,8 @@ fn group(name: &str, version: &str) -> Value {
 }
 
 fn resource_list(group: &str, version: &str) -> Option<Value> {
-    let mut found: Vec<&Resource> = resources::all()
-        .iter()
-        .filter(|one| one.group == group && one.version == version)
-        .collect();
+    let mut found: Vec<&Resource> =
+        resources::all().iter().filter(|one| one.group == group && one.version == version).collect();
     found.sort_by_key(|resource| resource.plural);
     let first = found.first()?;
     let mut entries = Vec::new();
@@ -153,15 +139,9 @@ fn entry(resource: &Resource) -> Value {
 /// k8s.io/apiserver/pkg/endpoints/discovery `StorageVersionHash`.
 fn storage_hash(resource: &Resource) -> String {
     // These two are served as v1 and still stored as v1beta1.
-    let version = if resource.kind.starts_with("MutatingAdmissionPolicy") {
-        "v1beta1"
-    } else {
-        resource.version
-    };
+    let version = if resource.kind.starts_with("MutatingAdmissionPolicy") { "v1beta1" } else { resource.version };
     let name = format!("{}/{version}/{}", resource.group, resource.kind);
-    STANDARD.encode(
-        &aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, name.as_bytes()).as_ref()[..8],
-    )
+    STANDARD.encode(&aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, name.as_bytes()).as_ref()[..8])
 }
 
 /// The release whose behaviour this server follows.
@@ -176,24 +156,18 @@ fn version() -> Value {
 /// The key set has a media type of its own, and is given in no other.
 async fn key_set(api: &Api, parts: &Parts) -> Answer {
     const TYPE: &str = "application/jwk-set+json";
-    let accept = parts
-        .headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("*/*");
-    if !accept.split(',').any(|range| {
-        [TYPE, "application/*", "*/*"].contains(&range.split(';').next().unwrap_or_default().trim())
-    }) {
+    let accept = parts.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("*/*");
+    if !accept
+        .split(',')
+        .any(|range| [TYPE, "application/*", "*/*"].contains(&range.split(';').next().unwrap_or_default().trim()))
+    {
         return Err(Status::not_acceptable(TYPE));
     }
     keys(&api.issuer).await
 }
 
 async fn keys(issuer: &Issuer) -> Answer {
-    let ring = issuer
-        .ring()
-        .await
-        .map_err(|error| Status::internal(&error.to_string()))?;
+    let ring = issuer.ring().await.map_err(|error| Status::internal(&error.to_string()))?;
     Ok(published("application/jwk-set+json", &json!(ring.jwks())))
 }
 
@@ -201,28 +175,18 @@ fn published(media: &'static str, document: &Value) -> Response {
     let mut response = respond::json(StatusCode::OK, Bytes::from(document.to_string()));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("public, max-age=3600"),
-    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
     response
 }
 
 /// The documents at the issuer's own host.
 pub(crate) fn issuer_site(issuer: &Issuer) -> Router {
     let base = issuer.url.path().trim_end_matches('/');
-    let document =
-        async |State(issuer): State<Issuer>| published("application/json", &issuer.discovery());
-    let key_set = async |State(issuer): State<Issuer>| {
-        keys(&issuer)
-            .await
-            .unwrap_or_else(|status| respond::failure(&status))
-    };
+    let document = async |State(issuer): State<Issuer>| published("application/json", &issuer.discovery());
+    let key_set =
+        async |State(issuer): State<Issuer>| keys(&issuer).await.unwrap_or_else(|status| respond::failure(&status));
     Router::new()
-        .route(
-            &format!("{base}/.well-known/openid-configuration"),
-            get(document),
-        )
+        .route(&format!("{base}/.well-known/openid-configuration"), get(document))
         .route(&format!("{base}{}", issuer.jwks_path), get(key_set))
         .with_state(issuer.clone())
 }
@@ -233,9 +197,8 @@ mod tests {
 
     #[test]
     fn storage_hashes_are_those_of_the_real_server() {
-        let check = |group: &str, plural: &str, hash: &str| {
-            assert_eq!(storage_hash(resources::known(group, plural)), hash)
-        };
+        let check =
+            |group: &str, plural: &str, hash: &str| assert_eq!(storage_hash(resources::known(group, plural)), hash);
         check("", "pods", "xPOwRZ+Yhw8=");
         check("batch", "jobs", "mudhfqk/qZY=");
     }
@@ -243,16 +206,9 @@ mod tests {
     #[test]
     fn group_lists_name_resources_and_their_parts() {
         let list = resource_list("batch", "v1").expect("must be served");
-        let names: Vec<&str> = list["resources"]
-            .as_array()
-            .expect("a list")
-            .iter()
-            .filter_map(|entry| entry["name"].as_str())
-            .collect();
-        assert_eq!(
-            names,
-            ["cronjobs", "cronjobs/status", "jobs", "jobs/status"]
-        );
+        let names: Vec<&str> =
+            list["resources"].as_array().expect("a list").iter().filter_map(|entry| entry["name"].as_str()).collect();
+        assert_eq!(names, ["cronjobs", "cronjobs/status", "jobs", "jobs/status"]);
         assert_eq!(list["groupVersion"], "batch/v1");
         assert!(resource_list("batch", "v9").is_none());
     }

@@ -20,21 +20,11 @@ pub(crate) fn explain(text: &[u8], error: &serde_json::Error) -> String {
 
 /// The first syntax error, or none when the text is one JSON value.
 fn syntax_error(text: &[u8]) -> Option<String> {
-    let mut scanner = Scanner {
-        text,
-        at: 0,
-        depth: 0,
-    };
-    let scanned = scanner
-        .value("looking for beginning of value")
-        .and_then(|()| {
-            scanner.blank();
-            if scanner.at < text.len() {
-                Err(scanner.unexpected("after top-level value"))
-            } else {
-                Ok(())
-            }
-        });
+    let mut scanner = Scanner { text, at: 0, depth: 0 };
+    let scanned = scanner.value("looking for beginning of value").and_then(|()| {
+        scanner.blank();
+        if scanner.at < text.len() { Err(scanner.unexpected("after top-level value")) } else { Ok(()) }
+    });
     scanned.err()
 }
 
@@ -170,9 +160,7 @@ impl Scanner<'_> {
                 Some(b'\\') => {
                     self.at += 1;
                     match self.peek() {
-                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' | b'u') => {
-                            self.at += 1
-                        }
+                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' | b'u') => self.at += 1,
                         _ => return Err(self.unexpected("in string escape code")),
                     }
                 }
@@ -185,10 +173,7 @@ impl Scanner<'_> {
     fn literal(&mut self, word: &str) -> Scanned {
         for expected in word.bytes() {
             if self.peek() != Some(expected) {
-                return Err(self.unexpected(&format!(
-                    "in literal {word} (expecting '{}')",
-                    char::from(expected)
-                )));
+                return Err(self.unexpected(&format!("in literal {word} (expecting '{}')", char::from(expected))));
             }
             self.at += 1;
         }
@@ -202,10 +187,7 @@ impl Scanner<'_> {
         if !matches!(self.peek(), Some(b'0'..=b'9')) {
             return Err(self.unexpected("in numeric literal"));
         }
-        while matches!(
-            self.peek(),
-            Some(b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')
-        ) {
+        while matches!(self.peek(), Some(b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')) {
             self.at += 1;
         }
         Ok(())
@@ -218,37 +200,18 @@ mod tests {
 
     #[test]
     fn names_the_first_wrong_character() {
-        let check = |text: &[u8], expected: Option<&str>| {
-            assert_eq!(syntax_error(text).as_deref(), expected, "{text:?}")
-        };
+        let check =
+            |text: &[u8], expected: Option<&str>| assert_eq!(syntax_error(text).as_deref(), expected, "{text:?}");
         check(br#"{"a":[1,true,null,"x"]}"#, None);
         check(b"", Some("unexpected end of JSON input"));
-        check(
-            b"hello",
-            Some("invalid character 'h' looking for beginning of value"),
-        );
-        check(
-            br#"{"a" 1}"#,
-            Some("invalid character '1' after object key"),
-        );
+        check(b"hello", Some("invalid character 'h' looking for beginning of value"));
+        check(br#"{"a" 1}"#, Some("invalid character '1' after object key"));
         check(br#"{"a":1"#, Some("unexpected end of JSON input"));
-        check(
-            br#"{a:1}"#,
-            Some("invalid character 'a' looking for beginning of object key string"),
-        );
-        check(
-            br#"[1 2]"#,
-            Some("invalid character '2' after array element"),
-        );
+        check(br#"{a:1}"#, Some("invalid character 'a' looking for beginning of object key string"));
+        check(br#"[1 2]"#, Some("invalid character '2' after array element"));
         check(b"{} x", Some("invalid character 'x' after top-level value"));
         check(&b"[".repeat(100_000), Some("exceeded max depth"));
-        check(
-            b"tru ",
-            Some("invalid character ' ' in literal true (expecting 'e')"),
-        );
-        check(
-            &[0xcf, 0x3c],
-            Some("invalid character '\u{cf}' looking for beginning of value"),
-        );
+        check(b"tru ", Some("invalid character ' ' in literal true (expecting 'e')"));
+        check(&[0xcf, 0x3c], Some("invalid character '\u{cf}' looking for beginning of value"));
     }
 }

@@ -26,11 +26,7 @@ pub(crate) async fn dispatch(call: &mut Call<'_>, method: &Method) -> Answer {
         return part(call, verb, &subresource).await;
     }
     if !call.resource.is_stored() {
-        return if verb == "create" {
-            reviews::create(call).await
-        } else {
-            Err(Status::method_not_allowed())
-        };
+        return if verb == "create" { reviews::create(call).await } else { Err(Status::method_not_allowed()) };
     }
     // Changes need a place: a namespaced object cannot be made or dropped across all namespaces.
     let is_homeless = call.resource.namespaced && call.info.namespace.is_empty();
@@ -83,8 +79,5 @@ fn single(call: &Call<'_>, code: StatusCode, object: &Object) -> Response {
 
 /// One object that is not stored, as after a dry run.
 fn unstored(call: &Call<'_>, code: StatusCode, value: &Value) -> Response {
-    respond::json(
-        code,
-        crate::object::typed_json(call.resource, value.to_string().as_bytes()),
-    )
+    respond::json(code, crate::object::typed_json(call.resource, value.to_string().as_bytes()))
 }

@@ -45,32 +45,19 @@ pub(crate) fn delete(
     key: &Key,
     options: &DeleteOptions,
 ) -> Result<Deletion, Status> {
-    let current = tx
-        .get(key)
-        .ok_or_else(|| Status::not_found(resource, &key.name))?;
+    let current = tx.get(key).ok_or_else(|| Status::not_found(resource, &key.name))?;
     preconditions(resource, current.value(), options)?;
     if resource.is_core("namespaces") {
         return Ok(delete_namespace(api, tx, key, &current));
     }
-    let grace = if resource.is_core("pods") {
-        pod_grace(current.value(), options.grace)
-    } else {
-        None
-    };
+    let grace = if resource.is_core("pods") { pod_grace(current.value(), options.grace) } else { None };
     let has_finalizers = object::has_finalizers(current.value());
     if object::is_deleting(current.value()) {
-        let left = current
-            .value()
-            .pointer("/metadata/deletionGracePeriodSeconds")
-            .and_then(Value::as_i64);
+        let left = current.value().pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64);
         return Ok(match (grace.filter(|_| options.grace.is_some()), left) {
             (Some(shorter), Some(left)) if shorter < left => {
                 let marked = mark(api, tx, key, current.value(), shorter, false);
-                if shorter > 0 || has_finalizers {
-                    Deletion::Marked(marked)
-                } else {
-                    gone(api, tx, key, marked)
-                }
+                if shorter > 0 || has_finalizers { Deletion::Marked(marked) } else { gone(api, tx, key, marked) }
             }
             // Confirmed by the node, or asked for again: what has no more grace and no finalizer goes.
             (Some(0), Some(0) | None) if !has_finalizers => gone(api, tx, key, current),
@@ -80,53 +67,23 @@ pub(crate) fn delete(
     match grace {
         Some(seconds) => {
             let marked = mark(api, tx, key, current.value(), seconds, true);
-            Ok(if seconds > 0 || has_finalizers {
-                Deletion::Marked(marked)
-            } else {
-                gone(api, tx, key, marked)
-            })
+            Ok(if seconds > 0 || has_finalizers { Deletion::Marked(marked) } else { gone(api, tx, key, marked) })
         }
-        None if has_finalizers => Ok(Deletion::Marked(mark(
-            api,
-            tx,
-            key,
-            current.value(),
-            0,
-            true,
-        ))),
+        None if has_finalizers => Ok(Deletion::Marked(mark(api, tx, key, current.value(), 0, true))),
         None => Ok(gone(api, tx, key, current)),
     }
 }
 
-fn preconditions(
-    resource: &Resource,
-    value: &Value,
-    options: &DeleteOptions,
-) -> Result<(), Status> {
-    let conflict = |why: String| {
-        Err(Status::conflict(
-            resource.group,
-            resource.plural,
-            object::name(value),
-            &why,
-        ))
-    };
-    if let Some(uid) = options
-        .uid
-        .as_deref()
-        .filter(|uid| *uid != object::uid(value))
-    {
+fn preconditions(resource: &Resource, value: &Value, options: &DeleteOptions) -> Result<(), Status> {
+    let conflict = |why: String| Err(Status::conflict(resource.group, resource.plural, object::name(value), &why));
+    if let Some(uid) = options.uid.as_deref().filter(|uid| *uid != object::uid(value)) {
         let found = object::uid(value);
         return conflict(format!(
             "the UID in the precondition ({uid}) does not match the UID in record ({found}). The object might have been deleted and then recreated"
         ));
     }
     let found = text(value, "/metadata/resourceVersion");
-    if let Some(version) = options
-        .resource_version
-        .as_deref()
-        .filter(|version| *version != found)
-    {
+    if let Some(version) = options.resource_version.as_deref().filter(|version| *version != found) {
         return conflict(format!(
             "the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record ({found}). The object might have been modified"
         ));
@@ -140,36 +97,19 @@ fn pod_grace(pod: &Value, asked: Option<i64>) -> Option<i64> {
     if text(pod, "/spec/nodeName").is_empty() || is_over {
         return Some(0);
     }
-    let period = asked
-        .or_else(|| {
-            pod.pointer("/spec/terminationGracePeriodSeconds")
-                .and_then(Value::as_i64)
-        })
-        .unwrap_or(0);
+    let period =
+        asked.or_else(|| pod.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64)).unwrap_or(0);
     Some(if period < 0 { 1 } else { period })
 }
 
-fn mark(
-    api: &Api,
-    tx: &mut Transaction<'_>,
-    key: &Key,
-    value: &Value,
-    seconds: i64,
-    is_first: bool,
-) -> Arc<Object> {
+fn mark(api: &Api, tx: &mut Transaction<'_>, key: &Key, value: &Value, seconds: i64, is_first: bool) -> Arc<Object> {
     let mut value = value.clone();
     let now = api.issuer.clock.now();
-    let at = now
-        .saturating_add(SignedDuration::from_secs(seconds))
-        .unwrap_or(now);
+    let at = now.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(now);
     let metadata = object::metadata(&mut value);
     metadata.insert("deletionTimestamp".into(), object::time(at).into());
     metadata.insert("deletionGracePeriodSeconds".into(), seconds.into());
-    if let Some(generation) = metadata
-        .get("generation")
-        .and_then(Value::as_i64)
-        .filter(|_| is_first)
-    {
+    if let Some(generation) = metadata.get("generation").and_then(Value::as_i64).filter(|_| is_first) {
         metadata.insert("generation".into(), (generation + 1).into());
     }
     tx.put(key.clone(), value)
@@ -199,21 +139,12 @@ pub(crate) fn remove(api: &Api, tx: &mut Transaction<'_>, key: &Key) {
 
 /// An update may be what ends an object: the last finalizer of one that is marked.
 pub(crate) fn ends_with(resource: &Resource, value: &Value) -> bool {
-    let left = value
-        .pointer("/metadata/deletionGracePeriodSeconds")
-        .and_then(Value::as_i64)
-        .unwrap_or(0);
-    let held =
-        resource.is_core("namespaces") && !object::list(value, "/spec/finalizers").is_empty();
+    let left = value.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(0);
+    let held = resource.is_core("namespaces") && !object::list(value, "/spec/finalizers").is_empty();
     object::is_deleting(value) && left == 0 && !object::has_finalizers(value) && !held
 }
 
-fn delete_namespace(
-    api: &Api,
-    tx: &mut Transaction<'_>,
-    key: &Key,
-    current: &Arc<Object>,
-) -> Deletion {
+fn delete_namespace(api: &Api, tx: &mut Transaction<'_>, key: &Key, current: &Arc<Object>) -> Deletion {
     let mut marked = current.clone();
     if !object::is_deleting(current.value()) {
         let mut value = current.value().clone();
@@ -226,10 +157,7 @@ fn delete_namespace(
     }
     if api.has_controllers {
         for (inner, _) in tx.in_namespace(&key.name) {
-            if let Some(resource) = resources::all()
-                .iter()
-                .find(|resource| inner.is_of(resource))
-            {
+            if let Some(resource) = resources::all().iter().find(|resource| inner.is_of(resource)) {
                 // Whatever is gone already needs no deletion.
                 let _ = delete(api, tx, resource, &inner, &DeleteOptions::default());
             }
@@ -249,9 +177,7 @@ fn settle(tx: &mut Transaction<'_>, namespace: &str) {
     {
         return;
     }
-    let foreign = object::list(current.value(), "/spec/finalizers")
-        .iter()
-        .any(|one| one != "kubernetes");
+    let foreign = object::list(current.value(), "/spec/finalizers").iter().any(|one| one != "kubernetes");
     if !foreign {
         tx.remove(&key);
     }
@@ -261,7 +187,8 @@ fn settle(tx: &mut Transaction<'_>, namespace: &str) {
 pub(crate) fn furnish(api: &Api, tx: &mut Transaction<'_>, namespace: &str) {
     let mut add = |plural: &str, name: &str, mut value: Value| {
         let resource = resources::core(plural);
-        value["metadata"] = json!({"name": name, "namespace": namespace, "uid": object::new_uid(), "creationTimestamp": api.now()});
+        value["metadata"] =
+            json!({"name": name, "namespace": namespace, "uid": object::new_uid(), "creationTimestamp": api.now()});
         let key = Key::new(resource, namespace, name);
         if tx.get(&key).is_none() {
             tx.put(key, value);
@@ -269,9 +196,5 @@ pub(crate) fn furnish(api: &Api, tx: &mut Transaction<'_>, namespace: &str) {
     };
     let [account, root] = FURNITURE;
     add("serviceaccounts", account, json!({"metadata": {}}));
-    add(
-        "configmaps",
-        root,
-        json!({"metadata": {}, "data": {"ca.crt": api.root_pem}}),
-    );
+    add("configmaps", root, json!({"metadata": {}, "data": {"ca.crt": api.root_pem}}));
 }

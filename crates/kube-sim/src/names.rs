@@ -24,9 +24,7 @@ fn is_name_shaped(text: &str) -> bool {
     !bytes.is_empty()
         && bytes[0].is_ascii_alphanumeric()
         && bytes[bytes.len() - 1].is_ascii_alphanumeric()
-        && bytes
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
 }
 
 /// RFC 1123 label: namespaces, containers, volumes.
@@ -37,11 +35,7 @@ pub(crate) fn dns_label(text: &str) -> Complaints {
     }
     if !is_label_shaped(text) {
         let is_subdomain = text.split('.').all(is_label_shaped);
-        complaints.push(if is_subdomain {
-            "must not contain dots".to_owned()
-        } else {
-            LABEL.to_owned()
-        });
+        complaints.push(if is_subdomain { "must not contain dots".to_owned() } else { LABEL.to_owned() });
     }
     complaints
 }
@@ -80,11 +74,8 @@ pub(crate) fn qualified_name(text: &str) -> Complaints {
             if prefix.is_empty() {
                 complaints.push("prefix part must be non-empty".to_owned());
             } else {
-                complaints.extend(
-                    dns_subdomain(prefix)
-                        .into_iter()
-                        .map(|complaint| format!("prefix part {complaint}")),
-                );
+                complaints
+                    .extend(dns_subdomain(prefix).into_iter().map(|complaint| format!("prefix part {complaint}")));
             }
             name
         }
@@ -123,11 +114,7 @@ pub(crate) fn data_key(text: &str) -> Complaints {
     if text.len() > 253 {
         complaints.push("must be no more than 253 characters".to_owned());
     }
-    if text.is_empty()
-        || !text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-    {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
         complaints.push("a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')".to_owned());
     }
     if text == "." {
@@ -142,10 +129,7 @@ pub(crate) fn data_key(text: &str) -> Complaints {
 
 /// A container's environment variable.
 pub(crate) fn env_name(text: &str) -> Complaints {
-    if text
-        .bytes()
-        .all(|byte| (b' '..=b'~').contains(&byte) && byte != b'=')
-    {
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'=') {
         return Vec::new();
     }
     vec!["a valid environment variable name must consist only of printable ASCII characters other than '='".to_owned()]

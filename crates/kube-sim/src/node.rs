@@ -42,70 +42,36 @@ impl Nodes {
         let mut roots = RootCertStore::empty();
         roots.add(authority.root_der().clone())?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder =
-            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        Ok(Self(TlsConnector::from(Arc::new(
-            builder.with_root_certificates(roots).with_no_client_auth(),
-        ))))
+        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+        Ok(Self(TlsConnector::from(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))))
     }
 
     /// Asks a node for `path` and passes its answer on as it comes.
-    pub(crate) async fn get(
-        &self,
-        host: &str,
-        port: u16,
-        path: &str,
-    ) -> Result<Response<Body>, NodeError> {
-        tokio::time::timeout(PATIENCE, self.exchange(host, port, path))
-            .await
-            .map_err(|_| NodeError::Deadline)?
+    pub(crate) async fn get(&self, host: &str, port: u16, path: &str) -> Result<Response<Body>, NodeError> {
+        tokio::time::timeout(PATIENCE, self.exchange(host, port, path)).await.map_err(|_| NodeError::Deadline)?
     }
 
-    async fn exchange(
-        &self,
-        host: &str,
-        port: u16,
-        path: &str,
-    ) -> Result<Response<Body>, NodeError> {
+    async fn exchange(&self, host: &str, port: u16, path: &str) -> Result<Response<Body>, NodeError> {
         let at = format!("{host}:{port}");
         let why = |error: &std::io::Error| match error.kind() {
             std::io::ErrorKind::ConnectionRefused => "connect: connection refused".to_owned(),
             _ => format!("connect: {error}"),
         };
-        let stream =
-            TcpStream::connect((host, port))
-                .await
-                .map_err(|error| NodeError::Connect {
-                    at: at.clone(),
-                    why: why(&error),
-                })?;
-        stream
-            .set_nodelay(true)
-            .map_err(|error| NodeError::Connect {
-                at: at.clone(),
-                why: why(&error),
-            })?;
-        let name = ServerName::try_from(host.to_owned())
-            .map_err(|error| NodeError::Tls(error.to_string()))?;
-        let stream = self
-            .0
-            .connect(name, stream)
+        let stream = TcpStream::connect((host, port))
             .await
-            .map_err(|error| NodeError::Tls(error.to_string()))?;
+            .map_err(|error| NodeError::Connect { at: at.clone(), why: why(&error) })?;
+        stream.set_nodelay(true).map_err(|error| NodeError::Connect { at: at.clone(), why: why(&error) })?;
+        let name = ServerName::try_from(host.to_owned()).map_err(|error| NodeError::Tls(error.to_string()))?;
+        let stream = self.0.connect(name, stream).await.map_err(|error| NodeError::Tls(error.to_string()))?;
         let http = |error: hyper::Error| NodeError::Http(error.to_string());
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(http)?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(http)?;
         tokio::spawn(connection);
         let request = Request::get(path)
             .header(header::HOST, &at)
             .body(Empty::<Bytes>::new())
             .map_err(|error| NodeError::Http(error.to_string()))?;
-        Ok(sender
-            .send_request(request)
-            .await
-            .map_err(http)?
-            .map(Body::new))
+        Ok(sender.send_request(request).await.map_err(http)?.map(Body::new))
     }
 }
 

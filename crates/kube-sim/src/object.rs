@@ -22,10 +22,7 @@ pub(crate) struct Object {
 
 impl Object {
     pub(crate) fn new(value: Value) -> Arc<Self> {
-        Arc::new(Self {
-            value,
-            json: OnceLock::new(),
-        })
+        Arc::new(Self { value, json: OnceLock::new() })
     }
 
     pub(crate) fn value(&self) -> &Value {
@@ -34,14 +31,11 @@ impl Object {
 
     /// As it stands in a list.
     pub(crate) fn json(&self) -> &Bytes {
-        self.json
-            .get_or_init(|| Bytes::from(self.value.to_string()))
+        self.json.get_or_init(|| Bytes::from(self.value.to_string()))
     }
 
     pub(crate) fn resource_version(&self) -> u64 {
-        text(&self.value, "/metadata/resourceVersion")
-            .parse()
-            .unwrap_or(0)
+        text(&self.value, "/metadata/resourceVersion").parse().unwrap_or(0)
     }
 
     /// As it stands alone.
@@ -64,12 +58,7 @@ impl Object {
 pub(crate) fn typed_json(resource: &Resource, bare: &[u8]) -> Bytes {
     let mut json = BytesMut::with_capacity(bare.len() + 64);
     json.put_slice(
-        format!(
-            "{{\"kind\":\"{}\",\"apiVersion\":\"{}\",",
-            resource.kind,
-            resource.api_version()
-        )
-        .as_bytes(),
+        format!("{{\"kind\":\"{}\",\"apiVersion\":\"{}\",", resource.kind, resource.api_version()).as_bytes(),
     );
     json.put_slice(bare.get(1..).unwrap_or_default());
     json.freeze()
@@ -88,19 +77,12 @@ pub(crate) fn typed(resource: &Resource, value: &Value) -> Value {
 
 /// The text at a JSON pointer; empty when there is none.
 pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The list at a JSON pointer; empty when there is none.
 pub(crate) fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default()
+    value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
 pub(crate) fn name(value: &Value) -> &str {
@@ -172,9 +154,7 @@ pub(crate) fn default(fields: &mut Fields, key: &str, value: impl Into<Value>) {
 
 /// Kubernetes writes whole seconds in UTC.
 pub(crate) fn time(at: Timestamp) -> String {
-    Timestamp::from_second(at.as_second())
-        .unwrap_or(at)
-        .to_string()
+    Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
 }
 
 /// A fresh object id.

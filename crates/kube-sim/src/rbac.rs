@@ -24,36 +24,20 @@ pub(crate) struct Decision {
 /// Decides on a request.
 pub(crate) fn authorize(store: &Store, user: &User, info: &RequestInfo) -> Decision {
     if user.is_in("system:masters") {
-        return Decision {
-            allowed: true,
-            reason: String::new(),
-        };
+        return Decision { allowed: true, reason: String::new() };
     }
     let mut errors = Vec::new();
     let cluster = resources::known(GROUP, "clusterrolebindings");
     for binding in store.list(cluster, "", None).0 {
         if let Some(reason) = grants(store, binding.value(), "", user, info, &mut errors) {
-            return Decision {
-                allowed: true,
-                reason,
-            };
+            return Decision { allowed: true, reason };
         }
     }
     if !info.namespace.is_empty() {
         let local = resources::known(GROUP, "rolebindings");
         for binding in store.list(local, &info.namespace, None).0 {
-            if let Some(reason) = grants(
-                store,
-                binding.value(),
-                &info.namespace,
-                user,
-                info,
-                &mut errors,
-            ) {
-                return Decision {
-                    allowed: true,
-                    reason,
-                };
+            if let Some(reason) = grants(store, binding.value(), &info.namespace, user, info, &mut errors) {
+                return Decision { allowed: true, reason };
             }
         }
     }
@@ -62,10 +46,7 @@ pub(crate) fn authorize(store: &Store, user: &User, info: &RequestInfo) -> Decis
         [one] => format!("RBAC: {one}"),
         many => format!("RBAC: [{}]", many.join(", ")),
     };
-    Decision {
-        allowed: false,
-        reason,
-    }
+    Decision { allowed: false, reason }
 }
 
 /// The refusal of a request, in the real server's words.
@@ -81,15 +62,9 @@ pub(crate) fn forbidden(user: &User, info: &RequestInfo, reason: &str) -> Status
         } else {
             format!("in the namespace {:?}", info.namespace)
         };
-        format!(
-            "User {:?} cannot {} resource {resource:?} in API group {:?} {place}",
-            user.name, info.verb, info.group
-        )
+        format!("User {:?} cannot {} resource {resource:?} in API group {:?} {place}", user.name, info.verb, info.group)
     } else {
-        format!(
-            "User {:?} cannot {} path {:?}",
-            user.name, info.verb, info.path
-        )
+        format!("User {:?} cannot {} path {:?}", user.name, info.verb, info.path)
     };
     if !reason.is_empty() {
         message = format!("{message}: {reason}");
@@ -105,49 +80,35 @@ fn grants(
     info: &RequestInfo,
     errors: &mut Vec<String>,
 ) -> Option<String> {
-    let subject = list(binding, "/subjects")
-        .iter()
-        .find(|subject| is_subject(subject, namespace, user))?;
-    let (kind, name) = (
-        text(binding, "/roleRef/kind"),
-        text(binding, "/roleRef/name"),
-    );
+    let subject = list(binding, "/subjects").iter().find(|subject| is_subject(subject, namespace, user))?;
+    let (kind, name) = (text(binding, "/roleRef/kind"), text(binding, "/roleRef/name"));
     let key = match kind {
         "ClusterRole" => Key::new(resources::known(GROUP, "clusterroles"), "", name),
         _ => Key::new(resources::known(GROUP, "roles"), namespace, name),
     };
     let Some(role) = store.get(&key) else {
-        errors.push(format!(
-            "{}.{GROUP} {name:?} not found",
-            kind.to_lowercase()
-        ));
+        errors.push(format!("{}.{GROUP} {name:?} not found", kind.to_lowercase()));
         return None;
     };
-    list(role.value(), "/rules")
-        .iter()
-        .any(|rule| rule_allows(rule, info))
-        .then(|| {
-            let (of, at) = if namespace.is_empty() {
-                ("ClusterRoleBinding", String::new())
-            } else {
-                ("RoleBinding", format!("/{namespace}"))
-            };
-            let whom = match text(subject, "/kind") {
-                "ServiceAccount" => {
-                    let home = text(subject, "/namespace");
-                    format!(
-                        "ServiceAccount \"{}/{}\"",
-                        text(subject, "/name"),
-                        if home.is_empty() { namespace } else { home }
-                    )
-                }
-                kind => format!("{kind} {:?}", text(subject, "/name")),
-            };
-            format!(
-                "RBAC: allowed by {of} \"{}{at}\" of {kind} {name:?} to {whom}",
-                object::name(binding)
-            )
-        })
+    list(role.value(), "/rules").iter().any(|rule| rule_allows(rule, info)).then(|| {
+        let (of, at) = if namespace.is_empty() {
+            ("ClusterRoleBinding", String::new())
+        } else {
+            ("RoleBinding", format!("/{namespace}"))
+        };
+        let whom = match text(subject, "/kind") {
+            "ServiceAccount" => {
+                let home = text(subject, "/namespace");
+                format!(
+                    "ServiceAccount \"{}/{}\"",
+                    text(subject, "/name"),
+                    if home.is_empty() { namespace } else { home }
+                )
+            }
+            kind => format!("{kind} {:?}", text(subject, "/name")),
+        };
+        format!("RBAC: allowed by {of} \"{}{at}\" of {kind} {name:?} to {whom}", object::name(binding))
+    })
 }
 
 fn is_subject(subject: &Value, namespace: &str, user: &User) -> bool {
@@ -165,22 +126,17 @@ fn is_subject(subject: &Value, namespace: &str, user: &User) -> bool {
 }
 
 fn rule_allows(rule: &Value, info: &RequestInfo) -> bool {
-    let has = |member: &str, wanted: &str| {
-        list(rule, member)
-            .iter()
-            .any(|one| one == "*" || one == wanted)
-    };
+    let has = |member: &str, wanted: &str| list(rule, member).iter().any(|one| one == "*" || one == wanted);
     if !has("/verbs", info.verb) {
         return false;
     }
     if !info.is_resource {
-        return list(rule, "/nonResourceURLs")
-            .iter()
-            .filter_map(Value::as_str)
-            .any(|url| match url.strip_suffix('*') {
+        return list(rule, "/nonResourceURLs").iter().filter_map(Value::as_str).any(|url| {
+            match url.strip_suffix('*') {
                 Some(prefix) => info.path.starts_with(prefix),
                 None => info.path == url,
-            });
+            }
+        });
     }
     let combined = if info.subresource.is_empty() {
         info.resource.clone()
@@ -190,9 +146,9 @@ fn rule_allows(rule: &Value, info: &RequestInfo) -> bool {
     let any_resource = format!("*/{}", info.subresource);
     let names = list(rule, "/resourceNames");
     has("/apiGroups", &info.group)
-        && list(rule, "/resources").iter().any(|one| {
-            one == "*" || *one == combined || (!info.subresource.is_empty() && *one == any_resource)
-        })
+        && list(rule, "/resources")
+            .iter()
+            .any(|one| one == "*" || *one == combined || (!info.subresource.is_empty() && *one == any_resource))
         && (names.is_empty() || names.iter().any(|one| *one == info.name))
 }
 
@@ -206,30 +162,17 @@ mod tests {
 
     fn info(method: &str, uri: &str) -> RequestInfo {
         let uri: http::Uri = uri.parse().expect("must parse");
-        RequestInfo::of(
-            &Method::from_bytes(method.as_bytes()).expect("a method"),
-            uri.path(),
-            &Params::of(&uri),
-        )
+        RequestInfo::of(&Method::from_bytes(method.as_bytes()).expect("a method"), uri.path(), &Params::of(&uri))
     }
 
     #[test]
     fn rules_allow_what_they_list() {
         let check = |rule: Value, method: &str, uri: &str, allowed: bool| {
-            assert_eq!(
-                rule_allows(&rule, &info(method, uri)),
-                allowed,
-                "{rule} {method} {uri}"
-            )
+            assert_eq!(rule_allows(&rule, &info(method, uri)), allowed, "{rule} {method} {uri}")
         };
         let pods = json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]});
         check(pods.clone(), "GET", "/api/v1/namespaces/n/pods/p", true);
-        check(
-            pods.clone(),
-            "GET",
-            "/api/v1/namespaces/n/pods/p/log",
-            false,
-        );
+        check(pods.clone(), "GET", "/api/v1/namespaces/n/pods/p/log", false);
         check(pods.clone(), "GET", "/api/v1/pods?watch=1", false);
         check(pods, "GET", "/apis/apps/v1/pods/x", false);
         check(
@@ -239,37 +182,12 @@ mod tests {
             true,
         );
         let one = json!({"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"], "resourceNames": ["only"]});
-        check(
-            one.clone(),
-            "GET",
-            "/api/v1/namespaces/n/configmaps/only",
-            true,
-        );
-        check(
-            one.clone(),
-            "GET",
-            "/api/v1/namespaces/n/configmaps/other",
-            false,
-        );
+        check(one.clone(), "GET", "/api/v1/namespaces/n/configmaps/only", true);
+        check(one.clone(), "GET", "/api/v1/namespaces/n/configmaps/other", false);
         check(one.clone(), "GET", "/api/v1/namespaces/n/configmaps", false);
-        check(
-            one,
-            "GET",
-            "/api/v1/namespaces/n/configmaps?fieldSelector=metadata.name%3Donly",
-            true,
-        );
-        check(
-            json!({"nonResourceURLs": ["/healthz/*"], "verbs": ["get"]}),
-            "GET",
-            "/healthz/x",
-            true,
-        );
-        check(
-            json!({"nonResourceURLs": ["/healthz"], "verbs": ["get"]}),
-            "GET",
-            "/healthz/x",
-            false,
-        );
+        check(one, "GET", "/api/v1/namespaces/n/configmaps?fieldSelector=metadata.name%3Donly", true);
+        check(json!({"nonResourceURLs": ["/healthz/*"], "verbs": ["get"]}), "GET", "/healthz/x", true);
+        check(json!({"nonResourceURLs": ["/healthz"], "verbs": ["get"]}), "GET", "/healthz/x", false);
     }
 
     #[test]
@@ -277,12 +195,7 @@ mod tests {
         let store = Store::new();
         let put = |group: &str, plural: &str, namespace: &str, name: &str, mut value: Value| {
             value["metadata"] = json!({"name": name});
-            store.change(|tx| {
-                tx.put(
-                    Key::new(resources::known(group, plural), namespace, name),
-                    value,
-                )
-            });
+            store.change(|tx| tx.put(Key::new(resources::known(group, plural), namespace, name), value));
         };
         put(
             GROUP,
@@ -305,18 +218,9 @@ mod tests {
             "b",
             json!({"roleRef": {"kind": "Role", "name": "r"}, "subjects": [{"kind": "User", "name": "ann"}]}),
         );
-        let web = User {
-            name: "system:serviceaccount:n:web".into(),
-            ..User::default()
-        };
+        let web = User { name: "system:serviceaccount:n:web".into(), ..User::default() };
         let check = |user: &User, uri: &str, allowed: bool, reason: &str| {
-            assert_eq!(
-                authorize(&store, user, &info("GET", uri)),
-                Decision {
-                    allowed,
-                    reason: reason.to_owned()
-                }
-            );
+            assert_eq!(authorize(&store, user, &info("GET", uri)), Decision { allowed, reason: reason.to_owned() });
         };
         check(
             &web,
@@ -326,15 +230,7 @@ mod tests {
         );
         check(&web, "/api/v1/namespaces/m/pods", false, "");
         check(&web, "/api/v1/pods", false, "");
-        let ann = User {
-            name: "ann".into(),
-            ..User::default()
-        };
-        check(
-            &ann,
-            "/api/v1/namespaces/m/pods",
-            false,
-            r#"RBAC: role.rbac.authorization.k8s.io "r" not found"#,
-        );
+        let ann = User { name: "ann".into(), ..User::default() };
+        check(&ann, "/api/v1/namespaces/m/pods", false, r#"RBAC: role.rbac.authorization.k8s.io "r" not found"#);
     }
 }

@@ -25,11 +25,7 @@ pub(crate) struct RequestInfo {
 
 impl RequestInfo {
     pub(crate) fn of(method: &Method, path: &str, params: &Params) -> Self {
-        let mut info = Self {
-            verb: plain_verb(method),
-            path: path.to_owned(),
-            ..Self::default()
-        };
+        let mut info = Self { verb: plain_verb(method), path: path.to_owned(), ..Self::default() };
         let mut parts: Vec<String> = path.trim_matches('/').split('/').map(unescape).collect();
         let skip = match parts.first().map(String::as_str) {
             Some("api") if parts.len() >= 3 => 2,
@@ -62,8 +58,7 @@ impl RequestInfo {
                 other => other,
             };
             if ["list", "watch", "deletecollection"].contains(&info.verb) {
-                let selector = crate::selector::FieldSelector::parse(params.get("fieldSelector"))
-                    .unwrap_or_default();
+                let selector = crate::selector::FieldSelector::parse(params.get("fieldSelector")).unwrap_or_default();
                 info.name = selector.single_name().unwrap_or_default().to_owned();
             }
         }
@@ -105,11 +100,7 @@ fn unescape(part: &str) -> String {
         match byte {
             b'%' => {
                 let (high, low) = (hex(rest.next()), hex(rest.next()));
-                bytes.push(
-                    high.zip(low)
-                        .and_then(|(high, low)| u8::try_from(high * 16 + low).ok())
-                        .unwrap_or(b'%'),
-                );
+                bytes.push(high.zip(low).and_then(|(high, low)| u8::try_from(high * 16 + low).ok()).unwrap_or(b'%'));
             }
             other => bytes.push(other),
         }
@@ -123,27 +114,16 @@ pub(crate) struct Params(Vec<(String, String)>);
 
 impl Params {
     pub(crate) fn of(uri: &Uri) -> Self {
-        Self(
-            Query::<Vec<(String, String)>>::try_from_uri(uri)
-                .map(|query| query.0)
-                .unwrap_or_default(),
-        )
+        Self(Query::<Vec<(String, String)>>::try_from_uri(uri).map(|query| query.0).unwrap_or_default())
     }
 
     /// The first value; empty when there is none.
     pub(crate) fn get(&self, key: &str) -> &str {
-        self.0
-            .iter()
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| value.as_str())
-            .unwrap_or_default()
+        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str()).unwrap_or_default()
     }
 
     pub(crate) fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(name, _)| name == key)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn has(&self, key: &str) -> bool {
@@ -179,16 +159,9 @@ impl WriteOptions {
     /// 422 when an option has a value that it cannot have.
     pub(crate) fn of(params: &Params, kind: &str) -> Result<Self, Status> {
         let mut errors = Vec::new();
-        let dry_run: Vec<&str> = params
-            .all("dryRun")
-            .filter(|value| !value.is_empty())
-            .collect();
+        let dry_run: Vec<&str> = params.all("dryRun").filter(|value| !value.is_empty()).collect();
         if dry_run.iter().any(|value| *value != "All") {
-            errors.push(FieldError::unsupported(
-                "dryRun",
-                &serde_json::json!(dry_run),
-                &["All"],
-            ));
+            errors.push(FieldError::unsupported("dryRun", &serde_json::json!(dry_run), &["All"]));
         }
         let field_validation = match params.get("fieldValidation") {
             "" | "Warn" => FieldValidation::Warn,
@@ -208,11 +181,7 @@ impl WriteOptions {
             errors.push(FieldError::too_long("fieldManager", 128));
         }
         if errors.is_empty() {
-            Ok(Self {
-                dry_run: !dry_run.is_empty(),
-                field_validation,
-                field_manager,
-            })
+            Ok(Self { dry_run: !dry_run.is_empty(), field_validation, field_manager })
         } else {
             Err(Status::invalid("meta.k8s.io", kind, "", &errors))
         }
@@ -246,82 +215,31 @@ mod tests {
             let uri: Uri = uri.parse().expect("must parse");
             let info = RequestInfo::of(&method, uri.path(), &Params::of(&uri));
             assert!(info.is_resource, "{uri}");
-            let found = [
-                info.verb,
-                &info.group,
-                &info.namespace,
-                &info.resource,
-                &info.name,
-                &info.subresource,
-            ];
+            let found = [info.verb, &info.group, &info.namespace, &info.resource, &info.name, &info.subresource];
             assert_eq!(found, expected, "{uri}");
         };
-        check(
-            Method::GET,
-            "/api/v1/namespaces/n/pods/p/log",
-            ["get", "", "n", "pods", "p", "log"],
-        );
-        check(
-            Method::GET,
-            "/api/v1/pods",
-            ["list", "", "", "pods", "", ""],
-        );
-        check(
-            Method::GET,
-            "/api/v1/pods?watch=1",
-            ["watch", "", "", "pods", "", ""],
-        );
+        check(Method::GET, "/api/v1/namespaces/n/pods/p/log", ["get", "", "n", "pods", "p", "log"]);
+        check(Method::GET, "/api/v1/pods", ["list", "", "", "pods", "", ""]);
+        check(Method::GET, "/api/v1/pods?watch=1", ["watch", "", "", "pods", "", ""]);
         check(
             Method::GET,
             "/api/v1/pods?watch=true&fieldSelector=metadata.name%3Da",
             ["watch", "", "", "pods", "a", ""],
         );
-        check(
-            Method::DELETE,
-            "/api/v1/namespaces/n/secrets",
-            ["deletecollection", "", "n", "secrets", "", ""],
-        );
-        check(
-            Method::GET,
-            "/api/v1/namespaces/n",
-            ["get", "", "n", "namespaces", "n", ""],
-        );
-        check(
-            Method::PUT,
-            "/api/v1/namespaces/n/finalize",
-            ["update", "", "n", "namespaces", "n", "finalize"],
-        );
-        check(
-            Method::POST,
-            "/apis/apps/v1/namespaces/n/deployments",
-            ["create", "apps", "n", "deployments", "", ""],
-        );
+        check(Method::DELETE, "/api/v1/namespaces/n/secrets", ["deletecollection", "", "n", "secrets", "", ""]);
+        check(Method::GET, "/api/v1/namespaces/n", ["get", "", "n", "namespaces", "n", ""]);
+        check(Method::PUT, "/api/v1/namespaces/n/finalize", ["update", "", "n", "namespaces", "n", "finalize"]);
+        check(Method::POST, "/apis/apps/v1/namespaces/n/deployments", ["create", "apps", "n", "deployments", "", ""]);
         check(
             Method::GET,
             "/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Aa",
-            [
-                "get",
-                "rbac.authorization.k8s.io",
-                "",
-                "clusterroles",
-                "system:a",
-                "",
-            ],
+            ["get", "rbac.authorization.k8s.io", "", "clusterroles", "system:a", ""],
         );
     }
 
     #[test]
     fn discovery_and_health_are_no_resources() {
-        for path in [
-            "/",
-            "/api",
-            "/api/v1",
-            "/apis",
-            "/apis/apps",
-            "/apis/apps/v1",
-            "/version",
-            "/livez",
-        ] {
+        for path in ["/", "/api", "/api/v1", "/apis", "/apis/apps", "/apis/apps/v1", "/version", "/livez"] {
             let info = RequestInfo::of(&Method::GET, path, &Params::default());
             assert!(!info.is_resource, "{path}");
             assert_eq!((info.verb, info.path.as_str()), ("get", path));

@@ -95,12 +95,7 @@ discovery.k8s.io/v1 EndpointSlice endpointslices endpointslice - N - *
 ";
 
 static RESOURCES: LazyLock<Vec<Resource>> = LazyLock::new(|| {
-    TABLE
-        .lines()
-        .filter(|line| !line.is_empty())
-        .enumerate()
-        .filter_map(|(id, line)| parse(id, line))
-        .collect()
+    TABLE.lines().filter(|line| !line.is_empty()).enumerate().filter_map(|(id, line)| parse(id, line)).collect()
 });
 
 /// Every resource, in the order in which groups are announced.
@@ -110,9 +105,7 @@ pub(crate) fn all() -> &'static [Resource] {
 
 /// The resource of a path.
 pub(crate) fn find(group: &str, version: &str, plural: &str) -> Option<&'static Resource> {
-    all()
-        .iter()
-        .find(|one| one.plural == plural && one.group == group && one.version == version)
+    all().iter().find(|one| one.plural == plural && one.group == group && one.version == version)
 }
 
 /// A core resource that is known to be in the table.
@@ -122,20 +115,13 @@ pub(crate) fn core(plural: &str) -> &'static Resource {
 
 /// A resource that is known to be in the table; the first one stands in for a name that is not.
 pub(crate) fn known(group: &str, plural: &str) -> &'static Resource {
-    all()
-        .iter()
-        .find(|one| one.plural == plural && one.group == group)
-        .unwrap_or(&RESOURCES[0])
+    all().iter().find(|one| one.plural == plural && one.group == group).unwrap_or(&RESOURCES[0])
 }
 
 impl Resource {
     /// `v1`, or `apps/v1`.
     pub(crate) fn api_version(&self) -> String {
-        if self.group.is_empty() {
-            self.version.to_owned()
-        } else {
-            format!("{}/{}", self.group, self.version)
-        }
+        if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
     }
 
     /// Objects of this kind are kept, and not only answered.
@@ -157,8 +143,7 @@ fn parse(id: usize, line: &'static str) -> Option<Resource> {
     let mut words = line.split(' ');
     let (group, version) = words.next()?.split_once('/')?;
     let (kind, plural, singular) = (words.next()?, words.next()?, words.next()?);
-    let (short_names, scope, categories) =
-        (listed(words.next()?), words.next()?, listed(words.next()?));
+    let (short_names, scope, categories) = (listed(words.next()?), words.next()?, listed(words.next()?));
     let verbs = verbs(words.next()?);
     let subresources = words.map(|word| subresource(word, kind)).collect();
     Some(Resource {
@@ -186,12 +171,7 @@ fn subresource(word: &'static str, owner: &'static str) -> Subresource {
                 verbs: listed(CHANGE),
             };
         }
-        return Subresource {
-            name: word,
-            foreign: None,
-            kind: owner,
-            verbs: listed(CHANGE),
-        };
+        return Subresource { name: word, foreign: None, kind: owner, verbs: listed(CHANGE) };
     };
     let (kind, allowed) = rest.split_once(':').unwrap_or((rest, CHANGE));
     let mut parts = kind.rsplitn(3, '/');
@@ -210,11 +190,7 @@ fn verbs(word: &'static str) -> Vec<&'static str> {
 }
 
 fn listed(word: &'static str) -> Vec<&'static str> {
-    if word == "-" {
-        Vec::new()
-    } else {
-        word.split(',').collect()
-    }
+    if word == "-" { Vec::new() } else { word.split(',').collect() }
 }
 
 #[cfg(test)]
@@ -227,25 +203,17 @@ mod tests {
         assert_eq!(all().len(), lines);
         for (index, one) in all().iter().enumerate() {
             assert_eq!(one.id, index);
-            let same = all().iter().filter(|other| {
-                (other.group, other.version, other.plural) == (one.group, one.version, one.plural)
-            });
+            let same = all()
+                .iter()
+                .filter(|other| (other.group, other.version, other.plural) == (one.group, one.version, one.plural));
             assert_eq!(same.count(), 1, "{}", one.plural);
         }
     }
 
     #[test]
     fn subresources_may_be_of_another_group() {
-        let token = core("serviceaccounts")
-            .subresource("token")
-            .expect("must be there");
-        assert_eq!(
-            (token.foreign, token.kind),
-            (Some(("authentication.k8s.io", "v1")), "TokenRequest")
-        );
-        assert_eq!(
-            core("pods").subresource("status").map(|one| one.foreign),
-            Some(None)
-        );
+        let token = core("serviceaccounts").subresource("token").expect("must be there");
+        assert_eq!((token.foreign, token.kind), (Some(("authentication.k8s.io", "v1")), "TokenRequest"));
+        assert_eq!(core("pods").subresource("status").map(|one| one.foreign), Some(None));
     }
 }

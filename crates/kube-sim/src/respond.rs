@@ -18,10 +18,8 @@ const OFFERED: &str = "application/json, application/yaml, application/vnd.kuber
 /// # Errors
 /// 406.
 pub(crate) fn negotiate(headers: &HeaderMap) -> Result<(), Status> {
-    let Some(accept) = headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .filter(|value| !value.trim().is_empty())
+    let Some(accept) =
+        headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).filter(|value| !value.trim().is_empty())
     else {
         return Ok(());
     };
@@ -31,11 +29,7 @@ pub(crate) fn negotiate(headers: &HeaderMap) -> Result<(), Status> {
         ["application/json", "application/*", "*/*"].contains(&media)
             && !parts.any(|parameter| parameter.starts_with("as="))
     });
-    if takes_json {
-        Ok(())
-    } else {
-        Err(Status::only_these_types(OFFERED))
-    }
+    if takes_json { Ok(()) } else { Err(Status::only_these_types(OFFERED)) }
 }
 
 /// A JSON body.
@@ -43,14 +37,8 @@ pub(crate) fn json(code: StatusCode, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = code;
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("no-cache, private"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
     response
 }
 
@@ -66,10 +54,7 @@ pub(crate) fn failure(status: &Status) -> Response {
 /// A body that is no object, such as `ok`.
 pub(crate) fn text(code: StatusCode, body: &'static str) -> Response {
     let mut response = json(code, body);
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }
 
@@ -98,10 +83,7 @@ mod tests {
         check("application/json", true);
         check("*/*", true);
         check("", true);
-        check(
-            "application/json;as=Table;v=v1;g=meta.k8s.io,application/json",
-            true,
-        );
+        check("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", true);
         check("application/json;as=Table;v=v1;g=meta.k8s.io", false);
         check("application/vnd.kubernetes.protobuf", false);
         check("application/json;stream=watch", true);
@@ -111,9 +93,6 @@ mod tests {
     fn warnings_are_quoted() {
         let mut response = text(StatusCode::OK, "ok");
         warn(&mut response, &["unknown field \"nope\"".to_owned()]);
-        assert_eq!(
-            response.headers()[header::WARNING],
-            r#"299 - "unknown field \"nope\"""#
-        );
+        assert_eq!(response.headers()[header::WARNING], r#"299 - "unknown field \"nope\"""#);
     }
 }

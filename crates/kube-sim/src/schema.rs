@@ -76,13 +76,7 @@ RoleRef apiGroup=s kind=s name=s
 ";
 
 /// Lists and structs that are written even when they are empty: they have no `omitempty`.
-const ALWAYS: [&str; 5] = [
-    "containers",
-    "sources",
-    "rules",
-    "verbs",
-    "admissionReviewVersions",
-];
+const ALWAYS: [&str; 5] = ["containers", "sources", "rules", "verbs", "admissionReviewVersions"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Type {
@@ -134,14 +128,7 @@ fn member(text: &'static str) -> Option<(&'static str, Member)> {
         "u" => Type::IntOrText,
         other => Type::Struct(other),
     };
-    Some((
-        name,
-        Member {
-            kind,
-            list,
-            pointer,
-        },
-    ))
+    Some((name, Member { kind, list, pointer }))
 }
 
 impl Member {
@@ -168,9 +155,7 @@ impl Member {
 /// # Errors
 /// Go's message on the first member of a wrong type.
 pub(crate) fn decode(kind: &str, value: &mut Value) -> Result<Vec<String>, String> {
-    let mut decoder = Decoder {
-        unknown: Vec::new(),
-    };
+    let mut decoder = Decoder { unknown: Vec::new() };
     match STRUCTS.get(kind) {
         Some(_) => decoder.structure(kind, value, "", "")?,
         None => {
@@ -188,13 +173,7 @@ struct Decoder {
 
 impl Decoder {
     /// `path` has indices (for unknown members), `go_path` has none (for type errors).
-    fn structure(
-        &mut self,
-        name: &str,
-        value: &mut Value,
-        path: &str,
-        go_path: &str,
-    ) -> Result<(), String> {
+    fn structure(&mut self, name: &str, value: &mut Value, path: &str, go_path: &str) -> Result<(), String> {
         let Some(known) = STRUCTS.get(name) else {
             return Ok(());
         };
@@ -215,8 +194,7 @@ impl Decoder {
             let Some(value) = fields.get_mut(&key) else {
                 continue;
             };
-            let keep = !value.is_null()
-                && self.member(name, *member, value, &here, &joined(go_path, &key))?;
+            let keep = !value.is_null() && self.member(name, *member, value, &here, &joined(go_path, &key))?;
             let is_always_there = ALWAYS.contains(&key.as_str()) && value.is_array();
             if !keep && !is_always_there {
                 fields.shift_remove(&key);
@@ -241,18 +219,13 @@ impl Decoder {
                 }
                 other => go_json::type_name(other).to_owned(),
             };
-            format!(
-                "json: cannot unmarshal {given} into Go struct field {owner}.{go_path} of type {go_type}"
-            )
+            format!("json: cannot unmarshal {given} into Go struct field {owner}.{go_path} of type {go_type}")
         };
         if member.list {
             let Value::Array(items) = value else {
                 return Err(wrong(value, member.go_name()));
             };
-            let one = Member {
-                list: false,
-                ..member
-            };
+            let one = Member { list: false, ..member };
             for (index, item) in items.iter_mut().enumerate() {
                 self.member(owner, one, item, &format!("{path}[{index}]"), go_path)?;
             }
@@ -260,9 +233,7 @@ impl Decoder {
         }
         let fits = match member.kind {
             Type::Text | Type::Time | Type::Bytes => value.is_string(),
-            Type::Int => value
-                .as_i64()
-                .is_some_and(|number| i32::try_from(number).is_ok()),
+            Type::Int => value.as_i64().is_some_and(|number| i32::try_from(number).is_ok()),
             Type::Long => value.is_i64(),
             Type::Bool => value.is_boolean(),
             Type::TextMap | Type::BytesMap | Type::Struct(_) => value.is_object(),
@@ -274,16 +245,12 @@ impl Decoder {
         }
         match member.kind {
             Type::Struct(name) => self.structure(name, value, path, go_path)?,
-            Type::TextMap => check_map(value, |one| {
-                one.is_string()
-                    .then_some(())
-                    .ok_or_else(|| wrong(one, "string".to_owned()))
-            })?,
-            Type::BytesMap => check_map(value, |one| {
-                one.as_str()
-                    .ok_or_else(|| wrong(one, "[]uint8".to_owned()))
-                    .and_then(base64)
-            })?,
+            Type::TextMap => {
+                check_map(value, |one| one.is_string().then_some(()).ok_or_else(|| wrong(one, "string".to_owned())))?
+            }
+            Type::BytesMap => {
+                check_map(value, |one| one.as_str().ok_or_else(|| wrong(one, "[]uint8".to_owned())).and_then(base64))?
+            }
             Type::Bytes => base64(value.as_str().unwrap_or_default())?,
             _ => {}
         }
@@ -292,11 +259,7 @@ impl Decoder {
 }
 
 fn check_map(value: &Value, check: impl Fn(&Value) -> Result<(), String>) -> Result<(), String> {
-    value
-        .as_object()
-        .into_iter()
-        .flatten()
-        .try_for_each(|(_, one)| check(one))
+    value.as_object().into_iter().flatten().try_for_each(|(_, one)| check(one))
 }
 
 fn base64(text: &str) -> Result<(), String> {
@@ -304,13 +267,10 @@ fn base64(text: &str) -> Result<(), String> {
     let text: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
     match STANDARD.decode(&text) {
         Ok(_) => Ok(()),
-        Err(
-            base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _),
-        ) => Err(format!("illegal base64 data at input byte {at}")),
-        Err(_) => Err(format!(
-            "illegal base64 data at input byte {}",
-            text.len() / 4 * 4
-        )),
+        Err(base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _)) => {
+            Err(format!("illegal base64 data at input byte {at}"))
+        }
+        Err(_) => Err(format!("illegal base64 data at input byte {}", text.len() / 4 * 4)),
     }
 }
 
@@ -319,19 +279,13 @@ fn is_empty(kind: Type, value: &Value) -> bool {
         Value::String(text) => text.is_empty(),
         Value::Number(number) => number.as_i64() == Some(0),
         Value::Bool(bit) => !bit,
-        Value::Object(fields) => {
-            fields.is_empty() && matches!(kind, Type::TextMap | Type::BytesMap)
-        }
+        Value::Object(fields) => fields.is_empty() && matches!(kind, Type::TextMap | Type::BytesMap),
         _ => false,
     }
 }
 
 fn joined(path: &str, key: &str) -> String {
-    if path.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{path}.{key}")
-    }
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 /// Secrets: what a client writes in clear is kept in base64.
@@ -344,10 +298,7 @@ pub(crate) fn fold_string_data(fields: &mut Fields) {
     }
     let data = crate::object::fields(fields.entry("data").or_insert(Value::Null));
     for (key, value) in clear {
-        data.insert(
-            key,
-            STANDARD.encode(value.as_str().unwrap_or_default()).into(),
-        );
+        data.insert(key, STANDARD.encode(value.as_str().unwrap_or_default()).into());
     }
 }
 
@@ -371,17 +322,8 @@ mod tests {
     #[test]
     fn unknown_members_go_and_are_named_by_path() {
         let mut pod = json!({"kind": "Pod", "metadata": {"name": "p", "nope": 1}, "spec": {"containers": [{"name": "a", "imag": "x"}]}});
-        assert_eq!(
-            decode("Pod", &mut pod),
-            Ok(vec![
-                "metadata.nope".to_owned(),
-                "spec.containers[0].imag".to_owned()
-            ])
-        );
-        assert_eq!(
-            pod,
-            json!({"kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [{"name": "a"}]}})
-        );
+        assert_eq!(decode("Pod", &mut pod), Ok(vec!["metadata.nope".to_owned(), "spec.containers[0].imag".to_owned()]));
+        assert_eq!(pod, json!({"kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [{"name": "a"}]}}));
     }
 
     #[test]
@@ -408,11 +350,7 @@ mod tests {
             json!({"spec": {"containers": [{"name": 1}]}}),
             "json: cannot unmarshal number into Go struct field Container.spec.containers.name of type string",
         );
-        check(
-            "Secret",
-            json!({"data": {"k": "***"}}),
-            "illegal base64 data at input byte 0",
-        );
+        check("Secret", json!({"data": {"k": "***"}}), "illegal base64 data at input byte 0");
         check(
             "Widget",
             json!({"metadata": {"labels": 1}}),

@@ -28,14 +28,8 @@ impl LabelSelector {
     /// # Errors
     /// The real server's words, from `unable to parse requirement:` on.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let mut parser = Parser {
-            tokens: tokens(text),
-            at: 0,
-        };
-        parser
-            .selector()
-            .map(Self)
-            .map_err(|error| format!("unable to parse requirement: {error}"))
+        let mut parser = Parser { tokens: tokens(text), at: 0 };
+        parser.selector().map(Self).map_err(|error| format!("unable to parse requirement: {error}"))
     }
 
     /// The form of `metav1.LabelSelector`; anything that validation would refuse matches nothing.
@@ -44,26 +38,13 @@ impl LabelSelector {
             return Self::default();
         };
         let mut requirements = Vec::new();
-        for (key, wanted) in value
-            .get("matchLabels")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-        {
-            requirements.push(Requirement::In(
-                key.clone(),
-                vec![wanted.as_str().unwrap_or_default().to_owned()],
-            ));
+        for (key, wanted) in value.get("matchLabels").and_then(Value::as_object).into_iter().flatten() {
+            requirements.push(Requirement::In(key.clone(), vec![wanted.as_str().unwrap_or_default().to_owned()]));
         }
         for expression in object::list(value, "/matchExpressions") {
             let key = object::text(expression, "/key").to_owned();
-            let values = || {
-                object::list(expression, "/values")
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .map(str::to_owned)
-                    .collect()
-            };
+            let values =
+                || object::list(expression, "/values").iter().filter_map(Value::as_str).map(str::to_owned).collect();
             requirements.push(match object::text(expression, "/operator") {
                 "NotIn" => Requirement::NotIn(key, values()),
                 "Exists" => Requirement::Exists(key),
@@ -79,26 +60,18 @@ impl LabelSelector {
     }
 
     pub(crate) fn matches(&self, labels: Option<&Fields>) -> bool {
-        let value = |key: &str| {
-            labels
-                .and_then(|labels| labels.get(key))
-                .and_then(Value::as_str)
-        };
+        let value = |key: &str| labels.and_then(|labels| labels.get(key)).and_then(Value::as_str);
         self.0.iter().all(|requirement| match requirement {
-            Requirement::In(key, wanted) => {
-                value(key).is_some_and(|value| wanted.iter().any(|one| one == value))
-            }
-            Requirement::NotIn(key, refused) => {
-                value(key).is_none_or(|value| refused.iter().all(|one| one != value))
-            }
+            Requirement::In(key, wanted) => value(key).is_some_and(|value| wanted.iter().any(|one| one == value)),
+            Requirement::NotIn(key, refused) => value(key).is_none_or(|value| refused.iter().all(|one| one != value)),
             Requirement::Exists(key) => value(key).is_some(),
             Requirement::DoesNotExist(key) => value(key).is_none(),
-            Requirement::Greater(key, bound) => value(key)
-                .and_then(|value| value.parse::<i64>().ok())
-                .is_some_and(|value| value > *bound),
-            Requirement::Less(key, bound) => value(key)
-                .and_then(|value| value.parse::<i64>().ok())
-                .is_some_and(|value| value < *bound),
+            Requirement::Greater(key, bound) => {
+                value(key).and_then(|value| value.parse::<i64>().ok()).is_some_and(|value| value > *bound)
+            }
+            Requirement::Less(key, bound) => {
+                value(key).and_then(|value| value.parse::<i64>().ok()).is_some_and(|value| value < *bound)
+            }
         })
     }
 }
@@ -115,17 +88,12 @@ fn tokens(text: &str) -> Vec<Token> {
     let mut found = Vec::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
-        if let Some(sign) = SIGNS
-            .iter()
-            .find(|sign| !sign.is_empty() && rest.starts_with(**sign))
-        {
+        if let Some(sign) = SIGNS.iter().find(|sign| !sign.is_empty() && rest.starts_with(**sign)) {
             found.push(Token::Sign(sign));
             rest = rest[sign.len()..].trim_start();
             continue;
         }
-        let end = rest
-            .find(|c: char| c.is_whitespace() || "=!(),><".contains(c))
-            .unwrap_or(rest.len());
+        let end = rest.find(|c: char| c.is_whitespace() || "=!(),><".contains(c)).unwrap_or(rest.len());
         found.push(Token::Word(rest[..end].to_owned()));
         rest = rest[end..].trim_start();
     }
@@ -159,17 +127,11 @@ impl Parser {
                 None => return Ok(requirements),
                 Some(Token::Sign(",")) => {
                     if !matches!(self.peek(), Some(Token::Word(_) | Token::Sign("!"))) {
-                        return Err(format!(
-                            "found '{}', expected: identifier after ','",
-                            shown(self.peek())
-                        ));
+                        return Err(format!("found '{}', expected: identifier after ','", shown(self.peek())));
                     }
                 }
                 other => {
-                    return Err(format!(
-                        "found '{}', expected: ',' or 'end of string'",
-                        shown(other.as_ref())
-                    ));
+                    return Err(format!("found '{}', expected: ',' or 'end of string'", shown(other.as_ref())));
                 }
             }
         }
@@ -183,10 +145,7 @@ impl Parser {
         let key = match self.next() {
             Some(Token::Word(key)) => key,
             other => {
-                return Err(format!(
-                    "found '{}', expected: identifier",
-                    shown(other.as_ref())
-                ));
+                return Err(format!("found '{}', expected: identifier", shown(other.as_ref())));
             }
         };
         if let Some(error) = names::qualified_name(&key).into_iter().next() {
@@ -201,47 +160,30 @@ impl Parser {
                 self.at += 1;
                 let value = self.exact_value()?;
                 match sign {
-                    "!=" => self
-                        .checked(&key, &[&value])
-                        .map(|()| Requirement::NotIn(key, vec![value])),
+                    "!=" => self.checked(&key, &[&value]).map(|()| Requirement::NotIn(key, vec![value])),
                     ">" | "<" => {
                         let bound = value
                             .parse()
                             .map_err(|_| format!("values[0][{key}]: Invalid value: {value:?}: for 'Gt', 'Lt' operators, the value must be an integer"))?;
-                        Ok(if sign == ">" {
-                            Requirement::Greater(key, bound)
-                        } else {
-                            Requirement::Less(key, bound)
-                        })
+                        Ok(if sign == ">" { Requirement::Greater(key, bound) } else { Requirement::Less(key, bound) })
                     }
-                    _ => self
-                        .checked(&key, &[&value])
-                        .map(|()| Requirement::In(key, vec![value])),
+                    _ => self.checked(&key, &[&value]).map(|()| Requirement::In(key, vec![value])),
                 }
             }
             Some(Token::Word(word)) if word == "in" || word == "notin" => {
                 self.at += 1;
                 let values = self.values()?;
                 self.checked(&key, &values.iter().map(String::as_str).collect::<Vec<_>>())?;
-                Ok(if word == "in" {
-                    Requirement::In(key, values)
-                } else {
-                    Requirement::NotIn(key, values)
-                })
+                Ok(if word == "in" { Requirement::In(key, values) } else { Requirement::NotIn(key, values) })
             }
-            other => Err(format!(
-                "found '{}', expected: in, notin, =, ==, !=, gt, lt",
-                shown(other.as_ref())
-            )),
+            other => Err(format!("found '{}', expected: in, notin, =, ==, !=, gt, lt", shown(other.as_ref()))),
         }
     }
 
     fn checked(&self, key: &str, values: &[&str]) -> Result<(), String> {
         for (index, value) in values.iter().enumerate() {
             if let Some(error) = names::label_value(value).into_iter().next() {
-                return Err(format!(
-                    "values[{index}][{key}]: Invalid value: {value:?}: {error}"
-                ));
+                return Err(format!("values[{index}][{key}]: Invalid value: {value:?}: {error}"));
             }
         }
         Ok(())
@@ -254,10 +196,7 @@ impl Parser {
                 self.at += 1;
                 Ok(word)
             }
-            other => Err(format!(
-                "found '{}', expected: identifier",
-                shown(other.as_ref())
-            )),
+            other => Err(format!("found '{}', expected: identifier", shown(other.as_ref()))),
         }
     }
 
@@ -273,10 +212,7 @@ impl Parser {
                 Some(Token::Sign(",")) => continue,
                 Some(Token::Sign(")")) => return Ok(values),
                 other => {
-                    return Err(format!(
-                        "found '{}', expected: ',' or ')'",
-                        shown(other.as_ref())
-                    ));
+                    return Err(format!("found '{}', expected: ',' or ')'", shown(other.as_ref())));
                 }
             }
         }
@@ -308,9 +244,7 @@ impl FieldSelector {
             } else if let Some((field, value)) = term.split_once('=') {
                 (field, true, value)
             } else {
-                return Err(format!(
-                    "invalid selector: '{text}'; can't understand '{term}'"
-                ));
+                return Err(format!("invalid selector: '{text}'; can't understand '{term}'"));
             };
             terms.push((field.to_owned(), equal, value.to_owned()));
         }
@@ -353,9 +287,7 @@ impl FieldSelector {
         self.0
             .iter()
             .map(|(field, ..)| field.as_str())
-            .find(|field| {
-                !["metadata.name", "metadata.namespace"].contains(field) && !extra.contains(field)
-            })
+            .find(|field| !["metadata.name", "metadata.namespace"].contains(field) && !extra.contains(field))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -364,16 +296,11 @@ impl FieldSelector {
 
     /// The one name that is asked for, if it is.
     pub(crate) fn single_name(&self) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(field, equal, _)| field == "metadata.name" && *equal)
-            .map(|(.., value)| value.as_str())
+        self.0.iter().find(|(field, equal, _)| field == "metadata.name" && *equal).map(|(.., value)| value.as_str())
     }
 
     pub(crate) fn matches(&self, value: &Value) -> bool {
-        self.0
-            .iter()
-            .all(|(field, equal, wanted)| (read(value, field) == *wanted) == *equal)
+        self.0.iter().all(|(field, equal, wanted)| (read(value, field) == *wanted) == *equal)
     }
 }
 
@@ -398,11 +325,7 @@ mod tests {
 
     fn check(selector: &str, labels: Value, expected: bool) {
         let parsed = LabelSelector::parse(selector).expect("selector must parse");
-        assert_eq!(
-            parsed.matches(labels.as_object()),
-            expected,
-            "{selector} on {labels}"
-        );
+        assert_eq!(parsed.matches(labels.as_object()), expected, "{selector} on {labels}");
     }
 
     #[test]
@@ -422,25 +345,11 @@ mod tests {
 
     #[test]
     fn wrong_selectors_are_refused_in_the_servers_words() {
-        let check = |text: &str, expected: &str| {
-            assert_eq!(LabelSelector::parse(text).expect_err(text), expected)
-        };
-        check(
-            "a===b",
-            "unable to parse requirement: found '=', expected: identifier",
-        );
-        check(
-            "a,",
-            "unable to parse requirement: found '', expected: identifier after ','",
-        );
-        check(
-            "a b",
-            "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt",
-        );
-        check(
-            "=b",
-            "unable to parse requirement: found '=', expected: identifier",
-        );
+        let check = |text: &str, expected: &str| assert_eq!(LabelSelector::parse(text).expect_err(text), expected);
+        check("a===b", "unable to parse requirement: found '=', expected: identifier");
+        check("a,", "unable to parse requirement: found '', expected: identifier after ','");
+        check("a b", "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt");
+        check("=b", "unable to parse requirement: found '=', expected: identifier");
     }
 
     #[test]
@@ -468,26 +377,12 @@ mod tests {
     fn fields_select_by_what_the_kind_offers() {
         let pod = json!({"metadata": {"name": "p"}, "status": {"phase": "Running"}, "spec": {}});
         let check = |text: &str, expected| {
-            assert_eq!(
-                FieldSelector::parse(text)
-                    .expect("must parse")
-                    .matches(&pod),
-                expected,
-                "{text}"
-            )
+            assert_eq!(FieldSelector::parse(text).expect("must parse").matches(&pod), expected, "{text}")
         };
         check("metadata.name=p,status.phase!=Pending", true);
         check("spec.nodeName=", true);
         check("spec.nodeName=n", false);
-        assert_eq!(
-            FieldSelector::parse("spec.image=x")
-                .expect("must parse")
-                .unsupported("pods"),
-            Some("spec.image")
-        );
-        assert_eq!(
-            FieldSelector::parse("x").expect_err("must fail"),
-            "invalid selector: 'x'; can't understand 'x'"
-        );
+        assert_eq!(FieldSelector::parse("spec.image=x").expect("must parse").unsupported("pods"), Some("spec.image"));
+        assert_eq!(FieldSelector::parse("x").expect_err("must fail"), "invalid selector: 'x'; can't understand 'x'");
     }
 }

@@ -84,9 +84,7 @@ impl ApiServer {
     }
 
     async fn run(config: ApiServerConfig, has_controllers: bool) -> Result<Self, StartError> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .map_err(StartError::Listen)?;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(StartError::Listen)?;
         let addr = listener.local_addr().map_err(StartError::Listen)?;
         let names = [
             "kubernetes",
@@ -97,9 +95,7 @@ impl ApiServer {
             "127.0.0.1",
         ];
         let identity = config.authority.server_identity(&names)?;
-        let admin = config
-            .authority
-            .client_certificate("kubernetes-admin", "system:masters")?;
+        let admin = config.authority.client_certificate("kubernetes-admin", "system:masters")?;
         let kubeconfig = kubeconfig(addr, &config.authority, &admin);
         let stopping = CancellationToken::new();
         let issuer = Issuer {
@@ -110,28 +106,13 @@ impl ApiServer {
             min_lifetime: tokens::seconds(config.min_token_lifetime),
             max_lifetime: config.max_token_lifetime.map(tokens::seconds),
         };
-        let api = Api::new(
-            issuer,
-            &config.authority,
-            addr,
-            stopping.clone(),
-            has_controllers,
-        )
-        .map_err(StartError::Nodes)?;
+        let api =
+            Api::new(issuer, &config.authority, addr, stopping.clone(), has_controllers).map_err(StartError::Nodes)?;
         bootstrap::fill(&api);
         let api = Arc::new(api);
-        let server = Server::tls_with_client_ca(
-            listener,
-            identity,
-            config.authority.root_der(),
-            api::router(api.clone()),
-        )?;
-        Ok(Self {
-            server,
-            api,
-            kubeconfig,
-            stopping,
-        })
+        let server =
+            Server::tls_with_client_ca(listener, identity, config.authority.root_der(), api::router(api.clone()))?;
+        Ok(Self { server, api, kubeconfig, stopping })
     }
 
     /// Where it listens.

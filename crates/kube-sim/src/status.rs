@@ -26,43 +26,23 @@ pub(crate) struct FieldError {
 
 impl FieldError {
     fn new(reason: &'static str, field: impl Into<String>, body: String) -> Self {
-        Self {
-            reason,
-            field: field.into(),
-            body,
-        }
+        Self { reason, field: field.into(), body }
     }
 
     pub(crate) fn required(field: impl Into<String>, detail: &str) -> Self {
-        Self::new(
-            "FieldValueRequired",
-            field,
-            with_detail("Required value".to_owned(), detail),
-        )
+        Self::new("FieldValueRequired", field, with_detail("Required value".to_owned(), detail))
     }
 
     pub(crate) fn invalid(field: impl Into<String>, value: &Value, detail: &str) -> Self {
-        Self::new(
-            "FieldValueInvalid",
-            field,
-            with_detail(format!("Invalid value: {value}"), detail),
-        )
+        Self::new("FieldValueInvalid", field, with_detail(format!("Invalid value: {value}"), detail))
     }
 
     pub(crate) fn forbidden(field: impl Into<String>, detail: &str) -> Self {
-        Self::new(
-            "FieldValueForbidden",
-            field,
-            with_detail("Forbidden".to_owned(), detail),
-        )
+        Self::new("FieldValueForbidden", field, with_detail("Forbidden".to_owned(), detail))
     }
 
     pub(crate) fn duplicate(field: impl Into<String>, value: &Value) -> Self {
-        Self::new(
-            "FieldValueDuplicate",
-            field,
-            format!("Duplicate value: {value}"),
-        )
+        Self::new("FieldValueDuplicate", field, format!("Duplicate value: {value}"))
     }
 
     pub(crate) fn not_found(field: impl Into<String>, value: &Value) -> Self {
@@ -74,19 +54,12 @@ impl FieldError {
         Self::new(
             "FieldValueNotSupported",
             field,
-            format!(
-                "Unsupported value: {value}: supported values: {}",
-                supported.join(", ")
-            ),
+            format!("Unsupported value: {value}: supported values: {}", supported.join(", ")),
         )
     }
 
     pub(crate) fn too_long(field: impl Into<String>, limit: usize) -> Self {
-        Self::new(
-            "FieldValueTooLong",
-            field,
-            format!("Too long: may not be more than {limit} bytes"),
-        )
+        Self::new("FieldValueTooLong", field, format!("Too long: may not be more than {limit} bytes"))
     }
 
     fn message(&self) -> String {
@@ -95,21 +68,12 @@ impl FieldError {
 }
 
 fn with_detail(body: String, detail: &str) -> String {
-    if detail.is_empty() {
-        body
-    } else {
-        format!("{body}: {detail}")
-    }
+    if detail.is_empty() { body } else { format!("{body}: {detail}") }
 }
 
 impl Status {
     fn new(code: u16, reason: &str, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            reason: (!reason.is_empty()).then(|| reason.to_owned()),
-            message: message.into(),
-            details: None,
-        }
+        Self { code, reason: (!reason.is_empty()).then(|| reason.to_owned()), message: message.into(), details: None }
     }
 
     fn with(mut self, details: Value) -> Self {
@@ -130,10 +94,7 @@ impl Status {
         let message = match (resource, name) {
             ("", _) => format!("forbidden: {why}"),
             (_, "") => format!("{} is forbidden: {why}", qualified(resource, group)),
-            _ => format!(
-                "{} {name:?} is forbidden: {why}",
-                qualified(resource, group)
-            ),
+            _ => format!("{} {name:?} is forbidden: {why}", qualified(resource, group)),
         };
         Self::new(403, "Forbidden", message).with(about(group, resource, name))
     }
@@ -143,58 +104,34 @@ impl Status {
     }
 
     pub(crate) fn not_found_as(group: &str, resource: &str, name: &str) -> Self {
-        Self::new(
-            404,
-            "NotFound",
-            format!("{} {name:?} not found", qualified(resource, group)),
-        )
-        .with(about(group, resource, name))
+        Self::new(404, "NotFound", format!("{} {name:?} not found", qualified(resource, group)))
+            .with(about(group, resource, name))
     }
 
     /// No such resource under a group that exists.
     pub(crate) fn no_such_resource() -> Self {
-        Self::new(
-            404,
-            "NotFound",
-            "the server could not find the requested resource",
-        )
-        .with(json!({}))
+        Self::new(404, "NotFound", "the server could not find the requested resource").with(json!({}))
     }
 
     pub(crate) fn method_not_allowed() -> Self {
-        Self::new(
-            405,
-            "MethodNotAllowed",
-            "the server does not allow this method on the requested resource",
-        )
-        .with(json!({}))
+        Self::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+            .with(json!({}))
     }
 
     pub(crate) fn not_acceptable(available: &str) -> Self {
-        Self::new(
-            406,
-            "NotAcceptable",
-            format!("406: Not Acceptable\n\nAvailable representations: {available}"),
-        )
-        .with(json!({}))
+        Self::new(406, "NotAcceptable", format!("406: Not Acceptable\n\nAvailable representations: {available}"))
+            .with(json!({}))
     }
 
     pub(crate) fn only_these_types(types: &str) -> Self {
-        Self::new(
-            406,
-            "NotAcceptable",
-            format!("only the following media types are accepted: {types}"),
-        )
+        Self::new(406, "NotAcceptable", format!("only the following media types are accepted: {types}"))
     }
 
     pub(crate) fn already_exists(resource: &Resource, name: &str) -> Self {
         Self::new(
             409,
             "AlreadyExists",
-            format!(
-                "{} {name:?} already exists",
-                qualified(resource.plural, resource.group)
-            ),
+            format!("{} {name:?} already exists", qualified(resource.plural, resource.group)),
         )
         .with(about(resource.group, resource.plural, name))
     }
@@ -203,10 +140,7 @@ impl Status {
         Self::new(
             409,
             "Conflict",
-            format!(
-                "Operation cannot be fulfilled on {} {name:?}: {why}",
-                qualified(resource, group)
-            ),
+            format!("Operation cannot be fulfilled on {} {name:?}: {why}", qualified(resource, group)),
         )
         .with(about(group, resource, name))
     }
@@ -218,28 +152,18 @@ impl Status {
     }
 
     pub(crate) fn expired(asked: u64, oldest: u64) -> Self {
-        Self::new(
-            410,
-            "Expired",
-            format!("too old resource version: {asked} ({oldest})"),
-        )
+        Self::new(410, "Expired", format!("too old resource version: {asked} ({oldest})"))
     }
 
     pub(crate) fn too_large(limit: usize) -> Self {
-        Self::new(
-            413,
-            "RequestEntityTooLarge",
-            format!("Request entity too large: limit is {limit}"),
-        )
+        Self::new(413, "RequestEntityTooLarge", format!("Request entity too large: limit is {limit}"))
     }
 
     pub(crate) fn unsupported_body(accepted: &str) -> Self {
         Self::new(
             415,
             "UnsupportedMediaType",
-            format!(
-                "the body of the request was in an unknown format - accepted media types include: {accepted}"
-            ),
+            format!("the body of the request was in an unknown format - accepted media types include: {accepted}"),
         )
     }
 
@@ -249,12 +173,7 @@ impl Status {
 
     /// A JSON patch that is well formed and cannot be applied.
     pub(crate) fn unprocessable() -> Self {
-        Self::new(
-            422,
-            "Invalid",
-            "the server rejected our request due to an error in our request",
-        )
-        .with(json!({}))
+        Self::new(422, "Invalid", "the server rejected our request due to an error in our request").with(json!({}))
     }
 
     /// The causes keep repetitions, the message does not: the real server aggregates the one and lists the other.
@@ -265,30 +184,19 @@ impl Status {
                 messages.push(message);
             }
         }
-        let text = if let [one] = &messages[..] {
-            one.clone()
-        } else {
-            format!("[{}]", messages.join(", "))
-        };
-        let causes: Vec<Value> =
-            errors.iter().map(|error| json!({"reason": error.reason, "message": error.body, "field": error.field})).collect();
+        let text = if let [one] = &messages[..] { one.clone() } else { format!("[{}]", messages.join(", ")) };
+        let causes: Vec<Value> = errors
+            .iter()
+            .map(|error| json!({"reason": error.reason, "message": error.body, "field": error.field}))
+            .collect();
         let mut details = about(group, kind, name);
         details["causes"] = Value::Array(causes);
-        Self::new(
-            422,
-            "Invalid",
-            format!("{} {name:?} is invalid: {text}", qualified(kind, group)),
-        )
-        .with(details)
+        Self::new(422, "Invalid", format!("{} {name:?} is invalid: {text}", qualified(kind, group))).with(details)
     }
 
     pub(crate) fn internal(error: &str) -> Self {
-        Self::new(
-            500,
-            "InternalError",
-            format!("Internal error occurred: {error}"),
-        )
-        .with(json!({"causes": [{"message": error}]}))
+        Self::new(500, "InternalError", format!("Internal error occurred: {error}"))
+            .with(json!({"causes": [{"message": error}]}))
     }
 
     /// A failure without a reason of its own.
@@ -303,7 +211,8 @@ impl Status {
     }
 
     pub(crate) fn to_value(&self) -> Value {
-        let mut value = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": self.message});
+        let mut value =
+            json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": self.message});
         if let Some(reason) = &self.reason {
             value["reason"] = reason.as_str().into();
         }
@@ -316,11 +225,7 @@ impl Status {
 }
 
 fn qualified(resource: &str, group: &str) -> String {
-    if group.is_empty() {
-        resource.to_owned()
-    } else {
-        format!("{resource}.{group}")
-    }
+    if group.is_empty() { resource.to_owned() } else { format!("{resource}.{group}") }
 }
 
 fn about(group: &str, kind: &str, name: &str) -> Value {
@@ -349,16 +254,8 @@ mod tests {
 
     #[test]
     fn a_forbidden_path_names_no_resource() {
-        let status = Status::forbidden(
-            "",
-            "",
-            "",
-            "User \"system:anonymous\" cannot get path \"/metrics\"",
-        );
-        assert_eq!(
-            status.message,
-            "forbidden: User \"system:anonymous\" cannot get path \"/metrics\""
-        );
+        let status = Status::forbidden("", "", "", "User \"system:anonymous\" cannot get path \"/metrics\"");
+        assert_eq!(status.message, "forbidden: User \"system:anonymous\" cannot get path \"/metrics\"");
         assert_eq!(status.details, Some(Box::new(json!({}))));
     }
 }

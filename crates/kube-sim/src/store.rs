@@ -26,11 +26,7 @@ pub(crate) struct Key {
 
 impl Key {
     pub(crate) fn new(resource: &Resource, namespace: &str, name: &str) -> Self {
-        Self {
-            resource: resource.id,
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        }
+        Self { resource: resource.id, namespace: namespace.to_owned(), name: name.to_owned() }
     }
 
     pub(crate) fn is_of(&self, resource: &Resource) -> bool {
@@ -74,16 +70,8 @@ pub(crate) struct TooOld {
 
 impl Store {
     pub(crate) fn new() -> Self {
-        let inner = Inner {
-            version: 1,
-            forgotten: 0,
-            objects: BTreeMap::new(),
-            history: VecDeque::new(),
-        };
-        Self {
-            inner: Mutex::new(inner),
-            changed: watch::Sender::new(1),
-        }
+        let inner = Inner { version: 1, forgotten: 0, objects: BTreeMap::new(), history: VecDeque::new() };
+        Self { inner: Mutex::new(inner), changed: watch::Sender::new(1) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -95,17 +83,11 @@ impl Store {
     }
 
     /// Objects of a resource in key order, after `start` when one is given, with the version they were read at.
-    pub(crate) fn list(
-        &self,
-        resource: &Resource,
-        namespace: &str,
-        start: Option<&Key>,
-    ) -> (Vec<Arc<Object>>, u64) {
+    pub(crate) fn list(&self, resource: &Resource, namespace: &str, start: Option<&Key>) -> (Vec<Arc<Object>>, u64) {
         let inner = self.lock();
         let first = Key::new(resource, namespace, "");
         let from = start.map_or(Bound::Included(&first), Bound::Excluded);
-        let of_scope =
-            |key: &Key| key.is_of(resource) && (namespace.is_empty() || key.namespace == namespace);
+        let of_scope = |key: &Key| key.is_of(resource) && (namespace.is_empty() || key.namespace == namespace);
         let found = inner
             .objects
             .range((from, Bound::Unbounded))
@@ -146,25 +128,12 @@ impl Store {
     ) -> Result<(Vec<Event>, u64), TooOld> {
         let inner = self.lock();
         if version < inner.forgotten {
-            return Err(TooOld {
-                oldest: inner.forgotten,
-            });
+            return Err(TooOld { oldest: inner.forgotten });
         }
-        let first = inner
-            .history
-            .partition_point(|event| event.version <= version);
-        let of_scope = |event: &&Event| {
-            event.key.is_of(resource) && (namespace.is_empty() || event.key.namespace == namespace)
-        };
-        Ok((
-            inner
-                .history
-                .range(first..)
-                .filter(of_scope)
-                .cloned()
-                .collect(),
-            inner.version,
-        ))
+        let first = inner.history.partition_point(|event| event.version <= version);
+        let of_scope =
+            |event: &&Event| event.key.is_of(resource) && (namespace.is_empty() || event.key.namespace == namespace);
+        Ok((inner.history.range(first..).filter(of_scope).cloned().collect(), inner.version))
     }
 }
 
@@ -181,14 +150,8 @@ impl Transaction<'_> {
 
     /// Every object in a namespace, of whatever kind.
     pub(crate) fn in_namespace(&self, namespace: &str) -> Vec<(Key, Arc<Object>)> {
-        let inside = self
-            .inner
-            .objects
-            .iter()
-            .filter(|(key, _)| key.namespace == namespace);
-        inside
-            .map(|(key, object)| (key.clone(), object.clone()))
-            .collect()
+        let inside = self.inner.objects.iter().filter(|(key, _)| key.namespace == namespace);
+        inside.map(|(key, object)| (key.clone(), object.clone())).collect()
     }
 
     /// Creates or replaces; the object gets the next resource version.
@@ -196,13 +159,7 @@ impl Transaction<'_> {
         let version = self.stamp(&mut value);
         let object = Object::new(value);
         let before = self.inner.objects.insert(key.clone(), object.clone());
-        self.record(Event {
-            version,
-            key,
-            object: object.clone(),
-            before,
-            deleted: false,
-        });
+        self.record(Event { version, key, object: object.clone(), before, deleted: false });
         object
     }
 
@@ -224,10 +181,7 @@ impl Transaction<'_> {
 
     fn stamp(&mut self, value: &mut Value) -> u64 {
         self.inner.version += 1;
-        object::metadata(value).insert(
-            "resourceVersion".into(),
-            self.inner.version.to_string().into(),
-        );
+        object::metadata(value).insert("resourceVersion".into(), self.inner.version.to_string().into());
         self.inner.version
     }
 
@@ -258,31 +212,11 @@ mod tests {
         let store = Store::new();
         let (first, _) = (put(&store, "b"), put(&store, "a"));
         let maps = resources::core("configmaps");
-        let (events, upto) = store
-            .events_after(first.resource_version(), maps, "")
-            .expect("history must reach back");
-        assert_eq!(
-            events
-                .iter()
-                .map(|event| event.key.name.as_str())
-                .collect::<Vec<_>>(),
-            ["a"]
-        );
+        let (events, upto) = store.events_after(first.resource_version(), maps, "").expect("history must reach back");
+        assert_eq!(events.iter().map(|event| event.key.name.as_str()).collect::<Vec<_>>(), ["a"]);
         assert_eq!(upto, store.version());
-        assert!(
-            store
-                .events_after(0, maps, "other")
-                .expect("history must reach back")
-                .0
-                .is_empty()
-        );
-        assert!(
-            store
-                .events_after(0, resources::core("secrets"), "")
-                .expect("history must reach back")
-                .0
-                .is_empty()
-        );
+        assert!(store.events_after(0, maps, "other").expect("history must reach back").0.is_empty());
+        assert!(store.events_after(0, resources::core("secrets"), "").expect("history must reach back").0.is_empty());
     }
 
     #[test]
@@ -293,12 +227,7 @@ mod tests {
         }
         let maps = resources::core("configmaps");
         let names = |start: Option<&Key>| -> Vec<String> {
-            store
-                .list(maps, "ns", start)
-                .0
-                .iter()
-                .map(|object| object::name(object.value()).to_owned())
-                .collect()
+            store.list(maps, "ns", start).0.iter().map(|object| object::name(object.value()).to_owned()).collect()
         };
         assert_eq!(names(None), ["a", "b", "c"]);
         assert_eq!(names(Some(&Key::new(maps, "ns", "a"))), ["b", "c"]);
@@ -311,17 +240,7 @@ mod tests {
             put(&store, "a");
         }
         let maps = resources::core("configmaps");
-        assert!(matches!(
-            store.events_after(1, maps, ""),
-            Err(TooOld { oldest: 2 })
-        ));
-        assert_eq!(
-            store
-                .events_after(2, maps, "")
-                .expect("history must reach back")
-                .0
-                .len(),
-            HISTORY
-        );
+        assert!(matches!(store.events_after(1, maps, ""), Err(TooOld { oldest: 2 })));
+        assert_eq!(store.events_after(2, maps, "").expect("history must reach back").0.len(), HISTORY);
     }
 }

@@ -56,14 +56,8 @@ pub(crate) fn prepare_create(resource: &Resource, value: &mut Value) {
             object::fields(value).insert("status".into(), json!({"phase": "Active"}));
         }
         ("", "pods") => {
-            let class = value
-                .pointer("/status/qosClass")
-                .cloned()
-                .unwrap_or(Value::Null);
-            object::fields(value).insert(
-                "status".into(),
-                json!({"phase": "Pending", "qosClass": class}),
-            );
+            let class = value.pointer("/status/qosClass").cloned().unwrap_or(Value::Null);
+            object::fields(value).insert("status".into(), json!({"phase": "Pending", "qosClass": class}));
         }
         ("batch", "jobs") => {
             job_labels(value, &uid);
@@ -91,53 +85,26 @@ fn job_labels(value: &mut Value, uid: &str) {
         ("controller-uid", uid),
         ("job-name", &name),
     ];
-    let template = section(value, "spec")
-        .entry("template")
-        .or_insert_with(|| json!({}));
-    let of_template = object::fields(
-        object::metadata(template)
-            .entry("labels")
-            .or_insert_with(|| json!({})),
-    );
+    let template = section(value, "spec").entry("template").or_insert_with(|| json!({}));
+    let of_template = object::fields(object::metadata(template).entry("labels").or_insert_with(|| json!({})));
     for (key, text) in labels {
         of_template.insert(key.into(), text.into());
     }
     // The job itself takes over its template's labels when it has none.
     let copy = Value::Object(of_template.clone());
     object::default(object::metadata(value), "labels", copy);
-    section(value, "spec").insert(
-        "selector".into(),
-        json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}),
-    );
+    section(value, "spec")
+        .insert("selector".into(), json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}));
 }
 
 /// Keeps of an update what its path may change, and numbers the outcome.
-pub(crate) fn prepare_update(
-    resource: &Resource,
-    subresource: &str,
-    value: &mut Value,
-    old: &Value,
-) {
+pub(crate) fn prepare_update(resource: &Resource, subresource: &str, value: &mut Value, old: &Value) {
     keep_system_fields(value, old);
     match subresource {
         "status" => {
-            let kept: Vec<String> = old
-                .as_object()
-                .into_iter()
-                .flatten()
-                .map(|(key, _)| key.clone())
-                .collect();
-            let given: Vec<String> = value
-                .as_object()
-                .into_iter()
-                .flatten()
-                .map(|(key, _)| key.clone())
-                .collect();
-            for key in kept
-                .iter()
-                .chain(&given)
-                .filter(|key| *key != "metadata" && *key != "status")
-            {
+            let kept: Vec<String> = old.as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect();
+            let given: Vec<String> = value.as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect();
+            for key in kept.iter().chain(&given).filter(|key| *key != "metadata" && *key != "status") {
                 carry(value, old, key);
             }
             if resource.is_core("pods") {
@@ -183,11 +150,7 @@ fn desired_state(value: &Value) -> Vec<(&String, &Value)> {
 
 fn keep_system_fields(value: &mut Value, old: &Value) {
     let metadata = object::metadata(value);
-    if metadata
-        .get("uid")
-        .and_then(Value::as_str)
-        .is_none_or(str::is_empty)
-    {
+    if metadata.get("uid").and_then(Value::as_str).is_none_or(str::is_empty) {
         carry_in(metadata, old, "uid");
     }
     carry_in(metadata, old, "creationTimestamp");
@@ -228,10 +191,7 @@ fn pod_status(value: &mut Value, old: &Value) {
     if let Some(class) = class {
         status.insert("qosClass".into(), class);
     }
-    let first = status
-        .get("podIPs")
-        .and_then(|ips| ips.pointer("/0/ip"))
-        .cloned();
+    let first = status.get("podIPs").and_then(|ips| ips.pointer("/0/ip")).cloned();
     match (status.get("podIP").cloned(), first) {
         (Some(one), first) if first.as_ref() != Some(&one) => {
             status.insert("podIPs".into(), json!([{"ip": one}]));
@@ -261,20 +221,12 @@ mod tests {
         let both = json!({"metadata": {"labels": {"a": "b"}}, "spec": {"nodeName": "m"}, "status": {"phase": "Running", "podIP": "10.0.0.9"}});
         let main = updated("", both.clone());
         assert_eq!(
-            (
-                &main["spec"]["nodeName"],
-                &main["status"]["phase"],
-                &main["metadata"]["generation"]
-            ),
+            (&main["spec"]["nodeName"], &main["status"]["phase"], &main["metadata"]["generation"]),
             (&json!("m"), &json!("Pending"), &json!(2))
         );
         let status = updated("status", both);
         assert_eq!(
-            (
-                &status["spec"]["nodeName"],
-                &status["status"]["phase"],
-                &status["metadata"]["generation"]
-            ),
+            (&status["spec"]["nodeName"], &status["status"]["phase"], &status["metadata"]["generation"]),
             (&json!("n"), &json!("Running"), &json!(1))
         );
         assert_eq!(status["status"]["podIPs"], json!([{"ip": "10.0.0.9"}]));
@@ -283,28 +235,15 @@ mod tests {
 
     #[test]
     fn system_fields_cannot_be_dropped() {
-        let value = updated(
-            "",
-            json!({"metadata": {"uid": null, "creationTimestamp": "other", "generation": 9}}),
-        );
-        assert_eq!(
-            value["metadata"],
-            json!({"name": "p", "uid": "u", "generation": 1, "creationTimestamp": "t"})
-        );
+        let value = updated("", json!({"metadata": {"uid": null, "creationTimestamp": "other", "generation": 9}}));
+        assert_eq!(value["metadata"], json!({"name": "p", "uid": "u", "generation": 1, "creationTimestamp": "t"}));
     }
 
     #[test]
     fn jobs_select_their_pods_by_uid() {
-        let mut job =
-            json!({"metadata": {"name": "j", "uid": "u"}, "spec": {"template": {"spec": {}}}});
+        let mut job = json!({"metadata": {"name": "j", "uid": "u"}, "spec": {"template": {"spec": {}}}});
         prepare_create(resources::known("batch", "jobs"), &mut job);
-        assert_eq!(
-            job["spec"]["selector"],
-            json!({"matchLabels": {"batch.kubernetes.io/controller-uid": "u"}})
-        );
-        assert_eq!(
-            job["metadata"]["labels"],
-            job["spec"]["template"]["metadata"]["labels"]
-        );
+        assert_eq!(job["spec"]["selector"], json!({"matchLabels": {"batch.kubernetes.io/controller-uid": "u"}}));
+        assert_eq!(job["metadata"]["labels"], job["spec"]["template"]["metadata"]["labels"]);
     }
 }

@@ -59,10 +59,7 @@ impl Issuer {
     /// Waits for the key where it is still being made.
     pub(crate) async fn ring(&self) -> Result<Arc<KeyRing>, IssueError> {
         let mut keys = self.keys.clone();
-        let ready = keys
-            .wait_for(Option::is_some)
-            .await
-            .map_err(|_| IssueError::NoKey)?;
+        let ready = keys.wait_for(Option::is_some).await.map_err(|_| IssueError::NoKey)?;
         ready.clone().ok_or(IssueError::NoKey)
     }
 
@@ -85,35 +82,23 @@ impl Issuer {
     /// Signs a token.
     pub(crate) async fn issue(&self, grant: &Grant<'_>) -> Result<String, IssueError> {
         let ring = self.ring().await?;
-        Ok(ring
-            .active()
-            .sign(&self.claims(grant, &object::new_uid()))?)
+        Ok(ring.active().sign(&self.claims(grant, &object::new_uid()))?)
     }
 
     fn claims(&self, grant: &Grant<'_>, id: &str) -> Value {
         let now = self.clock.now().as_second();
-        let is_extended = grant.lifetime == EXTENDED_FOR
-            && grant.pod.is_some()
-            && grant.audiences == [self.url.as_str()];
+        let is_extended =
+            grant.lifetime == EXTENDED_FOR && grant.pod.is_some() && grant.audiences == [self.url.as_str()];
         let lifetime = if is_extended {
-            self.max_lifetime
-                .map_or(EXTENDED_TO, |max| max.min(EXTENDED_TO))
-                .max(grant.lifetime)
+            self.max_lifetime.map_or(EXTENDED_TO, |max| max.min(EXTENDED_TO)).max(grant.lifetime)
         } else {
             grant.lifetime
         };
         let mut kubernetes = json!({"namespace": grant.namespace});
-        for (key, reference) in [
-            ("node", &grant.node),
-            ("pod", &grant.pod),
-            ("secret", &grant.secret),
-        ] {
+        for (key, reference) in [("node", &grant.node), ("pod", &grant.pod), ("secret", &grant.secret)] {
             if let Some((name, uid)) = reference {
-                kubernetes[key] = if uid.is_empty() {
-                    json!({"name": name})
-                } else {
-                    json!({"name": name, "uid": uid})
-                };
+                kubernetes[key] =
+                    if uid.is_empty() { json!({"name": name}) } else { json!({"name": name, "uid": uid}) };
             }
         }
         kubernetes["serviceaccount"] = json!({"name": grant.account, "uid": grant.account_uid});
@@ -151,20 +136,11 @@ impl Issuer {
         let ring = self.ring().await.map_err(|_| INVALID.to_owned())?;
         trust::verify_signature(token, &ring.jwks()).map_err(|_| INVALID.to_owned())?;
         let presented = decoded.audiences();
-        let accepted: Vec<String> = audiences
-            .iter()
-            .filter(|wanted| presented.contains(&wanted.as_str()))
-            .cloned()
-            .collect();
+        let accepted: Vec<String> =
+            audiences.iter().filter(|wanted| presented.contains(&wanted.as_str())).cloned().collect();
         if accepted.is_empty() {
             let shown = |list: Vec<&str>| {
-                format!(
-                    "[{}]",
-                    list.iter()
-                        .map(|one| format!("{one:?}"))
-                        .collect::<Vec<_>>()
-                        .join(" ")
-                )
+                format!("[{}]", list.iter().map(|one| format!("{one:?}")).collect::<Vec<_>>().join(" "))
             };
             let wanted = shown(audiences.iter().map(String::as_str).collect());
             return Err(because(format!(
@@ -173,18 +149,13 @@ impl Issuer {
             )));
         }
         let now = self.clock.now().as_second();
-        if decoded
-            .numeric_date("exp")
-            .is_none_or(|expiry| expiry < now)
-        {
+        if decoded.numeric_date("exp").is_none_or(|expiry| expiry < now) {
             return Err(because("service account token has expired".to_owned()));
         }
         if decoded.numeric_date("nbf").is_some_and(|start| start > now) {
             return Err(because("service account token is not valid yet".to_owned()));
         }
-        bound_user(store, &decoded)
-            .map(|user| (user, accepted))
-            .map_err(because)
+        bound_user(store, &decoded).map(|user| (user, accepted)).map_err(because)
     }
 
     /// Shortest lifetime that may be asked for.
@@ -202,30 +173,17 @@ pub(crate) fn seconds(duration: Duration) -> i64 {
 fn bound_user(store: &Store, token: &UnverifiedToken) -> Result<User, String> {
     let claims = Value::Object(token.claims.clone());
     let of = |member: &str| object::text(&claims["kubernetes.io"], member).to_owned();
-    let (namespace, account, uid) = (
-        of("/namespace"),
-        of("/serviceaccount/name"),
-        of("/serviceaccount/uid"),
-    );
-    let known = store.get(&Key::new(
-        resources::core("serviceaccounts"),
-        &namespace,
-        &account,
-    ));
+    let (namespace, account, uid) = (of("/namespace"), of("/serviceaccount/name"), of("/serviceaccount/uid"));
+    let known = store.get(&Key::new(resources::core("serviceaccounts"), &namespace, &account));
     let known = known.ok_or_else(|| format!("serviceaccounts {account:?} not found"))?;
     if object::uid(known.value()) != uid {
-        return Err(format!(
-            "service account UID ({}) does not match claim ({uid})",
-            object::uid(known.value())
-        ));
+        return Err(format!("service account UID ({}) does not match claim ({uid})", object::uid(known.value())));
     }
     if object::is_deleting(known.value()) {
         return Err("service account has been deleted".to_owned());
     }
     let mut user = User {
-        name: Subject::service_account(&namespace, &account)
-            .as_str()
-            .to_owned(),
+        name: Subject::service_account(&namespace, &account).as_str().to_owned(),
         uid,
         groups: vec![
             "system:serviceaccounts".into(),
@@ -236,10 +194,7 @@ fn bound_user(store: &Store, token: &UnverifiedToken) -> Result<User, String> {
     };
     let id = object::text(&claims, "/jti");
     if !id.is_empty() {
-        user.extra.insert(
-            "authentication.kubernetes.io/credential-id".into(),
-            vec![format!("JTI={id}")],
-        );
+        user.extra.insert("authentication.kubernetes.io/credential-id".into(), vec![format!("JTI={id}")]);
     }
     for (kind, plural) in [("pod", "pods"), ("node", "nodes"), ("secret", "secrets")] {
         let (name, uid) = (of(&format!("/{kind}/name")), of(&format!("/{kind}/uid")));
@@ -253,15 +208,9 @@ fn bound_user(store: &Store, token: &UnverifiedToken) -> Result<User, String> {
             }
         }
         if kind != "secret" {
-            user.extra.insert(
-                format!("authentication.kubernetes.io/{kind}-name"),
-                vec![name],
-            );
+            user.extra.insert(format!("authentication.kubernetes.io/{kind}-name"), vec![name]);
             if !uid.is_empty() {
-                user.extra.insert(
-                    format!("authentication.kubernetes.io/{kind}-uid"),
-                    vec![uid],
-                );
+                user.extra.insert(format!("authentication.kubernetes.io/{kind}-uid"), vec![uid]);
             }
         }
     }
@@ -275,15 +224,11 @@ mod tests {
     use super::*;
 
     fn issuer() -> (Issuer, Arc<FixedClock>) {
-        let clock = Arc::new(FixedClock::new(
-            "2026-11-23T12:00:00Z".parse().expect("must parse"),
-        ));
+        let clock = Arc::new(FixedClock::new("2026-11-23T12:00:00Z".parse().expect("must parse")));
         let ring = KeyRing::new(SigningKey::generate().expect("key must be made"));
         let (_, keys) = tokio::sync::watch::channel(Some(Arc::new(ring)));
         let issuer = Issuer {
-            url: "https://issuer.example.test/abc/"
-                .parse()
-                .expect("must parse"),
+            url: "https://issuer.example.test/abc/".parse().expect("must parse"),
             jwks_path: "/openid/v1/jwks".into(),
             keys,
             clock: clock.clone(),
@@ -326,40 +271,10 @@ mod tests {
             issuer.claims(grant, "id")["exp"].as_i64().expect("a date") - clock.now().as_second()
         };
         assert_eq!(lifetime(&issuer, &own), EXTENDED_TO);
-        assert_eq!(
-            issuer.claims(&own, "id")["kubernetes.io"]["warnafter"],
-            clock.now().as_second() + EXTENDED_FOR
-        );
-        assert_eq!(
-            lifetime(
-                &issuer,
-                &Grant {
-                    pod: None,
-                    ..own.clone()
-                }
-            ),
-            EXTENDED_FOR
-        );
-        assert_eq!(
-            lifetime(
-                &issuer,
-                &Grant {
-                    audiences: vec!["x".into()],
-                    ..own.clone()
-                }
-            ),
-            EXTENDED_FOR
-        );
-        assert_eq!(
-            lifetime(
-                &Issuer {
-                    max_lifetime: Some(86400),
-                    ..issuer.clone()
-                },
-                &own
-            ),
-            86400
-        );
+        assert_eq!(issuer.claims(&own, "id")["kubernetes.io"]["warnafter"], clock.now().as_second() + EXTENDED_FOR);
+        assert_eq!(lifetime(&issuer, &Grant { pod: None, ..own.clone() }), EXTENDED_FOR);
+        assert_eq!(lifetime(&issuer, &Grant { audiences: vec!["x".into()], ..own.clone() }), EXTENDED_FOR);
+        assert_eq!(lifetime(&Issuer { max_lifetime: Some(86400), ..issuer.clone() }, &own), 86400);
     }
 
     #[tokio::test]
@@ -369,58 +284,31 @@ mod tests {
         let account = Key::new(resources::core("serviceaccounts"), "rec", "web");
         let pod = Key::new(resources::core("pods"), "rec", "p");
         store.change(|tx| {
-            tx.put(
-                account.clone(),
-                json!({"metadata": {"name": "web", "uid": "u1"}}),
-            );
+            tx.put(account.clone(), json!({"metadata": {"name": "web", "uid": "u1"}}));
             tx.put(pod.clone(), json!({"metadata": {"name": "p", "uid": "u2"}}));
         });
         let api = vec![issuer.url.to_string()];
         let token = issuer
-            .issue(&Grant {
-                audiences: api.clone(),
-                pod: Some(("p".into(), "u2".into())),
-                ..grant()
-            })
+            .issue(&Grant { audiences: api.clone(), pod: Some(("p".into(), "u2".into())), ..grant() })
             .await
             .expect("must sign");
         let foreign = issuer.issue(&grant()).await.expect("must sign");
-        let (user, accepted) = issuer
-            .authenticate(&store, &token, &api)
-            .await
-            .expect("must hold");
-        assert_eq!(
-            (user.name.as_str(), accepted),
-            ("system:serviceaccount:rec:web", api.clone())
-        );
+        let (user, accepted) = issuer.authenticate(&store, &token, &api).await.expect("must hold");
+        assert_eq!((user.name.as_str(), accepted), ("system:serviceaccount:rec:web", api.clone()));
         assert_eq!(user.extra["authentication.kubernetes.io/pod-name"], ["p"]);
 
-        let refused = async |token: &str| {
-            issuer
-                .authenticate(&store, token, &api)
-                .await
-                .expect_err("must be refused")
-        };
+        let refused = async |token: &str| issuer.authenticate(&store, token, &api).await.expect_err("must be refused");
         assert_eq!(refused("x.y.z").await, "invalid bearer token");
         assert_eq!(
             refused(&foreign).await,
             r#"[invalid bearer token, token audiences ["sts.amazonaws.com"] is invalid for the target audiences ["https://issuer.example.test/abc/"]]"#
         );
         clock.advance(jiff::SignedDuration::from_secs(3601));
-        assert_eq!(
-            refused(&token).await,
-            "[invalid bearer token, service account token has expired]"
-        );
+        assert_eq!(refused(&token).await, "[invalid bearer token, service account token has expired]");
         clock.advance(jiff::SignedDuration::from_secs(-3601));
         store.change(|tx| tx.remove(&pod));
-        assert_eq!(
-            refused(&token).await,
-            "[invalid bearer token, pod has been deleted]"
-        );
+        assert_eq!(refused(&token).await, "[invalid bearer token, pod has been deleted]");
         store.change(|tx| tx.remove(&account));
-        assert_eq!(
-            refused(&token).await,
-            r#"[invalid bearer token, serviceaccounts "web" not found]"#
-        );
+        assert_eq!(refused(&token).await, r#"[invalid bearer token, serviceaccounts "web" not found]"#);
     }
 }

@@ -16,22 +16,14 @@ pub(crate) struct User {
 impl User {
     /// A caller who showed nothing.
     pub(crate) fn anonymous() -> Self {
-        Self {
-            name: "system:anonymous".into(),
-            groups: vec!["system:unauthenticated".into()],
-            ..Self::default()
-        }
+        Self { name: "system:anonymous".into(), groups: vec!["system:unauthenticated".into()], ..Self::default() }
     }
 
     /// A caller with a verified client certificate.
     pub(crate) fn of_certificate(common_name: &str, organizations: &[String]) -> Self {
         let mut groups = organizations.to_vec();
         groups.push("system:authenticated".into());
-        Self {
-            name: common_name.to_owned(),
-            groups,
-            ..Self::default()
-        }
+        Self { name: common_name.to_owned(), groups, ..Self::default() }
     }
 
     pub(crate) fn is_in(&self, group: &str) -> bool {

@@ -29,10 +29,7 @@ pub(crate) fn create(resource: &Resource, value: &Value) -> Errors {
         ("", "secrets") => data::secret(value, &mut errors),
         ("apps", "deployments") => workload::deployment(value, &mut errors),
         ("batch", "jobs") => workload::job(value, &mut errors),
-        (
-            "admissionregistration.k8s.io",
-            "mutatingwebhookconfigurations" | "validatingwebhookconfigurations",
-        ) => {
+        ("admissionregistration.k8s.io", "mutatingwebhookconfigurations" | "validatingwebhookconfigurations") => {
             webhook::configuration(value, &mut errors);
         }
         _ => {}
@@ -53,20 +50,13 @@ pub(crate) fn update(resource: &Resource, value: &Value, old: &Value) -> Errors 
             workload::deployment(value, &mut errors);
             workload::immutable_selector(value, old, &mut errors);
         }
-        (
-            "admissionregistration.k8s.io",
-            "mutatingwebhookconfigurations" | "validatingwebhookconfigurations",
-        ) => {
+        ("admissionregistration.k8s.io", "mutatingwebhookconfigurations" | "validatingwebhookconfigurations") => {
             webhook::configuration(value, &mut errors);
         }
         ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings")
             if value.get("roleRef") != old.get("roleRef") =>
         {
-            errors.push(FieldError::invalid(
-                "roleRef",
-                &value["roleRef"],
-                "cannot change roleRef",
-            ));
+            errors.push(FieldError::invalid("roleRef", &value["roleRef"], "cannot change roleRef"));
         }
         _ => {}
     }
@@ -77,17 +67,10 @@ fn metadata(resource: &Resource, value: &Value) -> Errors {
     let mut errors = Errors::new();
     let name = object::name(value);
     if name.is_empty() {
-        errors.push(FieldError::required(
-            "metadata.name",
-            "name or generateName is required",
-        ));
+        errors.push(FieldError::required("metadata.name", "name or generateName is required"));
     } else {
         for complaint in name_rule(resource)(name) {
-            errors.push(FieldError::invalid(
-                "metadata.name",
-                &name.into(),
-                &complaint,
-            ));
+            errors.push(FieldError::invalid("metadata.name", &name.into(), &complaint));
         }
     }
     labels_and_annotations(value, &mut errors);
@@ -107,21 +90,14 @@ fn labels_and_annotations(value: &Value, errors: &mut Errors) {
     if let Some(labels) = object::labels(value) {
         label_map(labels, "metadata.labels", errors);
     }
-    let Some(annotations) = value
-        .pointer("/metadata/annotations")
-        .and_then(Value::as_object)
-    else {
+    let Some(annotations) = value.pointer("/metadata/annotations").and_then(Value::as_object) else {
         return;
     };
     let mut size = 0;
     for (key, text) in annotations {
         // Annotation keys may be in upper case, prefix included.
         for complaint in names::qualified_name(&key.to_lowercase()) {
-            errors.push(FieldError::invalid(
-                "metadata.annotations",
-                &key.as_str().into(),
-                &complaint,
-            ));
+            errors.push(FieldError::invalid("metadata.annotations", &key.as_str().into(), &complaint));
         }
         size += key.len() + text.as_str().map_or(0, str::len);
     }
@@ -147,10 +123,7 @@ fn label_selector(selector: &Value, field: &str, errors: &mut Errors) {
     if let Some(labels) = selector.get("matchLabels").and_then(Value::as_object) {
         label_map(labels, &format!("{field}.matchLabels"), errors);
     }
-    for (index, expression) in object::list(selector, "/matchExpressions")
-        .iter()
-        .enumerate()
-    {
+    for (index, expression) in object::list(selector, "/matchExpressions").iter().enumerate() {
         let here = format!("{field}.matchExpressions[{index}]");
         let has_values = !object::list(expression, "/values").is_empty();
         match object::text(expression, "/operator") {
@@ -175,26 +148,15 @@ fn label_selector(selector: &Value, field: &str, errors: &mut Errors) {
         }
         let key = object::text(expression, "/key");
         for complaint in names::qualified_name(key) {
-            errors.push(FieldError::invalid(
-                format!("{here}.key"),
-                &key.into(),
-                &complaint,
-            ));
+            errors.push(FieldError::invalid(format!("{here}.key"), &key.into(), &complaint));
         }
     }
 }
 
 fn finalizers(value: &Value, errors: &mut Errors) {
-    for finalizer in object::list(value, "/metadata/finalizers")
-        .iter()
-        .filter_map(Value::as_str)
-    {
+    for finalizer in object::list(value, "/metadata/finalizers").iter().filter_map(Value::as_str) {
         for complaint in names::qualified_name(finalizer) {
-            errors.push(FieldError::invalid(
-                "metadata.finalizers",
-                &finalizer.into(),
-                &complaint,
-            ));
+            errors.push(FieldError::invalid("metadata.finalizers", &finalizer.into(), &complaint));
         }
     }
 }
@@ -209,33 +171,18 @@ fn metadata_update(value: &Value, old: &Value) -> Errors {
             .filter_map(Value::as_str)
             .collect();
         if !added.is_empty() {
-            let shown = added
-                .iter()
-                .map(|one| format!("{one:?}"))
-                .collect::<Vec<_>>()
-                .join(", ");
+            let shown = added.iter().map(|one| format!("{one:?}")).collect::<Vec<_>>().join(", ");
             let detail = format!(
                 "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{shown}}}"
             );
             errors.push(FieldError::forbidden("metadata.finalizers", &detail));
         }
     }
-    for key in [
-        "name",
-        "namespace",
-        "uid",
-        "creationTimestamp",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-    ] {
+    for key in ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] {
         let pointer = format!("/metadata/{key}");
         if value.pointer(&pointer) != old.pointer(&pointer) {
             let shown = value.pointer(&pointer).cloned().unwrap_or(Value::Null);
-            errors.push(FieldError::invalid(
-                format!("metadata.{key}"),
-                &shown,
-                "field is immutable",
-            ));
+            errors.push(FieldError::invalid(format!("metadata.{key}"), &shown, "field is immutable"));
         }
     }
     errors
@@ -243,10 +190,7 @@ fn metadata_update(value: &Value, old: &Value) -> Errors {
 
 /// One of a closed set.
 fn one_of(value: &Value, field: &str, supported: &[&str], errors: &mut Errors) {
-    if value
-        .as_str()
-        .is_some_and(|text| !supported.contains(&text))
-    {
+    if value.as_str().is_some_and(|text| !supported.contains(&text)) {
         errors.push(FieldError::unsupported(field, value, supported));
     }
 }
@@ -261,10 +205,7 @@ mod tests {
 
     /// Validates a new core object and gives the server's one-line message.
     pub(super) fn refusal(plural: &str, mut value: Value) -> String {
-        let resource = resources::all()
-            .iter()
-            .find(|one| one.plural == plural)
-            .expect("must be in the table");
+        let resource = resources::all().iter().find(|one| one.plural == plural).expect("must be in the table");
         crate::defaults::apply(resource, &mut value);
         let errors = create(resource, &value);
         if errors.is_empty() {
@@ -278,10 +219,7 @@ mod tests {
     fn names_and_labels_are_checked_on_every_kind() {
         let check = |plural: &str, value: Value, expected: &str| {
             let message = refusal(plural, value);
-            assert!(
-                message.contains(expected) && message.is_empty() == expected.is_empty(),
-                "{message}"
-            );
+            assert!(message.contains(expected) && message.is_empty() == expected.is_empty(), "{message}");
         };
         check("serviceaccounts", json!({"metadata": {"name": "a.b"}}), "");
         check(
@@ -289,11 +227,7 @@ mod tests {
             json!({"metadata": {"name": "dot.ted"}}),
             r#"metadata.name: Invalid value: "dot.ted": must not contain dots"#,
         );
-        check(
-            "namespaces",
-            json!({"metadata": {}}),
-            "metadata.name: Required value: name or generateName is required",
-        );
+        check("namespaces", json!({"metadata": {}}), "metadata.name: Required value: name or generateName is required");
         check(
             "serviceaccounts",
             json!({"metadata": {"name": "a", "labels": {"a b": "c"}}}),
@@ -318,21 +252,13 @@ mod tests {
         let check = |change: Value, expected: &[&str]| {
             let mut value = old.clone();
             json_patch::merge(&mut value, &change);
-            let fields: Vec<String> = update(resources::core("configmaps"), &value, &old)
-                .into_iter()
-                .map(|error| error.field)
-                .collect();
+            let fields: Vec<String> =
+                update(resources::core("configmaps"), &value, &old).into_iter().map(|error| error.field).collect();
             assert_eq!(fields, expected);
         };
         check(json!({}), &[]);
-        check(
-            json!({"metadata": {"uid": "2"}}),
-            &["metadata.uid", "metadata.uid"],
-        );
-        check(
-            json!({"metadata": {"finalizers": ["x/y", "x/z"]}}),
-            &["metadata.finalizers", "metadata.finalizers"],
-        );
+        check(json!({"metadata": {"uid": "2"}}), &["metadata.uid", "metadata.uid"]);
+        check(json!({"metadata": {"finalizers": ["x/y", "x/z"]}}), &["metadata.finalizers", "metadata.finalizers"]);
         check(json!({"metadata": {"finalizers": []}}), &[]);
     }
 }

@@ -31,11 +31,7 @@ impl AtomicFolder {
     /// Makes the folder.
     pub(crate) fn create(folder: PathBuf) -> io::Result<Self> {
         create_folder(&folder, 0o755)?;
-        Ok(Self {
-            folder,
-            generation: 0,
-            written: None,
-        })
+        Ok(Self { folder, generation: 0, written: None })
     }
 
     /// Shows exactly these files; does nothing if they are shown already.
@@ -44,10 +40,7 @@ impl AtomicFolder {
             return Ok(());
         }
         if let Some(path) = payloads.keys().find(|path| !is_inside(path)) {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!("file path {path:?} leaves its volume"),
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("file path {path:?} leaves its volume")));
         }
         let old = self.generation;
         self.generation += 1;
@@ -74,11 +67,7 @@ impl AtomicFolder {
     fn link(&self, payloads: &Payloads) -> io::Result<()> {
         let first = |path: &String| path.split('/').next().unwrap_or_default().to_owned();
         let wanted: BTreeSet<String> = payloads.keys().map(first).collect();
-        let shown: BTreeSet<String> = self
-            .written
-            .iter()
-            .flat_map(|written| written.keys().map(first))
-            .collect();
+        let shown: BTreeSet<String> = self.written.iter().flat_map(|written| written.keys().map(first)).collect();
         for name in wanted.difference(&shown) {
             symlink(Path::new(DATA).join(name), self.folder.join(name))?;
         }
@@ -95,11 +84,7 @@ pub(crate) fn create_folder(path: &Path, mode: u32) -> io::Result<()> {
 }
 
 fn is_inside(path: &str) -> bool {
-    !path.is_empty()
-        && path
-            .split('/')
-            .all(|segment| !segment.is_empty() && segment != "..")
-        && !path.starts_with("..")
+    !path.is_empty() && path.split('/').all(|segment| !segment.is_empty() && segment != "..") && !path.starts_with("..")
 }
 
 fn write_file(path: &Path, payload: &Payload) -> io::Result<()> {
@@ -107,11 +92,7 @@ fn write_file(path: &Path, payload: &Payload) -> io::Result<()> {
         create_folder(folder, 0o755)?;
     }
     // Created closed, so that no other user reads it between creation and the final mode.
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(&payload.bytes)?;
     // Set apart from creation because the process's umask must not narrow it.
     file.set_permissions(Permissions::from_mode(payload.mode & 0o777))
@@ -124,15 +105,7 @@ mod tests {
     fn mk_payloads(files: &[(&str, &str, u32)]) -> Payloads {
         files
             .iter()
-            .map(|(path, text, mode)| {
-                (
-                    (*path).to_owned(),
-                    Payload {
-                        bytes: text.as_bytes().to_vec(),
-                        mode: *mode,
-                    },
-                )
-            })
+            .map(|(path, text, mode)| ((*path).to_owned(), Payload { bytes: text.as_bytes().to_vec(), mode: *mode }))
             .collect()
     }
 
@@ -142,31 +115,18 @@ mod tests {
         let mut folder = AtomicFolder::create(place.path().join("v")).expect("folder must be made");
         let shown = |path: &str| fs::read_to_string(place.path().join("v").join(path)).ok();
 
-        folder
-            .write(mk_payloads(&[("a", "1", 0o644), ("d/x", "2", 0o400)]))
-            .expect("write must succeed");
+        folder.write(mk_payloads(&[("a", "1", 0o644), ("d/x", "2", 0o400)])).expect("write must succeed");
         assert_eq!(shown("a").as_deref(), Some("1"));
         assert_eq!(shown("d/x").as_deref(), Some("2"));
-        let mode = fs::metadata(place.path().join("v/d/x"))
-            .expect("file must exist")
-            .permissions()
-            .mode();
+        let mode = fs::metadata(place.path().join("v/d/x")).expect("file must exist").permissions().mode();
         assert_eq!(mode & 0o777, 0o400);
 
-        folder
-            .write(mk_payloads(&[("a", "3", 0o644)]))
-            .expect("second write must succeed");
+        folder.write(mk_payloads(&[("a", "3", 0o644)])).expect("second write must succeed");
         assert_eq!(shown("a").as_deref(), Some("3"));
         assert_eq!(shown("d/x"), None);
         let mut names: Vec<_> = fs::read_dir(place.path().join("v"))
             .expect("folder must be readable")
-            .map(|entry| {
-                entry
-                    .expect("entry")
-                    .file_name()
-                    .into_string()
-                    .expect("name")
-            })
+            .map(|entry| entry.expect("entry").file_name().into_string().expect("name"))
             .collect();
         names.sort();
         assert_eq!(names, ["..2", "..data", "a"]);
@@ -177,16 +137,11 @@ mod tests {
         use std::io::Read as _;
         let place = tempfile::tempdir().expect("temp folder must be made");
         let mut folder = AtomicFolder::create(place.path().join("v")).expect("folder must be made");
-        folder
-            .write(mk_payloads(&[("t", "old", 0o600)]))
-            .expect("write must succeed");
+        folder.write(mk_payloads(&[("t", "old", 0o600)])).expect("write must succeed");
         let mut open = fs::File::open(place.path().join("v/t")).expect("file must open");
-        folder
-            .write(mk_payloads(&[("t", "new", 0o600)]))
-            .expect("second write must succeed");
+        folder.write(mk_payloads(&[("t", "new", 0o600)])).expect("second write must succeed");
         let mut text = String::new();
-        open.read_to_string(&mut text)
-            .expect("old file must be readable");
+        open.read_to_string(&mut text).expect("old file must be readable");
         assert_eq!(text, "old");
     }
 
@@ -195,10 +150,7 @@ mod tests {
         let place = tempfile::tempdir().expect("temp folder must be made");
         let mut folder = AtomicFolder::create(place.path().join("v")).expect("folder must be made");
         let mut check = |path: &str| {
-            assert!(
-                folder.write(mk_payloads(&[(path, "x", 0o644)])).is_err(),
-                "{path}"
-            );
+            assert!(folder.write(mk_payloads(&[(path, "x", 0o644)])).is_err(), "{path}");
         };
         check("../a");
         check("a/../../b");

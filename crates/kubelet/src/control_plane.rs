@@ -24,9 +24,7 @@ const AT_ONCE: usize = 4;
 /// Serves all namespaces, present and to come, until it is dropped.
 pub(crate) async fn run(client: Client, root_ca_pem: String) {
     let namespaces: Api<Namespace> = Api::all(client.clone());
-    let mut events = watcher(namespaces, watcher::Config::default())
-        .default_backoff()
-        .boxed();
+    let mut events = watcher(namespaces, watcher::Config::default()).default_backoff().boxed();
     let mut work = JoinSet::new();
     let mut under_way: HashSet<(String, bool)> = HashSet::new();
     loop {
@@ -76,29 +74,18 @@ pub(crate) async fn run(client: Client, root_ca_pem: String) {
 
 /// Makes what every namespace has.
 async fn furnish(client: &Client, namespace: &str, root_ca_pem: &str) -> Result<bool, kube::Error> {
-    let metadata = |name: &str| ObjectMeta {
-        name: Some(name.to_owned()),
-        ..ObjectMeta::default()
-    };
-    let account = ServiceAccount {
-        metadata: metadata("default"),
-        ..ServiceAccount::default()
-    };
+    let metadata = |name: &str| ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
+    let account = ServiceAccount { metadata: metadata("default"), ..ServiceAccount::default() };
     let root_ca = ConfigMap {
         metadata: metadata(ROOT_CA),
-        data: Some(BTreeMap::from([(
-            "ca.crt".to_owned(),
-            root_ca_pem.to_owned(),
-        )])),
+        data: Some(BTreeMap::from([("ca.crt".to_owned(), root_ca_pem.to_owned())])),
         ..ConfigMap::default()
     };
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
     let config_maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
     let parameters = PostParams::default();
-    let (account, root_ca) = tokio::join!(
-        accounts.create(&parameters, &account),
-        config_maps.create(&parameters, &root_ca)
-    );
+    let (account, root_ca) =
+        tokio::join!(accounts.create(&parameters, &account), config_maps.create(&parameters, &root_ca));
     there(account.map(drop))?;
     there(root_ca.map(drop))?;
     Ok(true)
@@ -125,11 +112,7 @@ async fn finish(client: &Client, name: &str) -> Result<bool, kube::Error> {
     if held.iter().sum::<usize>() > 0 {
         return Ok(false);
     }
-    if let Some(finalizers) = namespace
-        .spec
-        .as_mut()
-        .and_then(|spec| spec.finalizers.as_mut())
-    {
+    if let Some(finalizers) = namespace.spec.as_mut().and_then(|spec| spec.finalizers.as_mut()) {
         finalizers.retain(|finalizer| finalizer != "kubernetes");
     }
     let body = serde_json::to_vec(&namespace).map_err(kube::Error::SerdeError)?;
@@ -159,9 +142,7 @@ async fn namespaced_resources(client: &Client) -> Result<Vec<ApiResource>, kube:
 }
 
 fn emptiable(discovery: &Discovery) -> Vec<ApiResource> {
-    let resources = discovery
-        .groups()
-        .flat_map(|group| group.resources_by_stability());
+    let resources = discovery.groups().flat_map(|group| group.resources_by_stability());
     resources
         .filter(|(_, capabilities)| {
             capabilities.scope == Scope::Namespaced
@@ -173,11 +154,7 @@ fn emptiable(discovery: &Discovery) -> Vec<ApiResource> {
 }
 
 /// Deletes all objects of one kind; gives how many were there.
-async fn empty(
-    client: Client,
-    namespace: String,
-    resource: ApiResource,
-) -> Result<usize, kube::Error> {
+async fn empty(client: Client, namespace: String, resource: ApiResource) -> Result<usize, kube::Error> {
     let objects: Api<DynamicObject> = Api::namespaced_with(client, &namespace, &resource);
     let found = match objects.list(&ListParams::default().limit(500)).await {
         Ok(found) => found,
@@ -186,14 +163,8 @@ async fn empty(
         Err(error) => return Err(error),
     };
     // What is on its way out already needs no second order.
-    if found
-        .items
-        .iter()
-        .any(|object| object.metadata.deletion_timestamp.is_none())
-    {
-        objects
-            .delete_collection(&DeleteParams::default(), &ListParams::default())
-            .await?;
+    if found.items.iter().any(|object| object.metadata.deletion_timestamp.is_none()) {
+        objects.delete_collection(&DeleteParams::default(), &ListParams::default()).await?;
     }
     Ok(found.items.len())
 }

@@ -19,17 +19,10 @@ pub(crate) fn field(pod: &Pod, path: &str) -> Result<String, FieldError> {
         "metadata.uid" => pod.uid().unwrap_or_default(),
         "metadata.labels" => format_map(pod.labels()),
         "metadata.annotations" => format_map(pod.annotations()),
-        "spec.nodeName" => spec
-            .and_then(|spec| spec.node_name.clone())
-            .unwrap_or_default(),
-        "spec.serviceAccountName" => spec
-            .and_then(|spec| spec.service_account_name.clone())
-            .unwrap_or_default(),
+        "spec.nodeName" => spec.and_then(|spec| spec.node_name.clone()).unwrap_or_default(),
+        "spec.serviceAccountName" => spec.and_then(|spec| spec.service_account_name.clone()).unwrap_or_default(),
         "status.hostIP" | "status.hostIPs" | "status.podIP" | "status.podIPs" => HOST_IP.to_owned(),
-        _ => match (
-            subscript(path, "metadata.labels"),
-            subscript(path, "metadata.annotations"),
-        ) {
+        _ => match (subscript(path, "metadata.labels"), subscript(path, "metadata.annotations")) {
             (Some(key), _) => pod.labels().get(key).cloned().unwrap_or_default(),
             (_, Some(key)) => pod.annotations().get(key).cloned().unwrap_or_default(),
             _ => return Err(FieldError(path.to_owned())),
@@ -40,17 +33,12 @@ pub(crate) fn field(pod: &Pod, path: &str) -> Result<String, FieldError> {
 
 /// `key` of `name['key']`.
 fn subscript<'a>(path: &'a str, name: &str) -> Option<&'a str> {
-    path.strip_prefix(name)?
-        .strip_prefix("['")?
-        .strip_suffix("']")
+    path.strip_prefix(name)?.strip_prefix("['")?.strip_suffix("']")
 }
 
 /// One `key="value"` a line, sorted, without a last line end.
 fn format_map(map: &std::collections::BTreeMap<String, String>) -> String {
-    map.iter()
-        .map(|(key, value)| format!("{key}={value:?}"))
-        .collect::<Vec<_>>()
-        .join("\n")
+    map.iter().map(|(key, value)| format!("{key}={value:?}")).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

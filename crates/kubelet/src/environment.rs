@@ -20,15 +20,9 @@ pub(crate) enum EnvironmentError {
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error("env {variable}: {reason}")]
-    Field {
-        variable: String,
-        reason: FieldError,
-    },
+    Field { variable: String, reason: FieldError },
     #[error("env {variable}: {kind} is not supported by a process node")]
-    Unsupported {
-        variable: String,
-        kind: &'static str,
-    },
+    Unsupported { variable: String, kind: &'static str },
 }
 
 /// What every container has, whatever its specification says.
@@ -69,35 +63,22 @@ pub(crate) fn build(
     base: &Base,
 ) -> Result<Environment, EnvironmentError> {
     let mut environment = Environment::default();
-    for (name, value) in [
-        ("KUBERNETES_SERVICE_HOST", base.api_host.clone()),
-        ("KUBERNETES_SERVICE_PORT", base.api_port.to_string()),
-    ] {
+    for (name, value) in
+        [("KUBERNETES_SERVICE_HOST", base.api_host.clone()), ("KUBERNETES_SERVICE_PORT", base.api_port.to_string())]
+    {
         environment.variables.insert(name.to_owned(), value);
     }
     for from in container.env_from.iter().flatten() {
         let (source_key, optional) = match (&from.config_map_ref, &from.secret_ref) {
-            (Some(reference), _) => (
-                SourceKey::ConfigMap(reference.name.clone()),
-                reference.optional,
-            ),
-            (None, Some(reference)) => (
-                SourceKey::Secret(reference.name.clone()),
-                reference.optional,
-            ),
+            (Some(reference), _) => (SourceKey::ConfigMap(reference.name.clone()), reference.optional),
+            (None, Some(reference)) => (SourceKey::Secret(reference.name.clone()), reference.optional),
             (None, None) => continue,
         };
         let prefix = from.prefix.as_deref().unwrap_or_default();
-        for (key, value) in sources
-            .all(&source_key, optional.unwrap_or(false))?
-            .into_iter()
-            .flatten()
-        {
+        for (key, value) in sources.all(&source_key, optional.unwrap_or(false))?.into_iter().flatten() {
             let name = format!("{prefix}{key}");
             if is_variable_name(&name) {
-                environment
-                    .variables
-                    .insert(name, paths.rewrite(&String::from_utf8_lossy(value)));
+                environment.variables.insert(name, paths.rewrite(&String::from_utf8_lossy(value)));
             } else {
                 environment.skipped.push(format!("{name} of {source_key}"));
             }
@@ -110,21 +91,12 @@ pub(crate) fn build(
             _ => Some(String::new()),
         };
         if let Some(value) = value {
-            environment
-                .variables
-                .insert(variable.name.clone(), paths.rewrite(&value));
+            environment.variables.insert(variable.name.clone(), paths.rewrite(&value));
         }
     }
     // The container runtime's own defaults give way to the specification, and `$(NAME)` does not see them.
-    for (name, value) in [
-        ("PATH", CONTAINER_PATH),
-        ("HOSTNAME", &base.hostname),
-        ("HOME", &base.home),
-    ] {
-        environment
-            .variables
-            .entry(name.to_owned())
-            .or_insert_with(|| value.to_owned());
+    for (name, value) in [("PATH", CONTAINER_PATH), ("HOSTNAME", &base.hostname), ("HOME", &base.home)] {
+        environment.variables.entry(name.to_owned()).or_insert_with(|| value.to_owned());
     }
     Ok(environment)
 }
@@ -139,48 +111,27 @@ fn from_source(
     if let Some(reference) = &from.field_ref {
         return downward::field(pod, &reference.field_path)
             .map(Some)
-            .map_err(|reason| EnvironmentError::Field {
-                variable: variable.to_owned(),
-                reason,
-            });
+            .map_err(|reason| EnvironmentError::Field { variable: variable.to_owned(), reason });
     }
     if let Some(reference) = &from.config_map_key_ref {
         let source_key = SourceKey::ConfigMap(reference.name.clone());
-        return Ok(sources
-            .key(
-                &source_key,
-                &reference.key,
-                reference.optional.unwrap_or(false),
-            )?
-            .map(text));
+        return Ok(sources.key(&source_key, &reference.key, reference.optional.unwrap_or(false))?.map(text));
     }
     if let Some(reference) = &from.secret_key_ref {
         let source_key = SourceKey::Secret(reference.name.clone());
-        return Ok(sources
-            .key(
-                &source_key,
-                &reference.key,
-                reference.optional.unwrap_or(false),
-            )?
-            .map(text));
+        return Ok(sources.key(&source_key, &reference.key, reference.optional.unwrap_or(false))?.map(text));
     }
     let kind = match (&from.resource_field_ref, &from.file_key_ref) {
         (Some(_), _) => "resourceFieldRef",
         (_, Some(_)) => "fileKeyRef",
         _ => "this kind of valueFrom",
     };
-    Err(EnvironmentError::Unsupported {
-        variable: variable.to_owned(),
-        kind,
-    })
+    Err(EnvironmentError::Unsupported { variable: variable.to_owned(), kind })
 }
 
 /// Printable ASCII without `=`, as the API server accepts for `env` names.
 fn is_variable_name(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| (0x20..0x7f).contains(&byte) && byte != b'=')
+    !name.is_empty() && name.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b'=')
 }
 
 /// Kubernetes' `$(NAME)` expansion.
@@ -235,40 +186,21 @@ mod tests {
             "spec": {"containers": []},
         }))
         .expect("pod must parse");
-        let mounts = [VolumeMount {
-            name: "t".into(),
-            mount_path: "/var/run/secrets/t".into(),
-            ..VolumeMount::default()
-        }];
-        let paths = PathMap::new(PathBuf::from("/pods/u/root"), Path::new("/pods/u"), &mounts)
-            .expect("mounts");
+        let mounts =
+            [VolumeMount { name: "t".into(), mount_path: "/var/run/secrets/t".into(), ..VolumeMount::default() }];
+        let paths = PathMap::new(PathBuf::from("/pods/u/root"), Path::new("/pods/u"), &mounts).expect("mounts");
         let sources = Sources::of(&[
-            (
-                SourceKey::ConfigMap("c".into()),
-                &[
-                    ("K", "from-c"),
-                    ("no=name", "x"),
-                    ("P", "/var/run/secrets/t/k"),
-                ],
-            ),
+            (SourceKey::ConfigMap("c".into()), &[("K", "from-c"), ("no=name", "x"), ("P", "/var/run/secrets/t/k")]),
             (SourceKey::Secret("s".into()), &[("K", "from-s")]),
         ]);
-        let base = Base {
-            hostname: "p".into(),
-            home: "/pods/u/home".into(),
-            api_host: "127.0.0.1".into(),
-            api_port: 6443,
-        };
+        let base =
+            Base { hostname: "p".into(), home: "/pods/u/home".into(), api_host: "127.0.0.1".into(), api_port: 6443 };
         build(&pod, &container, &sources, &paths, &base)
     }
 
     fn listed(container: Value) -> String {
         let environment = build_from(container).expect("environment must be built");
-        environment
-            .variables
-            .iter()
-            .map(|(name, value)| format!("{name}={value}\n"))
-            .collect()
+        environment.variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
     }
 
     #[test]
@@ -324,8 +256,7 @@ mod tests {
 
     #[test]
     fn names_that_no_variable_can_have_are_skipped_and_named() {
-        let environment =
-            build_from(json!({"name": "app", "envFrom": [{"configMapRef": {"name": "c"}}]}));
+        let environment = build_from(json!({"name": "app", "envFrom": [{"configMapRef": {"name": "c"}}]}));
         let skipped = environment.expect("environment must be built").skipped;
         assert_eq!(skipped, [r#"no=name of configmap "c""#]);
     }
@@ -333,21 +264,11 @@ mod tests {
     #[test]
     fn missing_and_unsupported_references_are_named() {
         let check = |from: Value, message: &str| {
-            let error =
-                build_from(json!({"name": "app", "env": [{"name": "V", "valueFrom": from}]})).err();
-            assert_eq!(
-                error.map(|error| error.to_string()).as_deref(),
-                Some(message)
-            );
+            let error = build_from(json!({"name": "app", "env": [{"name": "V", "valueFrom": from}]})).err();
+            assert_eq!(error.map(|error| error.to_string()).as_deref(), Some(message));
         };
-        check(
-            json!({"configMapKeyRef": {"name": "x", "key": "k"}}),
-            r#"configmap "x" not found"#,
-        );
-        check(
-            json!({"secretKeyRef": {"name": "s", "key": "k"}}),
-            r#"couldn't find key k in secret "s""#,
-        );
+        check(json!({"configMapKeyRef": {"name": "x", "key": "k"}}), r#"configmap "x" not found"#);
+        check(json!({"secretKeyRef": {"name": "s", "key": "k"}}), r#"couldn't find key k in secret "s""#);
         check(
             json!({"resourceFieldRef": {"resource": "limits.cpu"}}),
             "env V: resourceFieldRef is not supported by a process node",

@@ -29,10 +29,7 @@ pub(crate) async fn warn(context: &Context, pod: &Pod, reason: &str, message: &s
         type_: Some("Warning".to_owned()),
         reason: Some(reason.to_owned()),
         message: Some(message.to_owned()),
-        source: Some(EventSource {
-            component: Some("kubelet".to_owned()),
-            host: Some(context.node.clone()),
-        }),
+        source: Some(EventSource { component: Some("kubelet".to_owned()), host: Some(context.node.clone()) }),
         first_timestamp: now.clone(),
         last_timestamp: now,
         count: Some(1),

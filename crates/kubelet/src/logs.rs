@@ -58,31 +58,17 @@ impl Log {
 
     fn with_segment_bytes(stem: PathBuf, segment_bytes: u64) -> io::Result<Arc<Self>> {
         let file = File::create_new(segment_path(&stem, 0))?;
-        let (progress, _) = watch::channel(Progress {
-            segment: 0,
-            written: 0,
-            closed: false,
-        });
+        let (progress, _) = watch::channel(Progress { segment: 0, written: 0, closed: false });
         Ok(Arc::new(Self {
             stem,
             segment_bytes,
-            current: Mutex::new(Segment {
-                file,
-                written: 0,
-                number: 0,
-            }),
+            current: Mutex::new(Segment { file, written: 0, number: 0 }),
             progress,
         }))
     }
 
     /// Adds a line without its line end, or (`whole` false) a piece of one.
-    pub(crate) fn append(
-        &self,
-        at: Timestamp,
-        stream: Stream,
-        text: &[u8],
-        whole: bool,
-    ) -> io::Result<()> {
+    pub(crate) fn append(&self, at: Timestamp, stream: Stream, text: &[u8], whole: bool) -> io::Result<()> {
         let stream = match stream {
             Stream::Stdout => "stdout",
             Stream::Stderr => "stderr",
@@ -95,22 +81,14 @@ impl Log {
         let mut current = self.lock();
         if current.written > 0 && current.written + size > self.segment_bytes {
             let number = current.number + 1;
-            *current = Segment {
-                file: File::create_new(segment_path(&self.stem, number))?,
-                written: 0,
-                number,
-            };
+            *current = Segment { file: File::create_new(segment_path(&self.stem, number))?, written: 0, number };
             if number >= 2 {
                 fs::remove_file(segment_path(&self.stem, number - 2))?;
             }
         }
         current.file.write_all(&line)?;
         current.written += size;
-        let progress = Progress {
-            segment: current.number,
-            written: current.written,
-            closed: false,
-        };
+        let progress = Progress { segment: current.number, written: current.written, closed: false };
         self.progress.send_replace(progress);
         Ok(())
     }
@@ -165,11 +143,7 @@ pub(crate) enum FindError {
     #[error("container {container:?} in pod {pod:?} is not available")]
     Container { pod: String, container: String },
     #[error("container {container:?} in pod {pod:?} is waiting to start: {reason}")]
-    Waiting {
-        pod: String,
-        container: String,
-        reason: &'static str,
-    },
+    Waiting { pod: String, container: String, reason: &'static str },
     #[error("previous terminated container {container:?} in pod {pod:?} not found")]
     Previous { pod: String, container: String },
 }
@@ -192,22 +166,10 @@ impl LogShelf {
         containers: impl Iterator<Item = &'a str>,
     ) {
         let containers = containers
-            .map(|name| {
-                (
-                    name.to_owned(),
-                    ContainerLogs {
-                        waiting: "ContainerCreating",
-                        ..ContainerLogs::default()
-                    },
-                )
-            })
+            .map(|name| (name.to_owned(), ContainerLogs { waiting: "ContainerCreating", ..ContainerLogs::default() }))
             .collect();
-        let logs = PodLogs {
-            uid: uid.to_owned(),
-            containers,
-        };
-        self.lock()
-            .insert((namespace.to_owned(), pod.to_owned()), logs);
+        let logs = PodLogs { uid: uid.to_owned(), containers };
+        self.lock().insert((namespace.to_owned(), pod.to_owned()), logs);
     }
 
     /// A new run's log takes the place of the last one's.
@@ -218,23 +180,11 @@ impl LogShelf {
     }
 
     /// Remembers why a container has not started.
-    pub(crate) fn note_waiting(
-        &self,
-        namespace: &str,
-        pod: &str,
-        container: &str,
-        reason: &'static str,
-    ) {
+    pub(crate) fn note_waiting(&self, namespace: &str, pod: &str, container: &str, reason: &'static str) {
         self.with_container(namespace, pod, container, |logs| logs.waiting = reason);
     }
 
-    fn with_container(
-        &self,
-        namespace: &str,
-        pod: &str,
-        container: &str,
-        change: impl FnOnce(&mut ContainerLogs),
-    ) {
+    fn with_container(&self, namespace: &str, pod: &str, container: &str, change: impl FnOnce(&mut ContainerLogs)) {
         let mut shelf = self.lock();
         let logs = shelf.get_mut(&(namespace.to_owned(), pod.to_owned()));
         if let Some(logs) = logs.and_then(|logs| logs.containers.get_mut(container)) {
@@ -251,35 +201,17 @@ impl LogShelf {
         }
     }
 
-    fn find(
-        &self,
-        namespace: &str,
-        pod: &str,
-        container: &str,
-        previous: bool,
-    ) -> Result<Arc<Log>, FindError> {
+    fn find(&self, namespace: &str, pod: &str, container: &str, previous: bool) -> Result<Arc<Log>, FindError> {
         let shelf = self.lock();
-        let logs = shelf
-            .get(&(namespace.to_owned(), pod.to_owned()))
-            .ok_or_else(|| FindError::Pod(pod.to_owned()))?;
+        let logs = shelf.get(&(namespace.to_owned(), pod.to_owned())).ok_or_else(|| FindError::Pod(pod.to_owned()))?;
         let (pod, container_name) = (pod.to_owned(), container.to_owned());
         let Some(logs) = logs.containers.get(container) else {
-            return Err(FindError::Container {
-                pod,
-                container: container_name,
-            });
+            return Err(FindError::Container { pod, container: container_name });
         };
         match (previous, &logs.current, &logs.previous) {
             (false, Some(log), _) | (true, _, Some(log)) => Ok(log.clone()),
-            (false, None, _) => Err(FindError::Waiting {
-                pod,
-                container: container_name,
-                reason: logs.waiting,
-            }),
-            (true, _, None) => Err(FindError::Previous {
-                pod,
-                container: container_name,
-            }),
+            (false, None, _) => Err(FindError::Waiting { pod, container: container_name, reason: logs.waiting }),
+            (true, _, None) => Err(FindError::Previous { pod, container: container_name }),
         }
     }
 }

@@ -116,32 +116,15 @@ impl ProcessNode {
     /// # Errors
     /// When the folder is not there, the name is taken, the API server refuses the node, or no port can be had.
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
-        let NodeConfig {
-            client,
-            name,
-            programs,
-            root,
-            authority,
-            clock,
-            control_plane,
-            api_server,
-        } = config;
+        let NodeConfig { client, name, programs, root, authority, clock, control_plane, api_server } = config;
         if !root.is_dir() {
             return Err(NodeError::Root(root));
         }
         let shelf = LogShelf::default();
-        let listener = TcpListener::bind((HOST_IP, 0))
-            .await
-            .map_err(NodeError::Listen)?;
-        let identity = authority
-            .server_identity(&[HOST_IP, &name])
-            .map_err(NodeError::Certificate)?;
-        let server = Server::tls(
-            listener,
-            identity,
-            logs::router(shelf.clone(), clock.clone()),
-        )
-        .map_err(NodeError::Serve)?;
+        let listener = TcpListener::bind((HOST_IP, 0)).await.map_err(NodeError::Listen)?;
+        let identity = authority.server_identity(&[HOST_IP, &name]).map_err(NodeError::Certificate)?;
+        let server =
+            Server::tls(listener, identity, logs::router(shelf.clone(), clock.clone())).map_err(NodeError::Serve)?;
 
         let nodes: Api<Node> = Api::all(client.clone());
         let labels = mk_labels(&name);
@@ -149,42 +132,15 @@ impl ProcessNode {
         register(&nodes, &name, &node).await?;
 
         let stop = CancellationToken::new();
-        let mut helpers = vec![AbortOnDropHandle::new(tokio::spawn(heartbeat(
-            nodes.clone(),
-            name.clone(),
-            clock.clone(),
-        )))];
+        let mut helpers =
+            vec![AbortOnDropHandle::new(tokio::spawn(heartbeat(nodes.clone(), name.clone(), clock.clone())))];
         if let ControlPlane::Missing { root_ca_pem } = control_plane {
-            helpers.push(AbortOnDropHandle::new(tokio::spawn(control_plane::run(
-                client.clone(),
-                root_ca_pem,
-            ))));
+            helpers.push(AbortOnDropHandle::new(tokio::spawn(control_plane::run(client.clone(), root_ca_pem))));
         }
-        let context = Arc::new(Context {
-            client,
-            node: name.clone(),
-            programs,
-            root,
-            clock,
-            api_server,
-            logs: shelf,
-        });
-        let runner = Runner {
-            context,
-            labels,
-            pods: HashMap::new(),
-            tasks: JoinSet::new(),
-            told: HashSet::new(),
-        };
+        let context = Arc::new(Context { client, node: name.clone(), programs, root, clock, api_server, logs: shelf });
+        let runner = Runner { context, labels, pods: HashMap::new(), tasks: JoinSet::new(), told: HashSet::new() };
         let main = AbortOnDropHandle::new(tokio::spawn(runner.run(stop.clone())));
-        Ok(Self {
-            name,
-            nodes,
-            stop,
-            main,
-            _helpers: helpers,
-            server,
-        })
+        Ok(Self { name, nodes, stop, main, _helpers: helpers, server })
     }
 
     pub fn name(&self) -> &str {
@@ -229,12 +185,7 @@ fn mk_labels(name: &str) -> BTreeMap<String, String> {
     .into()
 }
 
-fn mk_node(
-    name: &str,
-    labels: &BTreeMap<String, String>,
-    log_port: u16,
-    clock: &dyn Clock,
-) -> serde_json::Value {
+fn mk_node(name: &str, labels: &BTreeMap<String, String>, log_port: u16, clock: &dyn Clock) -> serde_json::Value {
     json!({
         "apiVersion": "v1",
         "kind": "Node",
@@ -264,14 +215,9 @@ fn mk_ready(clock: &dyn Clock) -> serde_json::Value {
     })
 }
 
-async fn register(
-    nodes: &Api<Node>,
-    name: &str,
-    node: &serde_json::Value,
-) -> Result<(), NodeError> {
+async fn register(nodes: &Api<Node>, name: &str, node: &serde_json::Value) -> Result<(), NodeError> {
     let refused = |error: kube::Error| NodeError::Register(Box::new(error));
-    let typed: Node = serde_json::from_value(node.clone())
-        .map_err(|error| refused(kube::Error::SerdeError(error)))?;
+    let typed: Node = serde_json::from_value(node.clone()).map_err(|error| refused(kube::Error::SerdeError(error)))?;
     let created = match nodes.create(&PostParams::default(), &typed).await {
         Ok(created) => created,
         Err(kube::Error::Api(answer)) if answer.code == 409 => {
@@ -280,15 +226,9 @@ async fn register(
         Err(error) => return Err(refused(error)),
     };
     // A server that takes status only through its own path has left it out.
-    if created
-        .status
-        .is_none_or(|status| status.daemon_endpoints.is_none())
-    {
+    if created.status.is_none_or(|status| status.daemon_endpoints.is_none()) {
         let patch = json!({"status": node["status"]});
-        nodes
-            .patch_status(name, &PatchParams::default(), &Patch::Merge(&patch))
-            .await
-            .map_err(refused)?;
+        nodes.patch_status(name, &PatchParams::default(), &Patch::Merge(&patch)).await.map_err(refused)?;
     }
     Ok(())
 }
@@ -297,10 +237,7 @@ async fn heartbeat(nodes: Api<Node>, name: String, clock: SharedClock) {
     loop {
         tokio::time::sleep(HEARTBEAT).await;
         let patch = json!({"status": {"conditions": [mk_ready(clock.as_ref())]}});
-        if let Err(error) = nodes
-            .patch_status(&name, &PatchParams::default(), &Patch::Merge(&patch))
-            .await
-        {
+        if let Err(error) = nodes.patch_status(&name, &PatchParams::default(), &Patch::Merge(&patch)).await {
             tracing::warn!(node = %name, %error, "heartbeat was not written");
         }
     }
@@ -319,9 +256,7 @@ struct Runner {
 impl Runner {
     async fn run(mut self, stop: CancellationToken) {
         let api: Api<Pod> = Api::all(self.context.client.clone());
-        let mut events: BoxStream<'_, _> = watcher(api, watcher::Config::default())
-            .default_backoff()
-            .boxed();
+        let mut events: BoxStream<'_, _> = watcher(api, watcher::Config::default()).default_backoff().boxed();
         let mut listed = HashSet::new();
         loop {
             tokio::select! {
@@ -359,11 +294,7 @@ impl Runner {
     fn see(&mut self, pod: Pod) {
         let uid = pod.uid().unwrap_or_default();
         // It names a folder that is removed with all it holds.
-        if uid.is_empty()
-            || !uid
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        {
+        if uid.is_empty() || !uid.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             tracing::warn!(pod = %pod.name_any(), "pod has no proper uid and is left alone");
             return;
         }
@@ -386,19 +317,12 @@ impl Runner {
     }
 
     fn start(&mut self, uid: String, pod: Arc<Pod>, bind: bool) {
-        let over = matches!(
-            pod.status
-                .as_ref()
-                .and_then(|status| status.phase.as_deref()),
-            Some("Succeeded" | "Failed")
-        );
+        let over =
+            matches!(pod.status.as_ref().and_then(|status| status.phase.as_deref()), Some("Succeeded" | "Failed"));
         if over && pod.metadata.deletion_timestamp.is_none() {
             return;
         }
-        let (sender, wish) = watch::channel(Wish {
-            pod,
-            fate: Fate::Lives,
-        });
+        let (sender, wish) = watch::channel(Wish { pod, fate: Fate::Lives });
         self.pods.insert(uid.clone(), sender);
         let context = self.context.clone();
         self.tasks.spawn(async move {
@@ -416,12 +340,7 @@ impl Runner {
 
     /// After a fresh list: what it does not hold is gone.
     fn keep_only(&mut self, listed: &HashSet<String>) {
-        let gone: Vec<String> = self
-            .pods
-            .keys()
-            .filter(|uid| !listed.contains(*uid))
-            .cloned()
-            .collect();
+        let gone: Vec<String> = self.pods.keys().filter(|uid| !listed.contains(*uid)).cloned().collect();
         for uid in gone {
             self.forget(&uid);
         }
@@ -430,8 +349,7 @@ impl Runner {
 
 /// What a scheduler says of a pod that it cannot place.
 async fn tell_unsuitable(context: &Context, pod: &Pod, message: &str) {
-    let pods: Api<Pod> =
-        Api::namespaced(context.client.clone(), &pod.namespace().unwrap_or_default());
+    let pods: Api<Pod> = Api::namespaced(context.client.clone(), &pod.namespace().unwrap_or_default());
     let patch = json!({"metadata": {"uid": pod.uid()}, "status": {"conditions": [{
         "type": "PodScheduled",
         "status": "False",
@@ -439,14 +357,7 @@ async fn tell_unsuitable(context: &Context, pod: &Pod, message: &str) {
         "message": message,
         "lastTransitionTime": context.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     }]}});
-    if let Err(error) = pods
-        .patch_status(
-            &pod.name_any(),
-            &PatchParams::default(),
-            &Patch::Merge(&patch),
-        )
-        .await
-    {
+    if let Err(error) = pods.patch_status(&pod.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await {
         tracing::warn!(pod = %pod.name_any(), %error, "condition was not written");
     }
     events::warn(context, pod, "FailedScheduling", message).await;

@@ -11,9 +11,7 @@ pub(crate) enum MountError {
     Root(String),
     #[error("mountPath {0:?} must not contain '..'")]
     Upwards(String),
-    #[error(
-        "mountPath {inner:?} lies below mountPath {outer:?}: nested mounts are not supported by a process node"
-    )]
+    #[error("mountPath {inner:?} lies below mountPath {outer:?}: nested mounts are not supported by a process node")]
     Nested { inner: String, outer: String },
     #[error("subPathExpr of mountPath {0:?} is not supported by a process node")]
     SubPathExpr(String),
@@ -41,18 +39,10 @@ pub(crate) struct PathMap {
 
 impl PathMap {
     /// `root` is the container's private root, somewhere below `pod_folder`.
-    pub(crate) fn new(
-        root: PathBuf,
-        pod_folder: &Path,
-        mounts: &[VolumeMount],
-    ) -> Result<Self, MountError> {
+    pub(crate) fn new(root: PathBuf, pod_folder: &Path, mounts: &[VolumeMount]) -> Result<Self, MountError> {
         let mut mapped = Vec::with_capacity(mounts.len());
         for mount in mounts {
-            if mount
-                .sub_path_expr
-                .as_deref()
-                .is_some_and(|expression| !expression.is_empty())
-            {
+            if mount.sub_path_expr.as_deref().is_some_and(|expression| !expression.is_empty()) {
                 return Err(MountError::SubPathExpr(mount.mount_path.clone()));
             }
             let sub_path = mount.sub_path.clone().unwrap_or_default();
@@ -69,20 +59,12 @@ impl PathMap {
         }
         for inner in &mapped {
             if let Some(outer) = mapped.iter().find(|outer| {
-                outer.mount_path != inner.mount_path
-                    && below(&inner.mount_path, &outer.mount_path).is_some()
+                outer.mount_path != inner.mount_path && below(&inner.mount_path, &outer.mount_path).is_some()
             }) {
-                return Err(MountError::Nested {
-                    inner: inner.mount_path.clone(),
-                    outer: outer.mount_path.clone(),
-                });
+                return Err(MountError::Nested { inner: inner.mount_path.clone(), outer: outer.mount_path.clone() });
             }
         }
-        Ok(Self {
-            root,
-            pod_folder: pod_folder.to_string_lossy().into_owned(),
-            mounts: mapped,
-        })
+        Ok(Self { root, pod_folder: pod_folder.to_string_lossy().into_owned(), mounts: mapped })
     }
 
     pub(crate) fn mounts(&self) -> &[Mount] {
@@ -119,18 +101,13 @@ impl PathMap {
 
 /// What follows `prefix` in `value` ("" or "/..."), if `prefix` is a whole-segment prefix of it.
 fn below<'a>(value: &'a str, prefix: &str) -> Option<&'a str> {
-    value
-        .strip_prefix(prefix)
-        .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+    value.strip_prefix(prefix).filter(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Absolute, without empty and `.` segments and without a trailing slash.
 fn normalise(path: &str) -> Result<String, MountError> {
     let mut normal = String::with_capacity(path.len() + 1);
-    for segment in path
-        .split('/')
-        .filter(|segment| !segment.is_empty() && *segment != ".")
-    {
+    for segment in path.split('/').filter(|segment| !segment.is_empty() && *segment != ".") {
         if segment == ".." {
             return Err(MountError::Upwards(path.to_owned()));
         }
@@ -150,27 +127,18 @@ mod tests {
     fn mk_mounts(paths: &[&str]) -> Vec<VolumeMount> {
         paths
             .iter()
-            .map(|path| VolumeMount {
-                mount_path: (*path).to_owned(),
-                name: "v".to_owned(),
-                ..VolumeMount::default()
-            })
+            .map(|path| VolumeMount { mount_path: (*path).to_owned(), name: "v".to_owned(), ..VolumeMount::default() })
             .collect()
     }
 
     fn mk_map(paths: &[&str]) -> Result<PathMap, MountError> {
-        PathMap::new(
-            PathBuf::from("/tmp/x/uid/root/app"),
-            Path::new("/tmp/x/uid"),
-            &mk_mounts(paths),
-        )
+        PathMap::new(PathBuf::from("/tmp/x/uid/root/app"), Path::new("/tmp/x/uid"), &mk_mounts(paths))
     }
 
     #[test]
     fn rewrites_whole_segments_at_the_start_only() {
         let map = mk_map(&["/mnt/a", "/mnt/ab/", "/tmp"]).expect("mounts must be accepted");
-        let check =
-            |value: &str, expected: &str| assert_eq!(map.rewrite(value), expected, "{value}");
+        let check = |value: &str, expected: &str| assert_eq!(map.rewrite(value), expected, "{value}");
         check("/mnt/a", "/tmp/x/uid/root/app/mnt/a");
         check("/mnt/a/", "/tmp/x/uid/root/app/mnt/a/");
         check("/mnt/a/token", "/tmp/x/uid/root/app/mnt/a/token");
@@ -191,10 +159,7 @@ mod tests {
             let error = mk_map(paths).expect_err("mounts must be refused");
             assert_eq!(error.to_string(), message);
         };
-        check(
-            &["/"],
-            r#"mountPath "/" is not supported: a process cannot have its own root"#,
-        );
+        check(&["/"], r#"mountPath "/" is not supported: a process cannot have its own root"#);
         check(&["/a/../b"], r#"mountPath "/a/../b" must not contain '..'"#);
         check(
             &["/a/b", "/a"],
@@ -220,11 +185,7 @@ mod tests {
     fn working_folder_lies_in_the_private_root() {
         let map = mk_map(&["/mnt/a"]).expect("mounts must be accepted");
         let check = |path: &str, expected: &str| {
-            assert_eq!(
-                map.working_dir(path).ok(),
-                Some(PathBuf::from(expected)),
-                "{path}"
-            );
+            assert_eq!(map.working_dir(path).ok(), Some(PathBuf::from(expected)), "{path}");
         };
         check("/", "/tmp/x/uid/root/app");
         check("/srv", "/tmp/x/uid/root/app/srv");

@@ -71,19 +71,14 @@ impl PodContext {
     /// The newest object that knows its node.
     pub(crate) fn pod(&self) -> Arc<Pod> {
         let newest = self.wish.borrow().pod.clone();
-        let placed = newest
-            .spec
-            .as_ref()
-            .is_some_and(|spec| spec.node_name.is_some());
+        let placed = newest.spec.as_ref().is_some_and(|spec| spec.node_name.is_some());
         if placed { newest } else { self.bound.clone() }
     }
 
     /// Returns when labels or annotations differ from those of `seen`.
     pub(crate) async fn metadata_changed(&self, seen: &Pod) {
         let mut wish = self.wish.clone();
-        let differs = |wish: &Wish| {
-            wish.pod.labels() != seen.labels() || wish.pod.annotations() != seen.annotations()
-        };
+        let differs = |wish: &Wish| wish.pod.labels() != seen.labels() || wish.pod.annotations() != seen.annotations();
         if wish.wait_for(differs).await.is_err() {
             std::future::pending().await
         }
@@ -123,19 +118,9 @@ pub(crate) async fn run(node: Arc<Context>, wish: watch::Receiver<Wish>, bind: b
         stop,
         node,
     });
-    let PodContext {
-        namespace,
-        name,
-        uid,
-        ..
-    } = &*context;
+    let PodContext { namespace, name, uid, .. } = &*context;
     let spec = context.bound.spec.clone().unwrap_or_default();
-    let names = spec
-        .init_containers
-        .iter()
-        .flatten()
-        .chain(&spec.containers)
-        .map(|it| it.name.as_str());
+    let names = spec.init_containers.iter().flatten().chain(&spec.containers).map(|it| it.name.as_str());
     context.node.logs.open_pod(namespace, name, uid, names);
     Task::new(context.clone(), stop_sender).run().await;
     context.node.logs.close_pod(namespace, name, uid);
@@ -187,10 +172,7 @@ struct Pauses {
 
 impl Pauses {
     fn new(first: Duration, longest: Duration) -> Self {
-        Self {
-            next: first,
-            longest,
-        }
+        Self { next: first, longest }
     }
 
     fn next(&mut self) -> Duration {
@@ -230,34 +212,18 @@ impl Task {
         };
         let mk_record = |waiting: &'static str| {
             move |container: &Container| {
-                ContainerRecord::new(
-                    &container.name,
-                    container.image.as_deref().unwrap_or_default(),
-                    waiting,
-                )
+                ContainerRecord::new(&container.name, container.image.as_deref().unwrap_or_default(), waiting)
             }
         };
         let record = PodRecord::new(
             RestartPolicy::of(spec.restart_policy.as_deref()),
-            spec.init_containers
-                .iter()
-                .flatten()
-                .map(mk_record("PodInitializing"))
-                .collect(),
+            spec.init_containers.iter().flatten().map(mk_record("PodInitializing")).collect(),
             spec.containers.iter().map(mk_record(main_waits)).collect(),
             context.node.clock.now(),
         );
         let pods = Api::namespaced(context.node.client.clone(), &context.namespace);
         let pauses = Pauses::new(Duration::from_millis(200), Duration::from_secs(5));
-        Self {
-            context,
-            stop,
-            record,
-            pods,
-            dirty: false,
-            writable: true,
-            pauses,
-        }
+        Self { context, stop, record, pods, dirty: false, writable: true, pauses }
     }
 
     async fn run(mut self) {
@@ -326,15 +292,8 @@ impl Task {
 
     /// Ends when `activeDeadlineSeconds` have passed, if the pod has them.
     fn deadline(&self) -> impl Future<Output = ()> + Send + 'static {
-        let seconds = self
-            .context
-            .bound
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.active_deadline_seconds);
-        let duration = seconds
-            .and_then(|seconds| u64::try_from(seconds).ok())
-            .map(Duration::from_secs);
+        let seconds = self.context.bound.spec.as_ref().and_then(|spec| spec.active_deadline_seconds);
+        let duration = seconds.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
         async move {
             match duration {
                 Some(duration) => tokio::time::sleep(duration).await,
@@ -344,12 +303,7 @@ impl Task {
     }
 
     fn grace(&self, deletion: Option<i64>) -> Duration {
-        let spec = self
-            .context
-            .bound
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.termination_grace_period_seconds);
+        let spec = self.context.bound.spec.as_ref().and_then(|spec| spec.termination_grace_period_seconds);
         Duration::from_secs(u64::try_from(deletion.or(spec).unwrap_or(30)).unwrap_or_default())
     }
 
@@ -381,19 +335,10 @@ impl Task {
 
     fn take(&mut self, report: Report) {
         if let State::Waiting { reason, .. } = &report.record.state {
-            let PodContext {
-                namespace, name, ..
-            } = &*self.context;
-            self.context
-                .node
-                .logs
-                .note_waiting(namespace, name, &report.record.name, reason);
+            let PodContext { namespace, name, .. } = &*self.context;
+            self.context.node.logs.note_waiting(namespace, name, &report.record.name, reason);
         }
-        let list = if report.init {
-            &mut self.record.init
-        } else {
-            &mut self.record.main
-        };
+        let list = if report.init { &mut self.record.init } else { &mut self.record.main };
         if let Some(record) = list.get_mut(report.index) {
             *record = report.record;
             self.dirty = true;
@@ -427,10 +372,7 @@ impl Task {
     async fn confirm_deletion(&mut self, mut wish: watch::Receiver<Wish>) -> bool {
         let parameters = DeleteParams::default()
             .grace_period(0)
-            .preconditions(Preconditions {
-                uid: Some(self.context.uid.clone()),
-                resource_version: None,
-            });
+            .preconditions(Preconditions { uid: Some(self.context.uid.clone()), resource_version: None });
         match self.pods.delete(&self.context.name, &parameters).await {
             Ok(_) => return true,
             Err(kube::Error::Api(answer)) if matches!(answer.code, 404 | 409) => return true,

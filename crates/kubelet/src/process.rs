@@ -55,10 +55,7 @@ impl Process {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        let group = child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw);
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let pump_log = log.clone();
         let pump = AbortOnDropHandle::new(tokio::spawn(async move {
@@ -67,13 +64,7 @@ impl Process {
                 pump(stderr, Stream::Stderr, &pump_log, &clock),
             );
         }));
-        Ok(Self {
-            child,
-            group,
-            pump,
-            log,
-            reaped: false,
-        })
+        Ok(Self { child, group, pump, log, reaped: false })
     }
 
     /// Waits for the end and all output; gives the exit code, 128 + signal if a signal ended it.
@@ -89,9 +80,7 @@ impl Process {
             tracing::warn!("a process outside its container's group holds its output open");
         }
         self.log.close();
-        Ok(status
-            .code()
-            .unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
+        Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
     }
 
     /// Sends a signal to the whole group, if it is there.
@@ -111,12 +100,7 @@ impl Drop for Process {
 }
 
 /// Copies a pipe to the log, line by line.
-async fn pump(
-    pipe: Option<impl AsyncRead + Unpin>,
-    stream: Stream,
-    log: &Log,
-    clock: &SharedClock,
-) {
+async fn pump(pipe: Option<impl AsyncRead + Unpin>, stream: Stream, log: &Log, clock: &SharedClock) {
     let Some(mut pipe) = pipe else { return };
     let mut pending: Vec<u8> = Vec::with_capacity(4096);
     let keep = |text: &[u8], whole| {
@@ -166,8 +150,7 @@ mod tests {
         let pid = std::fs::read_to_string(folder.path().join("pid")).expect("pid must be written");
         let is_dead = || {
             // A killed orphan may stay a zombie until whoever adopted it reaps it.
-            let stat =
-                std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
             stat.is_empty() || stat.contains(") Z ") || stat.contains(") X ")
         };
         let dead = async {
@@ -175,29 +158,19 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), dead)
-            .await
-            .expect("process must be dead in time");
+        tokio::time::timeout(Duration::from_secs(10), dead).await.expect("process must be dead in time");
     }
 
     #[tokio::test]
     async fn exit_code_tells_status_and_signal() {
         let check = async |script: &str, expected: i32| {
             let folder = tempfile::tempdir().expect("temp folder must be made");
-            assert_eq!(
-                mk_process(&folder, script).wait().await.ok(),
-                Some(expected),
-                "{script}"
-            );
+            assert_eq!(mk_process(&folder, script).wait().await.ok(), Some(expected), "{script}");
         };
         check("exit 0", 0).await;
         check("exit 7", 7).await;
         check("kill -KILL $$", 137).await;
-        check(
-            "test \"$ONLY\" = this && test -z \"$CARGO\" && test -z \"$HOME\"",
-            0,
-        )
-        .await;
+        check("test \"$ONLY\" = this && test -z \"$CARGO\" && test -z \"$HOME\"", 0).await;
         check("read line", 1).await;
     }
 
@@ -213,18 +186,13 @@ mod tests {
     #[tokio::test]
     async fn dropping_it_kills_the_group() {
         let folder = tempfile::tempdir().expect("temp folder must be made");
-        let process = mk_process(
-            &folder,
-            "sleep 600 & echo $! > pid.new && mv pid.new pid; wait",
-        );
+        let process = mk_process(&folder, "sleep 600 & echo $! > pid.new && mv pid.new pid; wait");
         let written = async {
             while !folder.path().join("pid").exists() {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), written)
-            .await
-            .expect("program must start in time");
+        tokio::time::timeout(Duration::from_secs(10), written).await.expect("program must start in time");
         drop(process);
         await_dead(&folder).await;
     }

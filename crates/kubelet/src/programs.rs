@@ -33,10 +33,7 @@ impl Programs {
 
     /// The program for an image reference, as a pod spells it.
     pub fn lookup(&self, image: &str) -> Option<&Path> {
-        self.by_image
-            .get(image)
-            .or_else(|| self.by_image.get(repository(image)))
-            .map(PathBuf::as_path)
+        self.by_image.get(image).or_else(|| self.by_image.get(repository(image))).map(PathBuf::as_path)
     }
 }
 
@@ -72,20 +69,14 @@ pub(crate) struct CommandError {
 
 /// The arguments for `program`: a container's `command` replaces the image's entry point, so its first
 /// word must name the program itself (by file name, with or without folders).
-pub(crate) fn arguments(
-    program: &Path,
-    command: &[String],
-    args: &[String],
-) -> Result<Vec<String>, CommandError> {
+pub(crate) fn arguments(program: &Path, command: &[String], args: &[String]) -> Result<Vec<String>, CommandError> {
     let Some((first, rest)) = command.split_first() else {
         return Ok(args.to_vec());
     };
     if Path::new(first).file_name() != program.file_name() {
         return Err(CommandError {
             command: first.clone(),
-            program: program
-                .file_name()
-                .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+            program: program.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
         });
     }
     Ok(rest.iter().chain(args).cloned().collect())
@@ -97,9 +88,7 @@ mod tests {
 
     #[test]
     fn exact_reference_beats_repository() {
-        let programs = Programs::new()
-            .with("reg:5000/a/reader", "/bin/any")
-            .with("reg:5000/a/reader:2", "/bin/two");
+        let programs = Programs::new().with("reg:5000/a/reader", "/bin/any").with("reg:5000/a/reader:2", "/bin/two");
         let check = |image: &str, program: Option<&str>| {
             assert_eq!(programs.lookup(image), program.map(Path::new), "{image}");
         };
@@ -114,12 +103,7 @@ mod tests {
 
     #[test]
     fn command_must_name_the_mapped_program() {
-        let words = |words: &[&str]| {
-            words
-                .iter()
-                .map(|word| (*word).to_owned())
-                .collect::<Vec<_>>()
-        };
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let check = |command: &[&str], args: &[&str], expected: Option<&[&str]>| {
             let found = arguments(Path::new("/opt/s3-reader"), &words(command), &words(args)).ok();
             assert_eq!(found, expected.map(words), "{command:?} {args:?}");

@@ -29,14 +29,8 @@ pub(crate) fn placement(pod: &Pod, node: &str, labels: &BTreeMap<String, String>
         Some(_) => return Placement::Elsewhere,
         None => {}
     }
-    let scheduled_by_default = spec
-        .scheduler_name
-        .as_deref()
-        .is_none_or(|name| name == "default-scheduler");
-    let gated = spec
-        .scheduling_gates
-        .as_ref()
-        .is_some_and(|gates| !gates.is_empty());
+    let scheduled_by_default = spec.scheduler_name.as_deref().is_none_or(|name| name == "default-scheduler");
+    let gated = spec.scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty());
     if !scheduled_by_default || gated || pod.metadata.deletion_timestamp.is_some() {
         return Placement::Elsewhere;
     }
@@ -51,15 +45,9 @@ pub(crate) fn placement(pod: &Pod, node: &str, labels: &BTreeMap<String, String>
         .affinity
         .as_ref()
         .and_then(|affinity| affinity.node_affinity.as_ref())
-        .is_some_and(|affinity| {
-            affinity
-                .required_during_scheduling_ignored_during_execution
-                .is_some()
-        });
+        .is_some_and(|affinity| affinity.required_during_scheduling_ignored_during_execution.is_some());
     if required {
-        return Placement::Unsuitable(
-            "required node affinity is not supported by a process node".to_owned(),
-        );
+        return Placement::Unsuitable("required node affinity is not supported by a process node".to_owned());
     }
     Placement::Bind
 }
@@ -83,9 +71,7 @@ pub(crate) async fn bind(client: &Client, pod: &Pod, node: &str) -> Result<(), k
             ..ObjectReference::default()
         },
     };
-    let _: IgnoredAny = pods
-        .create_subresource("binding", &name, &PostParams::default(), &binding)
-        .await?;
+    let _: IgnoredAny = pods.create_subresource("binding", &name, &PostParams::default(), &binding).await?;
     Ok(())
 }
 
@@ -101,35 +87,21 @@ mod tests {
         let check = |spec: Value, expected: Placement| {
             let mut spec = spec;
             spec["containers"] = json!([]);
-            let pod: Pod = serde_json::from_value(json!({"metadata": {"name": "p"}, "spec": spec}))
-                .expect("pod must parse");
+            let pod: Pod =
+                serde_json::from_value(json!({"metadata": {"name": "p"}, "spec": spec})).expect("pod must parse");
             assert_eq!(placement(&pod, "n", &labels), expected);
         };
         check(json!({}), Placement::Bind);
-        check(
-            json!({"schedulerName": "default-scheduler"}),
-            Placement::Bind,
-        );
+        check(json!({"schedulerName": "default-scheduler"}), Placement::Bind);
         check(json!({"schedulerName": "mine"}), Placement::Elsewhere);
         check(json!({"nodeName": "n"}), Placement::Here);
-        check(
-            json!({"nodeName": "n", "schedulerName": "mine"}),
-            Placement::Here,
-        );
+        check(json!({"nodeName": "n", "schedulerName": "mine"}), Placement::Here);
         check(json!({"nodeName": "m"}), Placement::Elsewhere);
-        check(
-            json!({"schedulingGates": [{"name": "g"}]}),
-            Placement::Elsewhere,
-        );
-        check(
-            json!({"nodeSelector": {"kubernetes.io/os": "linux"}}),
-            Placement::Bind,
-        );
+        check(json!({"schedulingGates": [{"name": "g"}]}), Placement::Elsewhere);
+        check(json!({"nodeSelector": {"kubernetes.io/os": "linux"}}), Placement::Bind);
         check(
             json!({"nodeSelector": {"disk": "ssd"}}),
-            Placement::Unsuitable(
-                r#"node selector disk=ssd does not match the process node "n""#.to_owned(),
-            ),
+            Placement::Unsuitable(r#"node selector disk=ssd does not match the process node "n""#.to_owned()),
         );
     }
 }

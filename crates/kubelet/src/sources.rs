@@ -86,82 +86,38 @@ impl Sources {
     }
 
     /// One key of an object; `None` if the object or key is absent and `optional`.
-    pub(crate) fn key(
-        &self,
-        source_key: &SourceKey,
-        key: &str,
-        optional: bool,
-    ) -> Result<Option<&[u8]>, SourceError> {
-        match self
-            .all(source_key, optional)?
-            .and_then(|data| data.get(key))
-        {
+    pub(crate) fn key(&self, source_key: &SourceKey, key: &str, optional: bool) -> Result<Option<&[u8]>, SourceError> {
+        match self.all(source_key, optional)?.and_then(|data| data.get(key)) {
             Some(value) => Ok(Some(value)),
             None if optional => Ok(None),
-            None => Err(SourceError::KeyMissing {
-                source_key: source_key.clone(),
-                key: key.to_owned(),
-            }),
+            None => Err(SourceError::KeyMissing { source_key: source_key.clone(), key: key.to_owned() }),
         }
     }
 
     /// The version that was seen, for [`until_changed`].
     pub(crate) fn version(&self, source_key: &SourceKey) -> Option<&str> {
-        self.0
-            .get(source_key)?
-            .as_ref()?
-            .resource_version
-            .as_deref()
+        self.0.get(source_key)?.as_ref()?.resource_version.as_deref()
     }
 
     #[cfg(test)]
     pub(crate) fn of(contents: &[(SourceKey, &[(&str, &str)])]) -> Self {
         let content = |data: &[(&str, &str)]| Content {
             resource_version: None,
-            data: data
-                .iter()
-                .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()))
-                .collect(),
+            data: data.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec())).collect(),
         };
-        Self(
-            contents
-                .iter()
-                .map(|(key, data)| (key.clone(), Some(content(data))))
-                .collect(),
-        )
+        Self(contents.iter().map(|(key, data)| (key.clone(), Some(content(data)))).collect())
     }
 }
 
 /// Adds what a container's environment refers to.
 pub(crate) fn wanted_by_container(container: &Container, wanted: &mut BTreeSet<SourceKey>) {
     for from in container.env_from.iter().flatten() {
-        wanted.extend(
-            from.config_map_ref
-                .iter()
-                .map(|reference| SourceKey::ConfigMap(reference.name.clone())),
-        );
-        wanted.extend(
-            from.secret_ref
-                .iter()
-                .map(|reference| SourceKey::Secret(reference.name.clone())),
-        );
+        wanted.extend(from.config_map_ref.iter().map(|reference| SourceKey::ConfigMap(reference.name.clone())));
+        wanted.extend(from.secret_ref.iter().map(|reference| SourceKey::Secret(reference.name.clone())));
     }
-    for from in container
-        .env
-        .iter()
-        .flatten()
-        .filter_map(|variable| variable.value_from.as_ref())
-    {
-        wanted.extend(
-            from.config_map_key_ref
-                .iter()
-                .map(|reference| SourceKey::ConfigMap(reference.name.clone())),
-        );
-        wanted.extend(
-            from.secret_key_ref
-                .iter()
-                .map(|reference| SourceKey::Secret(reference.name.clone())),
-        );
+    for from in container.env.iter().flatten().filter_map(|variable| variable.value_from.as_ref()) {
+        wanted.extend(from.config_map_key_ref.iter().map(|reference| SourceKey::ConfigMap(reference.name.clone())));
+        wanted.extend(from.secret_key_ref.iter().map(|reference| SourceKey::Secret(reference.name.clone())));
     }
 }
 
@@ -174,21 +130,14 @@ pub(crate) async fn fetch(
     let found = try_join_all(wanted.into_iter().map(|source_key| async move {
         match content(client, namespace, &source_key).await {
             Ok(content) => Ok((source_key, content)),
-            Err(error) => Err(FetchError {
-                source_key,
-                reason: told(&error),
-            }),
+            Err(error) => Err(FetchError { source_key, reason: told(&error) }),
         }
     }))
     .await?;
     Ok(Sources(found.into_iter().collect()))
 }
 
-async fn content(
-    client: &Client,
-    namespace: &str,
-    source_key: &SourceKey,
-) -> Result<Option<Content>, kube::Error> {
+async fn content(client: &Client, namespace: &str, source_key: &SourceKey) -> Result<Option<Content>, kube::Error> {
     Ok(match source_key {
         SourceKey::ConfigMap(name) => {
             let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
@@ -208,27 +157,16 @@ async fn content(
 }
 
 fn text(data: Option<BTreeMap<String, String>>) -> impl Iterator<Item = (String, Vec<u8>)> {
-    data.into_iter()
-        .flatten()
-        .map(|(key, value)| (key, value.into_bytes()))
+    data.into_iter().flatten().map(|(key, value)| (key, value.into_bytes()))
 }
 
-fn bytes(
-    data: Option<BTreeMap<String, k8s_openapi::ByteString>>,
-) -> impl Iterator<Item = (String, Vec<u8>)> {
-    data.into_iter()
-        .flatten()
-        .map(|(key, value)| (key, value.0))
+fn bytes(data: Option<BTreeMap<String, k8s_openapi::ByteString>>) -> impl Iterator<Item = (String, Vec<u8>)> {
+    data.into_iter().flatten().map(|(key, value)| (key, value.0))
 }
 
 /// Returns when the object is no longer at the version that was seen (`None`: it was absent), or when
 /// watching it fails. Give it a deadline.
-pub(crate) async fn until_changed(
-    client: &Client,
-    namespace: &str,
-    source_key: &SourceKey,
-    seen: Option<&str>,
-) {
+pub(crate) async fn until_changed(client: &Client, namespace: &str, source_key: &SourceKey, seen: Option<&str>) {
     match source_key {
         SourceKey::ConfigMap(name) => changed::<ConfigMap>(client, namespace, name, seen).await,
         SourceKey::Secret(name) => changed::<Secret>(client, namespace, name, seen).await,
@@ -237,21 +175,12 @@ pub(crate) async fn until_changed(
 
 async fn changed<K>(client: &Client, namespace: &str, name: &str, seen: Option<&str>)
 where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-        + Clone
-        + Debug
-        + DeserializeOwned
-        + Send
-        + 'static,
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
     let api: Api<K> = Api::namespaced(client.clone(), namespace);
     let mut versions = std::pin::pin!(watch_object(api, name));
     while let Some(Ok(object)) = versions.next().await {
-        if object
-            .and_then(|object| object.resource_version())
-            .as_deref()
-            != seen
-        {
+        if object.and_then(|object| object.resource_version()).as_deref() != seen {
             return;
         }
     }

@@ -2,8 +2,7 @@
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{
-    ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting,
-    ContainerStatus,
+    ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -51,22 +50,14 @@ pub(crate) struct Termination {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum State {
-    Waiting {
-        reason: &'static str,
-        message: Option<String>,
-    },
-    Running {
-        since: Timestamp,
-    },
+    Waiting { reason: &'static str, message: Option<String> },
+    Running { since: Timestamp },
     Terminated(Termination),
 }
 
 impl State {
     pub(crate) fn waiting(reason: &'static str) -> Self {
-        Self::Waiting {
-            reason,
-            message: None,
-        }
+        Self::Waiting { reason, message: None }
     }
 }
 
@@ -129,9 +120,7 @@ impl ContainerRecord {
                     ..ContainerState::default()
                 },
                 State::Running { since } => ContainerState {
-                    running: Some(ContainerStateRunning {
-                        started_at: Some(Time(*since)),
-                    }),
+                    running: Some(ContainerStateRunning { started_at: Some(Time(*since)) }),
                     ..ContainerState::default()
                 },
                 State::Terminated(end) => terminated(end),

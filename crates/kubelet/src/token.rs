@@ -46,9 +46,7 @@ pub(crate) async fn request(
     let uid = pod.uid().unwrap_or_default();
     let wanted = TokenRequest {
         spec: Some(TokenRequestSpec {
-            audiences: audience
-                .filter(|audience| !audience.is_empty())
-                .map(|audience| vec![audience.to_owned()]),
+            audiences: audience.filter(|audience| !audience.is_empty()).map(|audience| vec![audience.to_owned()]),
             bound_object_ref: Some(BoundObjectReference {
                 api_version: Some("v1".to_owned()),
                 kind: Some("Pod".to_owned()),
@@ -60,20 +58,13 @@ pub(crate) async fn request(
         }),
         ..TokenRequest::default()
     };
-    let accounts: Api<ServiceAccount> =
-        Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
     let answer = accounts
         .create_token_request(&account, &PostParams::default(), &wanted)
         .await
-        .map_err(|error| TokenError::Request {
-            account: account.clone(),
-            reason: told(&error),
-        })?;
+        .map_err(|error| TokenError::Request { account: account.clone(), reason: told(&error) })?;
     // The server lowers a lifetime above its maximum, and says so in the answer's specification.
-    let lifetime = answer
-        .spec
-        .and_then(|spec| spec.expiration_seconds)
-        .or(lifetime_seconds);
+    let lifetime = answer.spec.and_then(|spec| spec.expiration_seconds).or(lifetime_seconds);
     let (token, expires) = answer
         .status
         .and_then(|status| Some((status.token?, status.expiration_timestamp?.0)))
@@ -81,11 +72,7 @@ pub(crate) async fn request(
         .ok_or(TokenError::Empty(account))?;
     Ok(ProjectedToken {
         value: Secret::new(token),
-        refresh_at: refresh_at(
-            expires,
-            lifetime.unwrap_or(DEFAULT_LIFETIME_SECONDS),
-            share(&uid),
-        ),
+        refresh_at: refresh_at(expires, lifetime.unwrap_or(DEFAULT_LIFETIME_SECONDS), share(&uid)),
     })
 }
 
@@ -95,17 +82,13 @@ fn refresh_at(expires: Timestamp, lifetime_seconds: i64, share: f64) -> Timestam
     let lifetime = SignedDuration::from_secs(lifetime_seconds.max(0));
     let jitter = LONGEST_JITTER.min(lifetime / 50).mul_f64(share);
     let issued = expires.saturating_sub(lifetime).unwrap_or(expires);
-    let due = issued
-        .saturating_add((lifetime / 5 * 4).min(OLDEST))
-        .unwrap_or(expires);
+    let due = issued.saturating_add((lifetime / 5 * 4).min(OLDEST)).unwrap_or(expires);
     due.saturating_sub(jitter).unwrap_or(due)
 }
 
 /// Spreads pods evenly, and the same pod always alike.
 fn share(uid: &str) -> f64 {
-    let hash = uid.bytes().fold(0xcbf2_9ce4_u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
+    let hash = uid.bytes().fold(0xcbf2_9ce4_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     f64::from(hash) / f64::from(u32::MAX)
 }
 
@@ -118,11 +101,7 @@ mod tests {
         let issued: Timestamp = "2026-01-01T00:00:00Z".parse().expect("time must parse");
         let check = |lifetime: i64, share: f64, due: &str| {
             let expires = issued + SignedDuration::from_secs(lifetime);
-            assert_eq!(
-                refresh_at(expires, lifetime, share).to_string(),
-                due,
-                "{lifetime} {share}"
-            );
+            assert_eq!(refresh_at(expires, lifetime, share).to_string(), due, "{lifetime} {share}");
         };
         check(3600, 0.0, "2026-01-01T00:48:00Z");
         check(3600, 1.0, "2026-01-01T00:47:50Z");

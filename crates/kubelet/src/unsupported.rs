@@ -23,35 +23,13 @@ pub(crate) fn unsupported(spec: &PodSpec) -> Unsupported {
         security.is_some_and(|it| it.run_as_user.is_some() || it.run_as_non_root.is_some()),
         "spec.securityContext.runAs*".into(),
     );
-    ignore(
-        spec.host_aliases.as_ref().is_some_and(|it| !it.is_empty()),
-        "spec.hostAliases".into(),
-    );
+    ignore(spec.host_aliases.as_ref().is_some_and(|it| !it.is_empty()), "spec.hostAliases".into());
     ignore(spec.dns_config.is_some(), "spec.dnsConfig".into());
-    ignore(
-        spec.readiness_gates
-            .as_ref()
-            .is_some_and(|it| !it.is_empty()),
-        "spec.readinessGates".into(),
-    );
-    ignore(
-        spec.share_process_namespace == Some(true),
-        "spec.shareProcessNamespace".into(),
-    );
-    ignore(
-        spec.runtime_class_name.is_some(),
-        "spec.runtimeClassName".into(),
-    );
-    let init = spec
-        .init_containers
-        .iter()
-        .flatten()
-        .map(|container| ("initContainers", container));
-    for (list, container) in init.chain(
-        spec.containers
-            .iter()
-            .map(|container| ("containers", container)),
-    ) {
+    ignore(spec.readiness_gates.as_ref().is_some_and(|it| !it.is_empty()), "spec.readinessGates".into());
+    ignore(spec.share_process_namespace == Some(true), "spec.shareProcessNamespace".into());
+    ignore(spec.runtime_class_name.is_some(), "spec.runtimeClassName".into());
+    let init = spec.init_containers.iter().flatten().map(|container| ("initContainers", container));
+    for (list, container) in init.chain(spec.containers.iter().map(|container| ("containers", container))) {
         for (holds, field) in ignored_fields(container) {
             ignore(holds, format!("spec.{list}[{}].{field}", container.name));
         }
@@ -66,60 +44,35 @@ pub(crate) fn unsupported(spec: &PodSpec) -> Unsupported {
     }
     for container in &spec.containers {
         if container.restart_policy.is_some() {
-            found.refused.push(format!(
-                "spec.containers[{}].restartPolicy is not supported by a process node",
-                container.name
-            ));
+            found
+                .refused
+                .push(format!("spec.containers[{}].restartPolicy is not supported by a process node", container.name));
         }
     }
-    for container in spec
-        .init_containers
-        .iter()
-        .flatten()
-        .chain(&spec.containers)
-    {
-        if container
-            .volume_devices
-            .as_ref()
-            .is_some_and(|devices| !devices.is_empty())
-        {
-            found.refused.push(format!(
-                "volumeDevices of container {:?} are not supported by a process node",
-                container.name
-            ));
+    for container in spec.init_containers.iter().flatten().chain(&spec.containers) {
+        if container.volume_devices.as_ref().is_some_and(|devices| !devices.is_empty()) {
+            found
+                .refused
+                .push(format!("volumeDevices of container {:?} are not supported by a process node", container.name));
         }
     }
     if spec.os.as_ref().is_some_and(|os| os.name != "linux") {
-        found
-            .refused
-            .push("spec.os: a process node runs linux pods only".to_owned());
+        found.refused.push("spec.os: a process node runs linux pods only".to_owned());
     }
     found
 }
 
 fn ignored_fields(container: &Container) -> [(bool, &'static str); 7] {
-    let limits = container
-        .resources
-        .as_ref()
-        .and_then(|resources| resources.limits.as_ref());
+    let limits = container.resources.as_ref().and_then(|resources| resources.limits.as_ref());
     let security = container.security_context.as_ref();
     [
         (container.readiness_probe.is_some(), "readinessProbe"),
         (container.liveness_probe.is_some(), "livenessProbe"),
         (container.startup_probe.is_some(), "startupProbe"),
         (container.lifecycle.is_some(), "lifecycle"),
-        (
-            limits.is_some_and(|limits| !limits.is_empty()),
-            "resources.limits",
-        ),
-        (
-            container.stdin == Some(true) || container.tty == Some(true),
-            "stdin/tty",
-        ),
-        (
-            security.is_some_and(|it| it.run_as_user.is_some() || it.run_as_non_root.is_some()),
-            "securityContext.runAs*",
-        ),
+        (limits.is_some_and(|limits| !limits.is_empty()), "resources.limits"),
+        (container.stdin == Some(true) || container.tty == Some(true), "stdin/tty"),
+        (security.is_some_and(|it| it.run_as_user.is_some() || it.run_as_non_root.is_some()), "securityContext.runAs*"),
     ]
 }
 
@@ -137,11 +90,7 @@ mod tests {
             assert_eq!(found.refused, refused);
             assert_eq!(found.ignored, ignored);
         };
-        check(
-            json!({"containers": [{"name": "a"}], "securityContext": {}}),
-            &[],
-            &[],
-        );
+        check(json!({"containers": [{"name": "a"}], "securityContext": {}}), &[], &[]);
         check(
             json!({
                 "containers": [{"name": "a", "readinessProbe": {}, "resources": {"limits": {"memory": "1Mi"}}}],
@@ -156,9 +105,7 @@ mod tests {
         );
         check(
             json!({"containers": [{"name": "a"}], "initContainers": [{"name": "s", "restartPolicy": "Always"}]}),
-            &[
-                "spec.initContainers[s].restartPolicy (a sidecar container) is not supported by a process node",
-            ],
+            &["spec.initContainers[s].restartPolicy (a sidecar container) is not supported by a process node"],
             &[],
         );
     }

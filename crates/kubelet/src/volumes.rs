@@ -58,9 +58,7 @@ impl OpenVolume {
     }
 
     fn has_keys(&self) -> bool {
-        self.parts()
-            .iter()
-            .any(|part| matches!(part, Part::Keys { .. }))
+        self.parts().iter().any(|part| matches!(part, Part::Keys { .. }))
     }
 }
 
@@ -78,27 +76,12 @@ impl Volumes {
         let mut volumes = Vec::new();
         for volume in spec.volumes.iter().flatten() {
             let plan = plan(volume)?;
-            let failed = |reason| VolumeError::Write {
-                volume: volume.name.clone(),
-                reason,
-            };
-            let folder =
-                AtomicFolder::create(volume_folder(folder, &volume.name)).map_err(failed)?;
-            volumes.push(OpenVolume {
-                name: volume.name.clone(),
-                plan,
-                folder,
-            });
+            let failed = |reason| VolumeError::Write { volume: volume.name.clone(), reason };
+            let folder = AtomicFolder::create(volume_folder(folder, &volume.name)).map_err(failed)?;
+            volumes.push(OpenVolume { name: volume.name.clone(), plan, folder });
         }
-        let owned = spec
-            .security_context
-            .as_ref()
-            .is_some_and(|it| it.fs_group.is_some() || it.run_as_user.is_some());
-        Ok(Self {
-            volumes,
-            tokens: BTreeMap::new(),
-            token_mode: owned.then_some(0o600),
-        })
+        let owned = spec.security_context.as_ref().is_some_and(|it| it.fs_group.is_some() || it.run_as_user.is_some());
+        Ok(Self { volumes, tokens: BTreeMap::new(), token_mode: owned.then_some(0o600) })
     }
 
     /// Adds the objects that the volumes show.
@@ -111,33 +94,16 @@ impl Volumes {
     }
 
     /// Asks for all tokens that are missing or due, at once. Those that cannot be had keep their old value.
-    pub(crate) async fn fetch_tokens(
-        &mut self,
-        client: &Client,
-        pod: &Pod,
-        now: Timestamp,
-    ) -> Result<(), TokenError> {
+    pub(crate) async fn fetch_tokens(&mut self, client: &Client, pod: &Pod, now: Timestamp) -> Result<(), TokenError> {
         let due = self.volumes.iter().enumerate().flat_map(|(index, volume)| {
-            volume
-                .parts()
-                .iter()
-                .enumerate()
-                .map(move |(part_index, part)| ((index, part_index), part))
+            volume.parts().iter().enumerate().map(move |(part_index, part)| ((index, part_index), part))
         });
         let due: Vec<_> = due
             .filter_map(|(key, part)| match part {
-                Part::Token {
-                    audience,
-                    lifetime_seconds,
-                    ..
-                } => Some((key, audience.as_deref(), *lifetime_seconds)),
+                Part::Token { audience, lifetime_seconds, .. } => Some((key, audience.as_deref(), *lifetime_seconds)),
                 _ => None,
             })
-            .filter(|(key, ..)| {
-                self.tokens
-                    .get(key)
-                    .is_none_or(|token| token.refresh_at <= now)
-            })
+            .filter(|(key, ..)| self.tokens.get(key).is_none_or(|token| token.refresh_at <= now))
             .collect();
         let answers = join_all(due.into_iter().map(|(key, audience, lifetime)| async move {
             (key, token::request(client, pod, audience, lifetime).await)
@@ -154,11 +120,7 @@ impl Volumes {
     }
 
     /// Writes what the volumes show; without `sources`, those that need none.
-    pub(crate) fn write(
-        &mut self,
-        pod: &Pod,
-        sources: Option<&Sources>,
-    ) -> Result<(), VolumeError> {
+    pub(crate) fn write(&mut self, pod: &Pod, sources: Option<&Sources>) -> Result<(), VolumeError> {
         let none = Sources::default();
         for (index, volume) in self.volumes.iter_mut().enumerate() {
             if volume.has_keys() && sources.is_none() {
@@ -175,13 +137,7 @@ impl Volumes {
                 sources.unwrap_or(&none),
                 &self.tokens,
             )?;
-            volume
-                .folder
-                .write(files)
-                .map_err(|reason| VolumeError::Write {
-                    volume: volume.name.clone(),
-                    reason,
-                })?;
+            volume.folder.write(files).map_err(|reason| VolumeError::Write { volume: volume.name.clone(), reason })?;
         }
         Ok(())
     }
@@ -189,23 +145,15 @@ impl Volumes {
     /// Replaces tokens before they expire, and shows changed objects, labels and annotations; never ends by itself.
     pub(crate) async fn keep_fresh(mut self, context: &PodContext) -> Infallible {
         let has_keys = self.volumes.iter().any(OpenVolume::has_keys);
-        let has_fields = self
-            .volumes
-            .iter()
-            .flat_map(OpenVolume::parts)
-            .any(|part| matches!(part, Part::Downward(_)));
+        let has_fields = self.volumes.iter().flat_map(OpenVolume::parts).any(|part| matches!(part, Part::Downward(_)));
         let mut pod = context.pod();
         let mut failures = 0_u32;
         loop {
             let now = context.node.clock.now();
             let token_due = self.tokens.values().map(|token| token.refresh_at).min();
-            let token_due = token_due
-                .map(|due| Duration::try_from(due.duration_since(now)).unwrap_or_default());
+            let token_due = token_due.map(|due| Duration::try_from(due.duration_since(now)).unwrap_or_default());
             let due = match failures {
-                0 => token_due
-                    .into_iter()
-                    .chain(has_keys.then_some(RESYNC))
-                    .min(),
+                0 => token_due.into_iter().chain(has_keys.then_some(RESYNC)).min(),
                 _ => Some((RETRY * (1 << (failures - 1).min(5))).min(RESYNC)),
             };
             tokio::select! {

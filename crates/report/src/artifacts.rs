@@ -34,38 +34,20 @@ pub enum ArtifactError {
 /// # Errors
 /// The first file that could not be written; those before it are in place.
 pub fn write_artifacts(dir: &Path, report: &Report) -> Result<Vec<PathBuf>, ArtifactError> {
-    std::fs::create_dir_all(dir).map_err(|source| ArtifactError::Write {
-        path: dir.to_owned(),
-        source,
-    })?;
+    std::fs::create_dir_all(dir).map_err(|source| ArtifactError::Write { path: dir.to_owned(), source })?;
     let mut files = vec![("report.json".to_owned(), pretty("report.json", report)?)];
     files.push(("junit_runner.xml".to_owned(), junit_runner(report)));
     for scenario in &report.scenarios {
-        files.push((
-            format!("junit_{}.xml", file_stem(&scenario.scenario)),
-            junit(report, &scenario.scenario),
-        ));
+        files.push((format!("junit_{}.xml", file_stem(&scenario.scenario)), junit(report, &scenario.scenario)));
     }
     if let Some(run) = &report.run {
-        files.push((
-            "started.json".to_owned(),
-            pretty("started.json", &started(run))?,
-        ));
-        files.push((
-            "metadata.json".to_owned(),
-            pretty("metadata.json", &metadata(run))?,
-        ));
+        files.push(("started.json".to_owned(), pretty("started.json", &started(run))?));
+        files.push(("metadata.json".to_owned(), pretty("metadata.json", &metadata(run))?));
         if let (Some(at), Some(code)) = (run.finished_at, report.exit_code) {
-            files.push((
-                "finished.json".to_owned(),
-                pretty("finished.json", &finished(run, at, code))?,
-            ));
+            files.push(("finished.json".to_owned(), pretty("finished.json", &finished(run, at, code))?));
         }
     }
-    files
-        .into_iter()
-        .map(|(name, text)| write(dir, &name, &text))
-        .collect()
+    files.into_iter().map(|(name, text)| write(dir, &name, &text)).collect()
 }
 
 /// Prow's shape: seconds since 1970.
@@ -97,23 +79,14 @@ fn metadata(run: &Run) -> Value {
 /// A scenario's id as a part of a file name: it cannot leave the folder.
 fn file_stem(scenario: &str) -> String {
     let plain = |c: char| {
-        if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') {
-            c
-        } else {
-            '-'
-        }
+        if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' }
     };
     scenario.chars().map(plain).collect()
 }
 
 fn pretty(name: &str, value: &impl serde::Serialize) -> Result<String, ArtifactError> {
     let encoded = serde_json::to_string_pretty(value);
-    encoded
-        .map(|text| text + "\n")
-        .map_err(|source| ArtifactError::Encode {
-            name: name.to_owned(),
-            source,
-        })
+    encoded.map(|text| text + "\n").map_err(|source| ArtifactError::Encode { name: name.to_owned(), source })
 }
 
 fn write(dir: &Path, name: &str, text: &str) -> Result<PathBuf, ArtifactError> {

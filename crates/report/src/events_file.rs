@@ -29,10 +29,7 @@ pub enum ReadError {
 /// # Errors
 /// The file cannot be read, or a complete line of it is no record.
 pub fn read_events(path: &Path) -> Result<Vec<Record>, ReadError> {
-    let bytes = std::fs::read(path).map_err(|source| ReadError::Open {
-        path: path.to_owned(),
-        source,
-    })?;
+    let bytes = std::fs::read(path).map_err(|source| ReadError::Open { path: path.to_owned(), source })?;
     let mut records = Vec::new();
     for (at, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         if line.trim_ascii().is_empty() {
@@ -43,11 +40,7 @@ pub fn read_events(path: &Path) -> Result<Vec<Record>, ReadError> {
             // Each record is written with its line end: without one, the writer was stopped.
             Err(_) if !line.ends_with(b"\n") => break,
             Err(source) => {
-                return Err(ReadError::Malformed {
-                    path: path.to_owned(),
-                    line: at + 1,
-                    source,
-                });
+                return Err(ReadError::Malformed { path: path.to_owned(), line: at + 1, source });
             }
         }
     }

@@ -35,18 +35,9 @@ pub fn junit_runner(report: &Report) -> String {
         for phase in &entry.phases {
             cases.push(phase_case(entry, phase));
         }
-        if !entry.leftovers.is_empty()
-            && !entry
-                .phases
-                .iter()
-                .any(|phase| phase.phase == Phase::Teardown)
-        {
-            let teardown = PhaseReport {
-                phase: Phase::Teardown,
-                outcome: Some(Outcome::Done),
-                detail: None,
-                duration_ms: None,
-            };
+        if !entry.leftovers.is_empty() && !entry.phases.iter().any(|phase| phase.phase == Phase::Teardown) {
+            let teardown =
+                PhaseReport { phase: Phase::Teardown, outcome: Some(Outcome::Done), detail: None, duration_ms: None };
             cases.push(phase_case(entry, &teardown));
         }
     }
@@ -81,9 +72,7 @@ fn check_case(entry: &ScenarioReport, check: &CheckRecord) -> Case {
             CameTo::Failure(fault("accepted, and must be refused", "accepted"))
         }
         Verdict::Passed => CameTo::Passed,
-        Verdict::Failed { reason } if check.is_unexpected_acceptance() => {
-            CameTo::Failure(fault(reason, "accepted"))
-        }
+        Verdict::Failed { reason } if check.is_unexpected_acceptance() => CameTo::Failure(fault(reason, "accepted")),
         Verdict::Failed { reason } => CameTo::Failure(fault(reason, "failed")),
         Verdict::Leaked { reason } => CameTo::Failure(fault(reason, "leaked")),
         Verdict::Infra { reason } => CameTo::Error(fault(reason, "infra")),
@@ -94,12 +83,7 @@ fn check_case(entry: &ScenarioReport, check: &CheckRecord) -> Case {
 }
 
 fn case(entry: &ScenarioReport, name: &str, duration_ms: u64, came_to: CameTo) -> Case {
-    Case {
-        class: entry.scenario.clone(),
-        name: name.to_owned(),
-        duration_ms,
-        came_to,
-    }
+    Case { class: entry.scenario.clone(), name: name.to_owned(), duration_ms, came_to }
 }
 
 /// Checks that never ran have no ids here, yet a file without them would look as if all were well.
@@ -110,65 +94,32 @@ fn not_run(entry: &ScenarioReport) -> Option<Case> {
     }
     let reason = match &entry.verdict {
         None => "the scenario did not finish",
-        Some(verdict) => verdict
-            .reason()
-            .unwrap_or("the scenario finished without them"),
+        Some(verdict) => verdict.reason().unwrap_or("the scenario finished without them"),
     };
     let planned = count(entry.checks_planned, "check");
     let message = format!("{missing} of {planned} not run: {}", visible_line(reason));
     let came_to = match entry.verdict {
         Some(Verdict::Skipped { .. }) => CameTo::Skipped(message),
-        _ => CameTo::Error(Fault {
-            message,
-            kind: "not-run",
-            text: String::new(),
-        }),
+        _ => CameTo::Error(Fault { message, kind: "not-run", text: String::new() }),
     };
     Some(case(entry, "checks-not-run", 0, came_to))
 }
 
 fn phase_case(entry: &ScenarioReport, phase: &PhaseReport) -> Case {
-    let leftovers: &[_] = if phase.phase == Phase::Teardown {
-        &entry.leftovers
-    } else {
-        &[]
-    };
-    let left = leftovers
-        .iter()
-        .map(|left| format!("left behind: {} {}", left.kind, left.id));
-    let text = phase
-        .detail
-        .clone()
-        .into_iter()
-        .chain(left)
-        .collect::<Vec<_>>()
-        .join("\n");
+    let leftovers: &[_] = if phase.phase == Phase::Teardown { &entry.leftovers } else { &[] };
+    let left = leftovers.iter().map(|left| format!("left behind: {} {}", left.kind, left.id));
+    let text = phase.detail.clone().into_iter().chain(left).collect::<Vec<_>>().join("\n");
     let came_to = match &phase.outcome {
-        None => CameTo::Error(Fault {
-            message: "did not finish".to_owned(),
-            kind: "unfinished",
-            text,
-        }),
-        Some(Outcome::Failed { reason }) => CameTo::Failure(Fault {
-            message: visible_line(reason),
-            kind: "failed",
-            text,
-        }),
+        None => CameTo::Error(Fault { message: "did not finish".to_owned(), kind: "unfinished", text }),
+        Some(Outcome::Failed { reason }) => {
+            CameTo::Failure(Fault { message: visible_line(reason), kind: "failed", text })
+        }
         Some(_) if !leftovers.is_empty() => {
             let message = format!("left behind: {}", count(leftovers.len(), "resource"));
-            CameTo::Failure(Fault {
-                message,
-                kind: "leaked",
-                text,
-            })
+            CameTo::Failure(Fault { message, kind: "leaked", text })
         }
         Some(Outcome::Skipped { reason }) => CameTo::Skipped(reason.clone()),
         Some(Outcome::Done) => CameTo::Passed,
     };
-    case(
-        entry,
-        phase.phase.slug(),
-        phase.duration_ms.unwrap_or(0),
-        came_to,
-    )
+    case(entry, phase.phase.slug(), phase.duration_ms.unwrap_or(0), came_to)
 }

@@ -104,13 +104,7 @@ impl Report {
     /// Records are taken as they come: a scenario that was never announced is opened under its id, nothing is dropped.
     pub fn apply(&mut self, record: &Record) {
         match record.event() {
-            Event::RunStarted {
-                run_id,
-                command,
-                version,
-                cluster,
-                clouds,
-            } => {
+            Event::RunStarted { run_id, command, version, cluster, clouds } => {
                 self.run = Some(Run {
                     run_id: run_id.clone(),
                     command: command.clone(),
@@ -122,11 +116,7 @@ impl Report {
                     duration_ms: None,
                 });
             }
-            Event::ScenarioStarted {
-                scenario,
-                title,
-                checks,
-            } => {
+            Event::ScenarioStarted { scenario, title, checks } => {
                 let entry = self.entry(scenario);
                 entry.title.clone_from(title);
                 entry.checks_planned = *checks;
@@ -139,13 +129,7 @@ impl Report {
                     duration_ms: None,
                 });
             }
-            Event::PhaseFinished {
-                scenario,
-                phase,
-                outcome,
-                detail,
-                duration_ms,
-            } => {
+            Event::PhaseFinished { scenario, phase, outcome, detail, duration_ms } => {
                 self.entry(scenario).finish_phase(PhaseReport {
                     phase: *phase,
                     outcome: Some(outcome.clone()),
@@ -153,36 +137,18 @@ impl Report {
                     duration_ms: Some(*duration_ms),
                 });
             }
-            Event::CheckFinished { scenario, check } => {
-                self.entry(scenario).checks.push(check.clone())
-            }
-            Event::Note {
-                scenario: Some(scenario),
-                text,
-            } => self.entry(scenario).notes.push(text.clone()),
-            Event::Note {
-                scenario: None,
-                text,
-            } => self.notes.push(text.clone()),
+            Event::CheckFinished { scenario, check } => self.entry(scenario).checks.push(check.clone()),
+            Event::Note { scenario: Some(scenario), text } => self.entry(scenario).notes.push(text.clone()),
+            Event::Note { scenario: None, text } => self.notes.push(text.clone()),
             Event::Leftover { scenario, kind, id } => {
-                self.entry(scenario).leftovers.push(Leftover {
-                    kind: kind.clone(),
-                    id: id.clone(),
-                });
+                self.entry(scenario).leftovers.push(Leftover { kind: kind.clone(), id: id.clone() });
             }
-            Event::ScenarioFinished {
-                scenario,
-                verdict,
-                duration_ms,
-            } => {
+            Event::ScenarioFinished { scenario, verdict, duration_ms } => {
                 let entry = self.entry(scenario);
                 entry.verdict = Some(verdict.clone());
                 entry.duration_ms = Some(*duration_ms);
             }
-            Event::RunFinished {
-                exit_code,
-                duration_ms,
-            } => {
+            Event::RunFinished { exit_code, duration_ms } => {
                 self.exit_code = Some(*exit_code);
                 if let Some(run) = &mut self.run {
                     run.finished_at = Some(record.at());
@@ -199,14 +165,10 @@ impl Report {
     }
 
     fn entry(&mut self, id: &str) -> &mut ScenarioReport {
-        let at = self
-            .scenarios
-            .iter()
-            .position(|entry| entry.scenario == id)
-            .unwrap_or_else(|| {
-                self.scenarios.push(ScenarioReport::new(id));
-                self.scenarios.len() - 1
-            });
+        let at = self.scenarios.iter().position(|entry| entry.scenario == id).unwrap_or_else(|| {
+            self.scenarios.push(ScenarioReport::new(id));
+            self.scenarios.len() - 1
+        });
         &mut self.scenarios[at]
     }
 }
@@ -232,10 +194,7 @@ impl ScenarioReport {
     }
 
     fn finish_phase(&mut self, finished: PhaseReport) {
-        let running = self
-            .phases
-            .iter_mut()
-            .find(|entry| entry.phase == finished.phase && entry.outcome.is_none());
+        let running = self.phases.iter_mut().find(|entry| entry.phase == finished.phase && entry.outcome.is_none());
         match running {
             Some(entry) => *entry = finished,
             None => self.phases.push(finished),

@@ -49,10 +49,7 @@ impl<W: Write + Send> Sink for JsonLines<W> {
         let mut line = serde_json::to_vec(record).map_err(ReportError::Encode)?;
         line.push(b'\n');
         // One write a line: a kill between two writes cannot tear it.
-        self.out
-            .write_all(&line)
-            .and_then(|()| self.out.flush())
-            .map_err(ReportError::Write)
+        self.out.write_all(&line).and_then(|()| self.out.flush()).map_err(ReportError::Write)
     }
 }
 
@@ -73,12 +70,7 @@ pub struct Stream {
 impl Stream {
     /// A stream that starts at number 0.
     pub fn new(clock: SharedClock, sinks: Vec<Box<dyn Sink>>) -> Self {
-        Stream {
-            clock,
-            next: 0,
-            report: Report::default(),
-            sinks,
-        }
+        Stream { clock, next: 0, report: Report::default(), sinks }
     }
 
     /// Makes a record of the event and passes it on.
@@ -104,9 +96,6 @@ impl Stream {
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stream")
-            .field("next", &self.next)
-            .field("sinks", &self.sinks.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Stream").field("next", &self.next).field("sinks", &self.sinks.len()).finish_non_exhaustive()
     }
 }

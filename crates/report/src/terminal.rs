@@ -37,12 +37,7 @@ pub struct Style {
 
 impl Default for Style {
     fn default() -> Self {
-        Style {
-            color: false,
-            width: 100,
-            progress: Progress::Auto,
-            ascii: false,
-        }
+        Style { color: false, width: 100, progress: Progress::Auto, ascii: false }
     }
 }
 
@@ -76,10 +71,7 @@ impl<W: Write + Send> Terminal<W> {
     pub fn new(out: W, style: Style) -> Self {
         Terminal {
             out,
-            ink: Ink {
-                color: style.color,
-                ascii: style.ascii,
-            },
+            ink: Ink { color: style.color, ascii: style.ascii },
             width: style.width.clamp(60, 120),
             progress: style.progress,
             artifacts: None,
@@ -110,39 +102,17 @@ impl<W: Write + Send> Terminal<W> {
 
     fn text(&mut self, event: &Event) -> String {
         match event {
-            Event::RunStarted {
-                run_id,
-                version,
-                cluster,
-                clouds,
-                ..
-            } => self.run_started(run_id, version, cluster, clouds),
+            Event::RunStarted { run_id, version, cluster, clouds, .. } => {
+                self.run_started(run_id, version, cluster, clouds)
+            }
             Event::ScenarioStarted { scenario, .. } => self.scenario_header(scenario),
             Event::PhaseStarted { scenario, phase } => {
                 let said = self.phase_started(*phase);
                 self.under(scenario, said)
             }
-            Event::PhaseFinished {
-                phase: Phase::Checks,
-                outcome: Outcome::Done,
-                detail: None,
-                ..
-            } => String::new(),
-            Event::PhaseFinished {
-                scenario,
-                phase,
-                outcome,
-                detail,
-                duration_ms,
-            } => {
-                let said = line::phase(
-                    self.ink,
-                    self.width,
-                    *phase,
-                    outcome,
-                    detail.as_deref(),
-                    *duration_ms,
-                );
+            Event::PhaseFinished { phase: Phase::Checks, outcome: Outcome::Done, detail: None, .. } => String::new(),
+            Event::PhaseFinished { scenario, phase, outcome, detail, duration_ms } => {
+                let said = line::phase(self.ink, self.width, *phase, outcome, detail.as_deref(), *duration_ms);
                 self.under(scenario, said)
             }
             Event::CheckFinished { scenario, check } => {
@@ -157,22 +127,13 @@ impl<W: Write + Send> Terminal<W> {
                 }
             }
             Event::Leftover { scenario, kind, id } => {
-                let said = self.labelled(
-                    "left over",
-                    &format!("{} {}", visible_line(kind), visible_line(id)),
-                    Tone::Bad,
-                );
+                let said =
+                    self.labelled("left over", &format!("{} {}", visible_line(kind), visible_line(id)), Tone::Bad);
                 self.under(scenario, said)
             }
-            Event::ScenarioFinished {
-                scenario, verdict, ..
-            } => {
+            Event::ScenarioFinished { scenario, verdict, .. } => {
                 let said = self.scenario_finished(scenario, verdict);
-                if said.is_empty() {
-                    said
-                } else {
-                    self.under(scenario, said)
-                }
+                if said.is_empty() { said } else { self.under(scenario, said) }
             }
             Event::RunFinished { .. } => self.ending(),
         }
@@ -180,10 +141,7 @@ impl<W: Write + Send> Terminal<W> {
 
     fn run_started(&self, run_id: &str, version: &str, cluster: &str, clouds: &str) -> String {
         let facts = [("run", run_id), ("cluster", cluster), ("clouds", clouds)];
-        let facts: Vec<String> = facts
-            .iter()
-            .map(|(name, value)| format!("{name} {}", visible_line(value)))
-            .collect();
+        let facts: Vec<String> = facts.iter().map(|(name, value)| format!("{name} {}", visible_line(value))).collect();
         let name = format!("crossfed {}", visible_line(version));
         let room = self.width.saturating_sub(crate::text::width(&name) + 2);
         let cells = [
@@ -204,11 +162,7 @@ impl<W: Write + Send> Terminal<W> {
     fn scenario_header(&mut self, scenario: &str) -> String {
         self.current = Some(scenario.to_owned());
         let id = visible_line(scenario);
-        let title = self
-            .report
-            .scenario(scenario)
-            .map(|entry| visible_line(&entry.title))
-            .filter(|title| *title != id);
+        let title = self.report.scenario(scenario).map(|entry| visible_line(&entry.title)).filter(|title| *title != id);
         let room = self.width.saturating_sub(crate::text::width(&id) + 2);
         let cells = [
             Cell::new(&id, crate::text::width(&id), Tone::Strong),
@@ -221,36 +175,23 @@ impl<W: Write + Send> Terminal<W> {
         match phase {
             // The checks stand below their heading, so it is written before them.
             Phase::Checks => self.ink.row(4, &[Cell::new(phase.slug(), 10, Tone::Plain)]),
-            _ if self.progress == Progress::Counter => self.ink.row(
-                2,
-                &[
-                    self.ink.mark(Mark::Running).gap(1),
-                    Cell::new(phase.slug(), 10, Tone::Dim),
-                ],
-            ),
+            _ if self.progress == Progress::Counter => {
+                self.ink.row(2, &[self.ink.mark(Mark::Running).gap(1), Cell::new(phase.slug(), 10, Tone::Dim)])
+            }
             _ => String::new(),
         }
     }
 
     fn check(&self, scenario: &str, check: &CheckRecord) -> String {
         let entry = self.report.scenario(scenario);
-        let (number, all) = entry.map_or((1, 1), |entry| {
-            (
-                entry.checks.len(),
-                entry.checks_planned.max(entry.checks.len()),
-            )
-        });
+        let (number, all) =
+            entry.map_or((1, 1), |entry| (entry.checks.len(), entry.checks_planned.max(entry.checks.len())));
         let counted = match self.progress {
             Progress::Counter => true,
             Progress::Auto => all >= COUNTED_FROM,
             Progress::None => false,
         };
-        let mut out = line::check(
-            self.ink,
-            self.width,
-            counted.then_some((number, all)),
-            check,
-        );
+        let mut out = line::check(self.ink, self.width, counted.then_some((number, all)), check);
         if detail::needs_block(check) {
             out.push('\n');
             out.push_str(&detail::block(self.ink, self.width, 6, check));
@@ -261,17 +202,11 @@ impl<W: Write + Send> Terminal<W> {
 
     fn labelled(&self, label: &str, text: &str, tone: Tone) -> String {
         let room = self.width.saturating_sub(4 + 10 + 2);
-        self.ink.row(
-            4,
-            &[Cell::new(label, 10, Tone::Dim), Cell::new(text, room, tone)],
-        )
+        self.ink.row(4, &[Cell::new(label, 10, Tone::Dim), Cell::new(text, room, tone)])
     }
 
     fn scenario_finished(&self, scenario: &str, verdict: &Verdict) -> String {
-        let phases = self
-            .report
-            .scenario(scenario)
-            .map_or(&[][..], |entry| &entry.phases);
+        let phases = self.report.scenario(scenario).map_or(&[][..], |entry| &entry.phases);
         let is_told = |phase: &PhaseReport| matches!(&phase.outcome, Some(Outcome::Failed { reason }) if Some(reason.as_str()) == verdict.reason());
         if phases.iter().any(is_told) {
             return String::new();
@@ -281,28 +216,17 @@ impl<W: Write + Send> Terminal<W> {
             Verdict::Skipped { .. } | Verdict::Flaky { .. } => Tone::Warn,
             Verdict::Failed { .. } | Verdict::Infra { .. } | Verdict::Leaked { .. } => Tone::Bad,
         };
-        self.labelled(
-            verdict.word(),
-            &verdict.reason().map(visible_line).unwrap_or_default(),
-            tone,
-        )
+        self.labelled(verdict.word(), &verdict.reason().map(visible_line).unwrap_or_default(), tone)
     }
 
     fn ending(&self) -> String {
-        let command = self
-            .report
-            .run
-            .as_ref()
-            .map(|run| visible_line(&shell_line(&run.command)));
+        let command = self.report.run.as_ref().map(|run| visible_line(&shell_line(&run.command)));
         let ending = Ending {
             ink: self.ink,
             width: self.width,
             report: &self.report,
             artifacts: self.artifacts.as_deref(),
-            rerun: self
-                .rerun
-                .as_deref()
-                .or(command.as_deref().filter(|line| !line.is_empty())),
+            rerun: self.rerun.as_deref().or(command.as_deref().filter(|line| !line.is_empty())),
         };
         ending.text()
     }
@@ -312,18 +236,12 @@ impl<W: Write + Send> Sink for Terminal<W> {
     fn accept(&mut self, record: &Record) -> Result<(), ReportError> {
         self.report.apply(record);
         let text = self.text(record.event());
-        self.out
-            .write_all(text.as_bytes())
-            .and_then(|()| self.out.flush())
-            .map_err(ReportError::Write)
+        self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).map_err(ReportError::Write)
     }
 }
 
 impl<W> fmt::Debug for Terminal<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Terminal")
-            .field("ink", &self.ink)
-            .field("width", &self.width)
-            .finish_non_exhaustive()
+        f.debug_struct("Terminal").field("ink", &self.ink).field("width", &self.width).finish_non_exhaustive()
     }
 }

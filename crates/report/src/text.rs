@@ -10,9 +10,7 @@ pub(crate) fn visible(text: &str) -> String {
         match c {
             '\n' => out.push('\n'),
             '\t' => out.push_str("    "),
-            c if c.is_control() || is_reordering(c) || is_noncharacter(c) => {
-                out.extend(c.escape_unicode())
-            }
+            c if c.is_control() || is_reordering(c) || is_noncharacter(c) => out.extend(c.escape_unicode()),
             c => out.push(c),
         }
     }
@@ -63,16 +61,8 @@ fn break_at(line: &[char], limit: usize) -> usize {
     if let Some(at) = (least..=limit).rev().find(|at| *at > 0 && line[*at] == ' ') {
         return at;
     }
-    let after_separator = |at: &usize| {
-        matches!(
-            line[*at - 1],
-            '/' | ':' | ',' | ';' | '=' | '&' | '?' | '-' | '.'
-        )
-    };
-    (least.max(1)..=limit)
-        .rev()
-        .find(after_separator)
-        .unwrap_or(limit)
+    let after_separator = |at: &usize| matches!(line[*at - 1], '/' | ':' | ',' | ';' | '=' | '&' | '?' | '-' | '.');
+    (least.max(1)..=limit).rev().find(after_separator).unwrap_or(limit)
 }
 
 /// A duration in the coarsest unit that still tells something: `12 ms`, `1.24 s`, `2m 05s`, `1h 02m`; at most seven columns
@@ -99,10 +89,8 @@ pub(crate) fn shell_line(words: &[String]) -> String {
 }
 
 fn shell_word(word: &str) -> String {
-    let plain = |c: char| {
-        c.is_ascii_alphanumeric()
-            || matches!(c, '-' | '_' | '.' | '/' | ':' | '=' | ',' | '@' | '%' | '+')
-    };
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '=' | ',' | '@' | '%' | '+');
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
     } else {
@@ -112,11 +100,7 @@ fn shell_word(word: &str) -> String {
 
 /// Where two texts begin to differ, in characters; `None` if they are equal or share no beginning worth pointing behind.
 pub(crate) fn first_difference(left: &str, right: &str) -> Option<usize> {
-    let same = left
-        .chars()
-        .zip(right.chars())
-        .take_while(|(a, b)| a == b)
-        .count();
+    let same = left.chars().zip(right.chars()).take_while(|(a, b)| a == b).count();
     (left != right && same > 0).then_some(same)
 }
 
@@ -137,18 +121,13 @@ mod tests {
 
     #[test]
     fn wraps_at_spaces_then_separators_then_anywhere() {
-        let check = |text: &str, limit, expected: &[&str]| {
-            assert_eq!(wrap(text, limit), expected, "{text:?} at {limit}")
-        };
+        let check =
+            |text: &str, limit, expected: &[&str]| assert_eq!(wrap(text, limit), expected, "{text:?} at {limit}");
         check("", 10, &[""]);
         check("ten  chars", 10, &["ten  chars"]);
         check("one two three", 8, &["one two", "three"]);
         check("one\n\ntwo", 8, &["one", "", "two"]);
-        check(
-            "https://host.example/path",
-            12,
-            &["https://", "host.", "example/path"],
-        );
+        check("https://host.example/path", 12, &["https://", "host.", "example/path"]);
         check("abcdefghij", 4, &["abcd", "efgh", "ij"]);
         check("ab", 0, &["a", "b"]);
     }
@@ -159,10 +138,7 @@ mod tests {
         let squeeze = |text: &str| text.replace([' ', '\n'], "");
         for limit in 1..60 {
             let lines = wrap(text, limit);
-            assert!(
-                lines.iter().all(|line| width(line) <= limit),
-                "at {limit}: {lines:?}"
-            );
+            assert!(lines.iter().all(|line| width(line) <= limit), "at {limit}: {lines:?}");
             assert_eq!(squeeze(&lines.join("")), squeeze(text), "at {limit}");
         }
     }
@@ -184,10 +160,7 @@ mod tests {
             let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
             assert_eq!(shell_line(&words), expected);
         };
-        check(
-            &["cargo", "xtask", "e2e", "aks-to-aws"],
-            "cargo xtask e2e aks-to-aws",
-        );
+        check(&["cargo", "xtask", "e2e", "aks-to-aws"], "cargo xtask e2e aks-to-aws");
         check(&["a b", "", "it's", "$x"], r"'a b' '' 'it'\''s' '$x'");
     }
 }

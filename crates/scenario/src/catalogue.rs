@@ -53,7 +53,11 @@ impl Catalogue {
     /// # Errors
     /// When there is none.
     pub fn open(folder: &Path) -> Result<Self, CatalogueError> {
-        if folder.is_dir() { Ok(Self { folder: folder.to_owned() }) } else { Err(CatalogueError::NoFolder(folder.to_owned())) }
+        if folder.is_dir() {
+            Ok(Self { folder: folder.to_owned() })
+        } else {
+            Err(CatalogueError::NoFolder(folder.to_owned()))
+        }
     }
 
     /// Names of all scenarios, sorted.

@@ -80,7 +80,11 @@ impl Fault {
     pub fn load(file: &Path) -> Result<Self, SourceError> {
         let document: Document = source::parse(file, &source::read(file)?)?;
         if !document.change.is_object() {
-            return Err(SourceError::member(file, "change", "a mapping is expected: the members of `access` that differ"));
+            return Err(SourceError::member(
+                file,
+                "change",
+                "a mapping is expected: the members of `access` that differ",
+            ));
         }
         Ok(Self {
             id: file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),

@@ -194,7 +194,8 @@ impl AwsDocument {
             Ok(Template { text: source::read(&path)?, file: path })
         };
         let object = inside(folder, file, "aws.object.file", &self.object.file)?;
-        let length = std::fs::metadata(&object).map_err(|_| SourceError::whole(&object, "the file does not exist"))?.len();
+        let length =
+            std::fs::metadata(&object).map_err(|_| SourceError::whole(&object, "the file does not exist"))?.len();
         if length > LARGEST_OBJECT {
             let message = format!("the object has {length} bytes; a pod's log line carries at most {LARGEST_OBJECT}");
             return Err(SourceError::whole(&object, message));
@@ -202,7 +203,8 @@ impl AwsDocument {
         Ok(AwsResources {
             region: self.region,
             object_key: self.object.key,
-            object: std::fs::read(&object).map_err(|error| SourceError::whole(&object, format!("the file cannot be read: {error}")))?,
+            object: std::fs::read(&object)
+                .map_err(|error| SourceError::whole(&object, format!("the file cannot be read: {error}")))?,
             permission_policy: template("aws.permissionPolicy", &self.permission_policy)?,
             trust_policy: template("aws.trustPolicy", &self.trust_policy)?,
         })
@@ -211,7 +213,8 @@ impl AwsDocument {
 
 /// A path of the scenario file, which must stay below its folder.
 fn inside(folder: &Path, file: &Path, member: &str, path: &Path) -> Result<PathBuf, SourceError> {
-    let plain = path.components().all(|part| matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir));
+    let plain =
+        path.components().all(|part| matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir));
     if path.as_os_str().is_empty() || !plain {
         let message = format!("`{}` must be a path below the scenario's folder", path.display());
         return Err(SourceError::member(file, member, message));

@@ -81,7 +81,8 @@ impl Plan {
 }
 
 fn cell(scenario: &Scenario, fault: Fault) -> Result<Cell, PlanError> {
-    let misfit = |message: String| PlanError::Misfit { fault: fault.id.clone(), scenario: scenario.name.clone(), message };
+    let misfit =
+        |message: String| PlanError::Misfit { fault: fault.id.clone(), scenario: scenario.name.clone(), message };
     let mut document = scenario.access_document.clone();
     access::merge(&mut document, &fault.change);
     if document.get("provider").is_none() {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose,
 };
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -50,11 +50,13 @@ impl Authority {
     /// # Errors
     /// When the key generator or the certificate library fails.
     pub fn generate(name: &str, clock: &dyn Clock) -> Result<Self, AuthorityError> {
-        let made = time::OffsetDateTime::from_unix_timestamp(clock.now().as_second()).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+        let made = time::OffsetDateTime::from_unix_timestamp(clock.now().as_second())
+            .unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
         let authority = |common_name: String, depth: u8| {
             let mut params = base(common_name, made);
             params.is_ca = IsCa::Ca(BasicConstraints::Constrained(depth));
-            params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+            params.key_usages =
+                vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
             params
         };
         let root = CertifiedIssuer::self_signed(authority(format!("{name} root"), 1), KeyPair::generate()?)?;
@@ -80,7 +82,8 @@ impl Authority {
     /// When a name cannot stand in a certificate.
     pub fn server_identity(&self, names: &[&str]) -> Result<Arc<CertifiedKey>, AuthorityError> {
         let mut params = base(names.first().copied().unwrap_or_default().to_owned(), self.made);
-        params.subject_alt_names = CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())?.subject_alt_names;
+        params.subject_alt_names =
+            CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())?.subject_alt_names;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let (chain, key) = self.sign(params)?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
@@ -99,7 +102,10 @@ impl Authority {
         let key = KeyPair::generate()?;
         params.use_authority_key_identifier_extension = true;
         let leaf = params.signed_by(&key, &self.intermediate)?;
-        Ok(PemIdentity { cert_pem: format!("{}{}", leaf.pem(), self.intermediate.pem()), key_pem: Secret::new(key.serialize_pem()) })
+        Ok(PemIdentity {
+            cert_pem: format!("{}{}", leaf.pem(), self.intermediate.pem()),
+            key_pem: Secret::new(key.serialize_pem()),
+        })
     }
 
     fn sign(&self, mut params: CertificateParams) -> Result<(Vec<CertificateDer<'static>>, KeyPair), AuthorityError> {
@@ -126,4 +132,3 @@ impl fmt::Debug for Authority {
         f.debug_struct("Authority").field("made", &self.made).finish_non_exhaustive()
     }
 }
-

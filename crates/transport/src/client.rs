@@ -133,7 +133,13 @@ impl Client {
     ///
     /// # Errors
     /// When no complete answer came. Any HTTP status is an answer.
-    pub async fn send(&self, method: Method, url: &str, headers: &[(&str, &str)], body: Bytes) -> Result<Fetched, FetchError> {
+    pub async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Fetched, FetchError> {
         let target = Target::parse(url)?;
         let exchange = self.exchange(&target, method, headers, body);
         tokio::time::timeout(self.deadline, exchange)
@@ -141,9 +147,18 @@ impl Client {
             .map_err(|_| FetchError::Deadline { host: target.host.clone(), millis: self.deadline.as_millis() })?
     }
 
-    async fn exchange(&self, target: &Target, method: Method, headers: &[(&str, &str)], body: Bytes) -> Result<Fetched, FetchError> {
+    async fn exchange(
+        &self,
+        target: &Target,
+        method: Method,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Fetched, FetchError> {
         let request = |body| {
-            let mut request = Request::builder().method(method.clone()).uri(&target.path).header(http::header::HOST, &target.authority);
+            let mut request = Request::builder()
+                .method(method.clone())
+                .uri(&target.path)
+                .header(http::header::HOST, &target.authority);
             for (name, value) in headers {
                 request = request.header(*name, *value);
             }
@@ -161,7 +176,8 @@ impl Client {
             }
         }
         let mut ready = self.connect(target).await?;
-        let response = ready.sender.send_request(request(body)?).await.map_err(|error| FetchError::Http(error.to_string()))?;
+        let response =
+            ready.sender.send_request(request(body)?).await.map_err(|error| FetchError::Http(error.to_string()))?;
         self.finish(target, ready, response).await
     }
 
@@ -175,7 +191,12 @@ impl Client {
         Ok(Ready { sender, chain: connection.chain, trusted: connection.trusted })
     }
 
-    async fn finish(&self, target: &Target, ready: Ready, response: http::Response<hyper::body::Incoming>) -> Result<Fetched, FetchError> {
+    async fn finish(
+        &self,
+        target: &Target,
+        ready: Ready,
+        response: http::Response<hyper::body::Incoming>,
+    ) -> Result<Fetched, FetchError> {
         let (head, mut incoming) = response.into_parts();
         let mut body = BytesMut::new();
         while let Some(frame) = incoming.frame().await {

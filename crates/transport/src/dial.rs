@@ -106,7 +106,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// Opens the byte stream to `host:port`.
 pub(crate) async fn open(proxy: Option<&Proxy>, host: &str, port: u16) -> Result<Box<dyn Stream>, FetchError> {
-    let connect_error = |error: std::io::Error| FetchError::Connect { host: format!("{host}:{port}"), error: error.to_string() };
+    let connect_error =
+        |error: std::io::Error| FetchError::Connect { host: format!("{host}:{port}"), error: error.to_string() };
     let Some(proxy) = proxy else {
         let stream = TcpStream::connect((host, port)).await.map_err(connect_error)?;
         stream.set_nodelay(true).map_err(connect_error)?;
@@ -114,10 +115,12 @@ pub(crate) async fn open(proxy: Option<&Proxy>, host: &str, port: u16) -> Result
     };
     let stream = TcpStream::connect(proxy.addr).await.map_err(connect_error)?;
     stream.set_nodelay(true).map_err(connect_error)?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| FetchError::Http(error.to_string()))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| FetchError::Http(error.to_string()))?;
     tokio::spawn(connection.with_upgrades());
-    let credentials = base64::engine::general_purpose::STANDARD.encode(format!("{}:{}", proxy.user, proxy.password.expose()));
+    let credentials =
+        base64::engine::general_purpose::STANDARD.encode(format!("{}:{}", proxy.user, proxy.password.expose()));
     let request = http::Request::connect(format!("{host}:{port}"))
         .header(http::header::HOST, format!("{host}:{port}"))
         .header(http::header::PROXY_AUTHORIZATION, format!("Basic {credentials}"))
@@ -132,7 +135,12 @@ pub(crate) async fn open(proxy: Option<&Proxy>, host: &str, port: u16) -> Result
 }
 
 /// Ends TLS on an open stream.
-pub(crate) async fn secure<S: Stream>(stream: S, host: &str, roots: &Roots, accept_untrusted: bool) -> Result<Connection<S>, FetchError> {
+pub(crate) async fn secure<S: Stream>(
+    stream: S,
+    host: &str,
+    roots: &Roots,
+    accept_untrusted: bool,
+) -> Result<Connection<S>, FetchError> {
     let tls_error = |error: String| FetchError::Tls { host: host.to_owned(), error };
     let untrusted = Arc::new(AtomicBool::new(false));
     let verifier = Arc::new(Verifier { inner: roots.0.clone(), accept_untrusted, untrusted: untrusted.clone() });
@@ -143,8 +151,12 @@ pub(crate) async fn secure<S: Stream>(stream: S, host: &str, roots: &Roots, acce
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     let name = ServerName::try_from(host.to_owned()).map_err(|error| tls_error(error.to_string()))?;
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| tls_error(error.to_string()))?;
-    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().iter().map(|one| one.clone().into_owned()).collect();
+    let stream = TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await
+        .map_err(|error| tls_error(error.to_string()))?;
+    let chain =
+        stream.get_ref().1.peer_certificates().unwrap_or_default().iter().map(|one| one.clone().into_owned()).collect();
     Ok(Connection { stream, chain, trusted: !untrusted.load(Ordering::Acquire) })
 }
 

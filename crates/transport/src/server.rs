@@ -161,7 +161,13 @@ fn builder() -> Result<rustls::ConfigBuilder<ServerConfig, rustls::WantsVerifier
         .map_err(|error| ServerError::Tls(error.to_string()))
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, acceptor: TlsAcceptor, app: Router, stopping: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    acceptor: TlsAcceptor,
+    app: Router,
+    stopping: CancellationToken,
+) {
     let _ = stream.set_nodelay(true);
     let handshake = tokio::time::timeout(SLOW_PEER, acceptor.accept(stream));
     let stream = tokio::select! {

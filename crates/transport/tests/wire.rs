@@ -33,7 +33,10 @@ async fn the_chain_served_is_leaf_then_intermediate() {
     let client = Client::new(Roots::of(&authority).expect("roots"), DEADLINE);
     let url = format!("https://127.0.0.1:{}/a", server.addr().port());
     let fetched = client.get(&url).await.expect("must fetch");
-    assert_eq!((fetched.status, &fetched.body[..], fetched.chain.len(), fetched.trusted), (200, &b"hello"[..], 2, true));
+    assert_eq!(
+        (fetched.status, &fetched.body[..], fetched.chain.len(), fetched.trusted),
+        (200, &b"hello"[..], 2, true)
+    );
     assert_ne!(fetched.chain[1], *authority.root_der(), "the root is not served");
     let again = client.get(&url).await.expect("must fetch over the idle connection");
     assert_eq!(again.chain, fetched.chain);
@@ -80,7 +83,10 @@ async fn bodies_go_up_and_statuses_are_answers() {
     let server = serve(&authority, app).await;
     let client = Client::new(Roots::of(&authority).expect("roots"), DEADLINE);
     let url = format!("https://127.0.0.1:{}/", server.addr().port());
-    let sent = client.send(http::Method::POST, &url, &[("content-type", "text/plain")], "echo".into()).await.expect("must send");
+    let sent = client
+        .send(http::Method::POST, &url, &[("content-type", "text/plain")], "echo".into())
+        .await
+        .expect("must send");
     assert_eq!((sent.status, &sent.body[..]), (403, &b"echo"[..]));
     assert!(matches!(client.get("http://127.0.0.1/").await, Err(FetchError::BadUrl(_))));
 }
@@ -89,28 +95,38 @@ async fn bodies_go_up_and_statuses_are_answers() {
 async fn a_client_certificate_becomes_user_and_groups() {
     let ours = authority("one");
     let who = |peer: Option<Extension<PeerIdentity>>| async move {
-        peer.map_or_else(|| "nobody".to_owned(), |Extension(peer)| format!("{} {:?}", peer.common_name, peer.organizations))
+        peer.map_or_else(
+            || "nobody".to_owned(),
+            |Extension(peer)| format!("{} {:?}", peer.common_name, peer.organizations),
+        )
     };
     let server = serve(&ours, Router::new().route("/", get(who))).await;
     let check = async |identity: Option<&PemIdentity>| {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(ours.root_der().clone()).expect("root must be taken");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
+        let config =
+            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
         let config = config.with_root_certificates(roots);
         let config = match identity {
             None => config.with_no_client_auth(),
             Some(identity) => {
                 assert!(!format!("{identity:?}").contains("PRIVATE KEY"));
-                let chain = CertificateDer::pem_slice_iter(identity.cert_pem.as_bytes()).collect::<Result<Vec<_>, _>>().expect("pem");
+                let chain = CertificateDer::pem_slice_iter(identity.cert_pem.as_bytes())
+                    .collect::<Result<Vec<_>, _>>()
+                    .expect("pem");
                 let key = PrivateKeyDer::from_pem_slice(identity.key_pem.expose().as_bytes()).expect("key");
                 config.with_client_auth_cert(chain, key).expect("client certificate must be taken")
             }
         };
         let stream = TcpStream::connect(server.addr()).await.expect("must connect");
         let name = ServerName::try_from("localhost").expect("name");
-        let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| error.to_string())?;
-        stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.map_err(|error| error.to_string())?;
+        let mut stream =
+            TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| error.to_string())?;
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .await
+            .map_err(|error| error.to_string())?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.map_err(|error| error.to_string())?;
         Ok::<_, String>(answer.rsplit("\r\n").next().unwrap_or_default().to_owned())

@@ -84,16 +84,11 @@ impl FromStr for IssuerUrl {
     type Err = IssuerError;
 
     fn from_str(text: &str) -> Result<Self, IssuerError> {
-        let rest = text
-            .strip_prefix("https://")
-            .ok_or_else(|| IssuerError::NotHttps(text.to_owned()))?;
+        let rest = text.strip_prefix("https://").ok_or_else(|| IssuerError::NotHttps(text.to_owned()))?;
         if rest.is_empty() || rest.starts_with('/') || rest.starts_with(':') {
             return Err(IssuerError::NoHost(text.to_owned()));
         }
-        if rest
-            .chars()
-            .any(|c| c == '?' || c == '#' || c == '@' || c.is_whitespace() || c.is_control())
-        {
+        if rest.chars().any(|c| c == '?' || c == '#' || c == '@' || c.is_whitespace() || c.is_control()) {
             return Err(IssuerError::Forbidden(text.to_owned()));
         }
         Ok(IssuerUrl(text.to_owned()))

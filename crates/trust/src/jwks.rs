@@ -1,6 +1,8 @@
 //! Key sets and signature verification.
 
-use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RsaPublicKeyComponents};
+use aws_lc_rs::signature::{
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RsaPublicKeyComponents,
+};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -77,7 +79,5 @@ pub fn verify_signature(token: &str, jwks: &Jwks) -> Result<(), SignatureError> 
     let (message, signature) = token.rsplit_once('.').ok_or(SignatureError::Malformed)?;
     let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| SignatureError::BadSignature);
     let public = RsaPublicKeyComponents { n: bytes(&key.n)?, e: bytes(&key.e)? };
-    public
-        .verify(parameters, message.as_bytes(), &bytes(signature)?)
-        .map_err(|_| SignatureError::BadSignature)
+    public.verify(parameters, message.as_bytes(), &bytes(signature)?).map_err(|_| SignatureError::BadSignature)
 }

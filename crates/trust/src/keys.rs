@@ -59,7 +59,10 @@ impl SigningKey {
         let der: aws_lc_rs::encoding::Pkcs8V1Der<'static> = self.pair.as_der().map_err(|_| KeyError::Parse)?;
         let body = STANDARD.encode(der.as_ref());
         let lines: Vec<&str> = body.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
-        Ok(crate::Secret::new(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))))
+        Ok(crate::Secret::new(format!(
+            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+            lines.join("\n")
+        )))
     }
 
     fn from_pair(pair: KeyPair) -> Result<Self, KeyError> {
@@ -162,7 +165,8 @@ mod tests {
     fn a_signature_holds_for_its_own_key_alone() {
         let key = SigningKey::generate().expect("key must be made");
         let stranger = SigningKey::generate().expect("key must be made");
-        let (ours, theirs) = (Jwks { keys: vec![key.public_jwk().clone()] }, Jwks { keys: vec![stranger.public_jwk().clone()] });
+        let (ours, theirs) =
+            (Jwks { keys: vec![key.public_jwk().clone()] }, Jwks { keys: vec![stranger.public_jwk().clone()] });
         let token = key.sign(&json!({"sub": "a"})).expect("must sign");
         let forged = stranger.sign_as(key.kid(), &json!({"sub": "a"})).expect("must sign");
 
@@ -171,7 +175,10 @@ mod tests {
         assert_eq!(verify_signature(&forged, &ours), Err(SignatureError::BadSignature));
         let (head, tail) = token.split_at(token.find('.').expect("a dot") + 4);
         let altered = format!("{head}{}{}", if tail.starts_with('A') { 'B' } else { 'A' }, &tail[1..]);
-        assert!(matches!(verify_signature(&altered, &ours), Err(SignatureError::BadSignature | SignatureError::Malformed)));
+        assert!(matches!(
+            verify_signature(&altered, &ours),
+            Err(SignatureError::BadSignature | SignatureError::Malformed)
+        ));
 
         assert_eq!(key.kid().len(), 43, "base64url of 32 bytes");
         let pem = key.to_pkcs8_pem().expect("must encode");

@@ -23,8 +23,7 @@ pub use combine::{Layer, Policies, Reason, Ruling, combine};
 pub use condition::{Comparison, Operator, Quantifier};
 pub use context::Context;
 pub use document::{
-    Condition, Document, Effect, Match, PrincipalMatch, PrincipalSet, PrincipalType, Statement,
-    Version,
+    Condition, Document, Effect, Match, PrincipalMatch, PrincipalSet, PrincipalType, Statement, Version,
 };
 pub use error::{Fault, PolicyError};
 pub use evaluate::{Check, ConditionTrace, Decision, Outcome, Request, StatementTrace};

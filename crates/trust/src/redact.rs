@@ -93,7 +93,8 @@ fn next_field_value(text: &str, from: usize) -> Option<(usize, usize)> {
     while at < text.len() {
         let start = at + text[at..].find(is_name)?;
         let end = start + text[start..].find(|c| !is_name(c)).unwrap_or(text.len() - start);
-        let plain: String = text[start..end].chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+        let plain: String =
+            text[start..end].chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
         if FIELDS.iter().any(|field| plain.ends_with(field)) {
             let tail = &text[end..];
             let value = tail.trim_start_matches(['"', '\'', ' ']).strip_prefix([':', '=', '>']);
@@ -145,7 +146,10 @@ mod tests {
     fn takes_out_what_gives_access_and_leaves_the_rest() {
         let check = |text: &str, expected: &str| assert_eq!(redact(text), expected);
         check("nothing to hide", "nothing to hide");
-        check("t=eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.AAAAAAAAAAAAAAAAAAAAAAAA end", "t=eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.<redacted> end");
+        check(
+            "t=eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.AAAAAAAAAAAAAAAAAAAAAAAA end",
+            "t=eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.<redacted> end",
+        );
         check(r#"{"SecretAccessKey":"abc","x":1}"#, r#"{"SecretAccessKey":"<redacted>","x":1}"#);
         check("<SessionToken>abc</SessionToken>", "<SessionToken><redacted></SessionToken>");
         check("AWS_SECRET_ACCESS_KEY=abc def", "AWS_SECRET_ACCESS_KEY=<redacted> def");

@@ -97,10 +97,7 @@ impl UnverifiedToken {
 
 impl fmt::Debug for UnverifiedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnverifiedToken")
-            .field("header", &self.header)
-            .field("claims", &self.claims)
-            .finish()
+        f.debug_struct("UnverifiedToken").field("header", &self.header).field("claims", &self.claims).finish()
     }
 }
 
@@ -139,7 +136,8 @@ mod tests {
 
     #[test]
     fn fractions_are_no_dates() {
-        let token = UnverifiedToken::decode(&token(r#"{"alg":"RS256"}"#, r#"{"exp":1.5,"iat":3}"#)).expect("must decode");
+        let token =
+            UnverifiedToken::decode(&token(r#"{"alg":"RS256"}"#, r#"{"exp":1.5,"iat":3}"#)).expect("must decode");
         assert_eq!((token.numeric_date("exp"), token.numeric_date("iat")), (None, Some(3)));
     }
 }

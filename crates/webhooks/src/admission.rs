@@ -30,11 +30,7 @@ pub struct PatchOp {
 
 impl PatchOp {
     pub(crate) fn add(path: impl Into<String>, value: Value) -> Self {
-        Self {
-            op: "add",
-            path: path.into(),
-            value,
-        }
+        Self { op: "add", path: path.into(), value }
     }
 }
 
@@ -87,9 +83,7 @@ impl Review {
                 let body = body.trim_ascii();
                 return match body.first() {
                     None => Ok(Self::default()),
-                    Some(b'{') if error.is_eof() => {
-                        Err(DecodeError::Syntax("unexpected end of JSON input".into()))
-                    }
+                    Some(b'{') if error.is_eof() => Err(DecodeError::Syntax("unexpected end of JSON input".into())),
                     Some(b'{') => Err(DecodeError::Syntax(error.to_string())),
                     Some(_) => Err(DecodeError::NotAnObject("string")),
                 };
@@ -115,17 +109,8 @@ impl Request {
         let request = request.as_object_mut().unwrap_or(empty);
         Ok(Self {
             uid: text(request, "uid", "AdmissionRequest.request.uid", "types.UID")?.to_owned(),
-            namespace: text(
-                request,
-                "namespace",
-                "AdmissionRequest.request.namespace",
-                "string",
-            )?
-            .to_owned(),
-            object: request
-                .get_mut("object")
-                .map(Value::take)
-                .filter(|object| !object.is_null()),
+            namespace: text(request, "namespace", "AdmissionRequest.request.namespace", "string")?.to_owned(),
+            object: request.get_mut("object").map(Value::take).filter(|object| !object.is_null()),
         })
     }
 }
@@ -158,13 +143,7 @@ impl Response {
             #[serde(skip_serializing_if = "Option::is_none")]
             patch_type: Option<&'static str>,
         }
-        let mut response = Body {
-            uid,
-            allowed: true,
-            status: None,
-            patch: None,
-            patch_type: None,
-        };
+        let mut response = Body { uid, allowed: true, status: None, patch: None, patch_type: None };
         match self {
             Self::Allowed(Mutation::Unchanged) => {}
             Self::Allowed(Mutation::Patch(ops)) => {
@@ -177,10 +156,7 @@ impl Response {
                 response.status = Some(json!({"metadata": {}, "message": message}));
             }
         }
-        to_json(&Envelope {
-            type_meta,
-            response,
-        })
+        to_json(&Envelope { type_meta, response })
     }
 }
 
@@ -197,12 +173,7 @@ mod tests {
     fn decodes_what_upstream_decodes() {
         let check = |body: &str, want: Result<(&str, Option<&str>), &str>| {
             let got = Review::decode(body.as_bytes());
-            let got = got.map(|review| {
-                (
-                    review.type_meta.api_version,
-                    review.request.map(|request| request.uid),
-                )
-            });
+            let got = got.map(|review| (review.type_meta.api_version, review.request.map(|request| request.uid)));
             match (got, want) {
                 (Ok((version, uid)), Ok(want)) => {
                     assert_eq!((version.as_str(), uid.as_deref()), want, "{body}")
@@ -217,47 +188,24 @@ mod tests {
         check(" \n", Ok(("", None)));
         check("null", Ok(("", None)));
         check("{}", Ok(("", None)));
-        check(
-            r#"{"apiVersion":"admission.k8s.io/v1"}"#,
-            Ok(("admission.k8s.io/v1", None)),
-        );
+        check(r#"{"apiVersion":"admission.k8s.io/v1"}"#, Ok(("admission.k8s.io/v1", None)));
         check(r#"{"apiVersion":"v9","request":null}"#, Ok(("v9", None)));
         check(r#"{"request":{"uid":"u"}}"#, Ok(("", Some("u"))));
         check(r#"{"request":{}}"#, Ok(("", Some(""))));
         check("{", Err("json parse error: unexpected end of JSON input"));
         check("{x}", Err("couldn't get version/kind"));
-        check(
-            "[]",
-            Err("cannot unmarshal array into Go value of type struct { APIVersion string"),
-        );
-        check(
-            "hello",
-            Err("cannot unmarshal string into Go value of type struct { APIVersion string"),
-        );
-        check(
-            r#"{"kind":7}"#,
-            Err("cannot unmarshal number into Go struct field .kind of type string"),
-        );
-        check(
-            r#"{"request":[]}"#,
-            Err("cannot unmarshal array into Go struct field AdmissionReview.request"),
-        );
-        check(
-            r#"{"request":{"uid":7}}"#,
-            Err("Go struct field AdmissionRequest.request.uid of type types.UID"),
-        );
+        check("[]", Err("cannot unmarshal array into Go value of type struct { APIVersion string"));
+        check("hello", Err("cannot unmarshal string into Go value of type struct { APIVersion string"));
+        check(r#"{"kind":7}"#, Err("cannot unmarshal number into Go struct field .kind of type string"));
+        check(r#"{"request":[]}"#, Err("cannot unmarshal array into Go struct field AdmissionReview.request"));
+        check(r#"{"request":{"uid":7}}"#, Err("Go struct field AdmissionRequest.request.uid of type types.UID"));
     }
 
     #[test]
     fn leaves_type_meta_out_when_there_is_none_to_echo() {
-        let answer = |type_meta| {
-            String::from_utf8(Response::Allowed(Mutation::Unchanged).encode(type_meta, "u"))
-                .expect("text")
-        };
-        let review = TypeMeta {
-            kind: "AdmissionReview".into(),
-            api_version: "admission.k8s.io/v1".into(),
-        };
+        let answer =
+            |type_meta| String::from_utf8(Response::Allowed(Mutation::Unchanged).encode(type_meta, "u")).expect("text");
+        let review = TypeMeta { kind: "AdmissionReview".into(), api_version: "admission.k8s.io/v1".into() };
         insta::assert_snapshot!(answer(None), @r#"{"response":{"uid":"u","allowed":true}}"#);
         insta::assert_snapshot!(answer(Some(&review)), @r#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","response":{"uid":"u","allowed":true}}"#);
     }

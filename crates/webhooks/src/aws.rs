@@ -46,20 +46,12 @@ pub struct Webhook {
 impl Webhook {
     /// A webhook that reads neither file nor ConfigMap.
     pub fn new(config: Config, accounts: Arc<dyn ServiceAccounts>) -> Self {
-        Self {
-            config,
-            accounts,
-            sources: None,
-            randomness: Arc::new(Lowest),
-        }
+        Self { config, accounts, sources: None, randomness: Arc::new(Lowest) }
     }
 
     /// Follows these sources: each request sees their latest state.
     pub fn watching(self, sources: watch::Receiver<Sources>) -> Self {
-        Self {
-            sources: Some(sources),
-            ..self
-        }
+        Self { sources: Some(sources), ..self }
     }
 
     /// Spreads the lifetimes of EKS Pod Identity tokens. Without it they are all the shortest, 22 hours.
@@ -76,20 +68,9 @@ impl Webhook {
         let pod = Pod::read(request.object.as_ref().ok_or(NoPod::Absent)?)?;
         let Request { namespace, .. } = request;
         // A copy, so that no lock on the sources is held while an account is waited for.
-        let sources = self
-            .sources
-            .as_ref()
-            .map(|sources| sources.borrow().clone())
-            .unwrap_or_default();
+        let sources = self.sources.as_ref().map(|sources| sources.borrow().clone()).unwrap_or_default();
         let account = self.account_of(&pod, namespace, &sources).await;
-        let mutation = mutate::mutate_pod(
-            &self.config,
-            &sources,
-            namespace,
-            &pod,
-            account.as_ref(),
-            &*self.randomness,
-        );
+        let mutation = mutate::mutate_pod(&self.config, &sources, namespace, &pod, account.as_ref(), &*self.randomness);
         tracing::debug!(
             namespace,
             pod = pod.name,
@@ -103,23 +84,13 @@ impl Webhook {
 
     /// Waits only where waiting could help: EKS Pod Identity needs no account, and an entry of the ConfigMap
     /// stands in for one that is not there yet.
-    async fn account_of(
-        &self,
-        pod: &Pod<'_>,
-        namespace: &str,
-        sources: &Sources,
-    ) -> Option<ServiceAccountView> {
+    async fn account_of(&self, pod: &Pod<'_>, namespace: &str, sources: &Sources) -> Option<ServiceAccountView> {
         let name = pod.service_account;
         let grace = self.config.service_account_lookup_grace;
         let waits = !grace.is_zero()
             && !sources.container_identities.lists(namespace, name)
-            && sources
-                .config_map
-                .find(&self.config, namespace, name)
-                .is_none();
-        self.accounts
-            .find(namespace, name, if waits { grace } else { Duration::ZERO })
-            .await
+            && sources.config_map.find(&self.config, namespace, name).is_none();
+        self.accounts.find(namespace, name, if waits { grace } else { Duration::ZERO }).await
     }
 }
 
@@ -155,14 +126,7 @@ impl Handler for Webhook {
             Err(error) => (Review::default(), Response::Refused(error.to_string())),
         };
         let type_meta = (!self.config.answer_without_type_meta).then_some(&review.type_meta);
-        let uid = review
-            .request
-            .as_ref()
-            .map_or("", |request| request.uid.as_str());
-        Answer {
-            status: StatusCode::OK,
-            content_type: "application/json",
-            body: response.encode(type_meta, uid),
-        }
+        let uid = review.request.as_ref().map_or("", |request| request.uid.as_str());
+        Answer { status: StatusCode::OK, content_type: "application/json", body: response.encode(type_meta, uid) }
     }
 }

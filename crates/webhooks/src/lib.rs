@@ -61,10 +61,5 @@ pub trait ServiceAccounts: Send + Sync + fmt::Debug {
     /// A `grace` of zero answers from the cache. Otherwise an account that has not been seen yet is
     /// waited for (and may be fetched) for no longer than `grace`; one that is known is answered at once,
     /// whatever its annotations.
-    async fn find(
-        &self,
-        namespace: &str,
-        name: &str,
-        grace: Duration,
-    ) -> Option<ServiceAccountView>;
+    async fn find(&self, namespace: &str, name: &str, grace: Duration) -> Option<ServiceAccountView>;
 }

@@ -12,9 +12,7 @@ pub struct NotAPod(String);
 impl NotAPod {
     fn field(found: &Value, field: &str, wanted: &str) -> Self {
         let found = kind_of(found);
-        Self(format!(
-            "json: cannot unmarshal {found} into Go struct field {field} of type {wanted}"
-        ))
+        Self(format!("json: cannot unmarshal {found} into Go struct field {field} of type {wanted}"))
     }
 }
 
@@ -39,13 +37,10 @@ impl<'a> Pod<'a> {
     pub(crate) fn read(object: &'a Value) -> Result<Self, NotAPod> {
         let Value::Object(object) = object else {
             let found = kind_of(object);
-            return Err(NotAPod(format!(
-                "json: cannot unmarshal {found} into Go value of type v1.Pod"
-            )));
+            return Err(NotAPod(format!("json: cannot unmarshal {found} into Go value of type v1.Pod")));
         };
         let metadata = map(object, "metadata", "Pod.metadata", "v1.ObjectMeta")?;
-        let meta =
-            |key, field| metadata.map_or(Ok(""), |metadata| text(metadata, key, field, "string"));
+        let meta = |key, field| metadata.map_or(Ok(""), |metadata| text(metadata, key, field, "string"));
         let strings = |of: Option<&'a Map<String, Value>>, key, field| match of {
             Some(of) => string_map(of, key, field),
             None => Ok(None),
@@ -54,16 +49,11 @@ impl<'a> Pod<'a> {
         let generate_name = meta("generateName", "ObjectMeta.metadata.generateName")?;
 
         let spec = map(object, "spec", "Pod.spec", "v1.PodSpec")?;
-        let list =
-            |key, field, kind| spec.map_or(Ok(None), |spec| named_list(spec, key, field, kind));
+        let list = |key, field, kind| spec.map_or(Ok(None), |spec| named_list(spec, key, field, kind));
         let volumes = list("volumes", VOLUMES, "v1.Volume")?;
-        let init_containers =
-            list("initContainers", INIT_CONTAINERS, "v1.Container")?.unwrap_or_default();
+        let init_containers = list("initContainers", INIT_CONTAINERS, "v1.Container")?.unwrap_or_default();
         let containers = list("containers", CONTAINERS, "v1.Container")?.unwrap_or_default();
-        for (containers, env, mounts) in [
-            (init_containers, INIT_ENV, INIT_MOUNTS),
-            (containers, ENV, MOUNTS),
-        ] {
+        for (containers, env, mounts) in [(init_containers, INIT_ENV, INIT_MOUNTS), (containers, ENV, MOUNTS)] {
             for container in containers.iter().filter_map(Value::as_object) {
                 named_list(container, "env", env, "v1.EnvVar")?;
                 named_list(container, "volumeMounts", mounts, "v1.VolumeMount")?;
@@ -71,14 +61,8 @@ impl<'a> Pod<'a> {
         }
         Ok(Self {
             name: if name.is_empty() { generate_name } else { name },
-            service_account: spec.map_or(Ok(""), |spec| {
-                text(
-                    spec,
-                    "serviceAccountName",
-                    "PodSpec.spec.serviceAccountName",
-                    "string",
-                )
-            })?,
+            service_account: spec
+                .map_or(Ok(""), |spec| text(spec, "serviceAccountName", "PodSpec.spec.serviceAccountName", "string"))?,
             has_labels: strings(metadata, "labels", "ObjectMeta.metadata.labels")?.is_some(),
             volumes,
             init_containers,
@@ -111,10 +95,7 @@ pub(crate) fn has_named(list: &[Value], name: &str) -> bool {
 
 /// The name of a container, volume, mount or variable that [`Pod::read`] has seen.
 pub(crate) fn name_of(entry: &Value) -> &str {
-    entry
-        .get("name")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
+    entry.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The names that Go uses in its messages: of the list, and of an entry's name.
@@ -124,30 +105,15 @@ struct Field {
     name: &'static str,
 }
 
-const VOLUMES: Field = Field {
-    list: "PodSpec.spec.volumes",
-    name: "Volume.spec.volumes.name",
-};
-const CONTAINERS: Field = Field {
-    list: "PodSpec.spec.containers",
-    name: "Container.spec.containers.name",
-};
-const INIT_CONTAINERS: Field = Field {
-    list: "PodSpec.spec.initContainers",
-    name: "Container.spec.initContainers.name",
-};
-const ENV: Field = Field {
-    list: "Container.spec.containers.env",
-    name: "EnvVar.spec.containers.env.name",
-};
-const INIT_ENV: Field = Field {
-    list: "Container.spec.initContainers.env",
-    name: "EnvVar.spec.initContainers.env.name",
-};
-const MOUNTS: Field = Field {
-    list: "Container.spec.containers.volumeMounts",
-    name: "VolumeMount.spec.containers.volumeMounts.name",
-};
+const VOLUMES: Field = Field { list: "PodSpec.spec.volumes", name: "Volume.spec.volumes.name" };
+const CONTAINERS: Field = Field { list: "PodSpec.spec.containers", name: "Container.spec.containers.name" };
+const INIT_CONTAINERS: Field =
+    Field { list: "PodSpec.spec.initContainers", name: "Container.spec.initContainers.name" };
+const ENV: Field = Field { list: "Container.spec.containers.env", name: "EnvVar.spec.containers.env.name" };
+const INIT_ENV: Field =
+    Field { list: "Container.spec.initContainers.env", name: "EnvVar.spec.initContainers.env.name" };
+const MOUNTS: Field =
+    Field { list: "Container.spec.containers.volumeMounts", name: "VolumeMount.spec.containers.volumeMounts.name" };
 const INIT_MOUNTS: Field = Field {
     list: "Container.spec.initContainers.volumeMounts",
     name: "VolumeMount.spec.initContainers.volumeMounts.name",
@@ -192,8 +158,7 @@ fn map<'a>(
     field: &str,
     wanted: &str,
 ) -> Result<Option<&'a Map<String, Value>>, NotAPod> {
-    of.get(key)
-        .map_or(Ok(None), |value| entry(value, field, wanted))
+    of.get(key).map_or(Ok(None), |value| entry(value, field, wanted))
 }
 
 fn string_map<'a>(
@@ -202,23 +167,14 @@ fn string_map<'a>(
     field: &str,
 ) -> Result<Option<&'a Map<String, Value>>, NotAPod> {
     let found = map(of, key, field, "map[string]string")?;
-    match found
-        .into_iter()
-        .flat_map(Map::values)
-        .find(|value| !value.is_string() && !value.is_null())
-    {
+    match found.into_iter().flat_map(Map::values).find(|value| !value.is_string() && !value.is_null()) {
         Some(other) => Err(NotAPod::field(other, field, "string")),
         None => Ok(found),
     }
 }
 
 /// A string member; empty when absent or null.
-pub(crate) fn text<'a>(
-    of: &'a Map<String, Value>,
-    key: &str,
-    field: &str,
-    wanted: &str,
-) -> Result<&'a str, NotAPod> {
+pub(crate) fn text<'a>(of: &'a Map<String, Value>, key: &str, field: &str, wanted: &str) -> Result<&'a str, NotAPod> {
     match of.get(key) {
         None | Some(Value::Null) => Ok(""),
         Some(Value::String(text)) => Ok(text),
@@ -251,14 +207,8 @@ mod tests {
             assert_eq!(error, format!("json: cannot unmarshal {want}"));
         };
         check(json!([]), "array into Go value of type v1.Pod");
-        check(
-            json!({"spec": "x"}),
-            "string into Go struct field Pod.spec of type v1.PodSpec",
-        );
-        check(
-            json!({"metadata": 1}),
-            "number into Go struct field Pod.metadata of type v1.ObjectMeta",
-        );
+        check(json!({"spec": "x"}), "string into Go struct field Pod.spec of type v1.PodSpec");
+        check(json!({"metadata": 1}), "number into Go struct field Pod.metadata of type v1.ObjectMeta");
         check(
             json!({"metadata": {"annotations": ["a"]}}),
             "array into Go struct field ObjectMeta.metadata.annotations of type map[string]string",
@@ -297,17 +247,9 @@ mod tests {
             "spec": {"ports": [80], "volumes": null, "containers": [null, {"env": null}]},
         });
         let pod = Pod::read(&object).expect("must be read");
-        assert_eq!(
-            (pod.name, pod.service_account, pod.has_labels),
-            ("web-", "", false)
-        );
+        assert_eq!((pod.name, pod.service_account, pod.has_labels), ("web-", "", false));
         assert_eq!((pod.volumes, pod.containers.len()), (None, 2));
         assert_eq!((pod.annotation("a"), pod.annotation("b")), (Some(""), None));
-        assert!(
-            Pod::read(&json!({"spec": {"volumes": []}}))
-                .expect("must be read")
-                .volumes
-                .is_some()
-        );
+        assert!(Pod::read(&json!({"spec": {"volumes": []}})).expect("must be read").volumes.is_some());
     }
 }

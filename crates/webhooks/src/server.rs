@@ -33,15 +33,8 @@ pub(crate) struct Answer {
 /// Serves `handler` at `path`, with any method, as a Go mux without methods does.
 pub(crate) fn router(path: &str, handler: Arc<dyn Handler>) -> Router {
     let review = move |headers: HeaderMap, body: Bytes| async move {
-        let content_type = headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        let Answer {
-            status,
-            content_type,
-            body,
-        } = handler.answer(content_type, &body).await;
+        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let Answer { status, content_type, body } = handler.answer(content_type, &body).await;
         (status, [(CONTENT_TYPE, content_type)], body).into_response()
     };
     Router::new()

@@ -22,20 +22,14 @@ const SHOWN: usize = 1024 * 1024;
 
 /// Reads the object on a runtime of its own.
 pub fn run_blocking(object: &Object) -> Outcome {
-    match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(run(object)),
         Err(error) => failed(Stage::Configuration, format!("no runtime: {error}")),
     }
 }
 
 async fn run(object: &Object) -> Outcome {
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http::client())
-        .load()
-        .await;
+    let config = aws_config::defaults(BehaviorVersion::latest()).http_client(http::client()).load().await;
     if config.region().is_none() {
         return failed(Stage::Configuration, "no region: set AWS_REGION".to_owned());
     }
@@ -46,28 +40,16 @@ async fn run(object: &Object) -> Outcome {
 }
 
 async fn credentials(config: &SdkConfig) -> Result<Credentials, Outcome> {
-    let provider = config.credentials_provider().ok_or_else(|| {
-        failed(
-            Stage::Credentials,
-            "the SDK has no credential chain".to_owned(),
-        )
-    })?;
-    provider
-        .provide_credentials()
-        .await
-        .map_err(|error| refusal::of_credentials(&error))
+    let provider = config
+        .credentials_provider()
+        .ok_or_else(|| failed(Stage::Credentials, "the SDK has no credential chain".to_owned()))?;
+    provider.provide_credentials().await.map_err(|error| refusal::of_credentials(&error))
 }
 
 async fn read(config: &SdkConfig, credentials: Credentials, object: &Object) -> Outcome {
     // The credentials that were just given, so that the token is exchanged once.
-    let config = aws_sdk_s3::config::Builder::from(config)
-        .credentials_provider(credentials)
-        .build();
-    let sent = aws_sdk_s3::Client::from_conf(config)
-        .get_object()
-        .bucket(&object.bucket)
-        .key(&object.key)
-        .send();
+    let config = aws_sdk_s3::config::Builder::from(config).credentials_provider(credentials).build();
+    let sent = aws_sdk_s3::Client::from_conf(config).get_object().bucket(&object.bucket).key(&object.key).send();
     let body = match sent.await {
         Ok(answer) => answer.body,
         Err(error) => return refusal::of_read(&error),
@@ -94,23 +76,13 @@ impl Content {
     async fn take(mut body: ByteStream) -> Result<Self, String> {
         let (mut bytes, mut digest, mut shown) = (0, Context::new(&SHA256), Vec::new());
         while let Some(part) = body.next().await {
-            let part = part
-                .map_err(|error| format!("the content broke off: {}", refusal::causes(&error)))?;
+            let part = part.map_err(|error| format!("the content broke off: {}", refusal::causes(&error)))?;
             bytes += part.len();
             digest.update(&part);
             shown.extend_from_slice(&part[..part.len().min(SHOWN - shown.len())]);
         }
-        let sha256 = digest
-            .finish()
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        Ok(Self {
-            bytes,
-            sha256,
-            shown,
-        })
+        let sha256 = digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { bytes, sha256, shown })
     }
 }
 
@@ -126,19 +98,11 @@ mod tests {
     async fn shows_a_bounded_part_and_digests_the_whole() {
         // SHA-256 of "abc" from FIPS 180-2; of a million times "a" from the same.
         let check = async |body: Vec<u8>, bytes: usize, shown: usize, sha256: &str| {
-            let content = Content::take(ByteStream::from(body))
-                .await
-                .expect("content must be read");
+            let content = Content::take(ByteStream::from(body)).await.expect("content must be read");
             assert_eq!((content.bytes, content.shown.len()), (bytes, shown));
             assert!(content.sha256.starts_with(sha256), "{}", content.sha256);
         };
-        check(
-            b"abc".to_vec(),
-            3,
-            3,
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-        )
-        .await;
+        check(b"abc".to_vec(), 3, 3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad").await;
         check(
             vec![b'a'; 1_000_000],
             1_000_000,

@@ -1,9 +1,6 @@
 //! The program as a pod runs it: a process with nothing but an environment, against a server of a few lines.
 
-#![expect(
-    clippy::expect_used,
-    reason = "a test that cannot go on should say what it missed"
-)]
+#![expect(clippy::expect_used, reason = "a test that cannot go on should say what it missed")]
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -32,15 +29,8 @@ struct Server {
 
 impl Server {
     async fn start(answers: Answers) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("loopback must bind");
-        let url = format!(
-            "http://{}",
-            listener
-                .local_addr()
-                .expect("listener must have an address")
-        );
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback must bind");
+        let url = format!("http://{}", listener.local_addr().expect("listener must have an address"));
         let seen: Arc<Mutex<Vec<String>>> = Arc::default();
         let (answers, notes) = (Arc::new(answers), seen.clone());
         tokio::spawn(async move {
@@ -59,41 +49,20 @@ impl Server {
 async fn serve(mut stream: TcpStream, answers: Arc<Answers>, notes: Arc<Mutex<Vec<String>>>) {
     let mut request = Vec::new();
     // The client closes, or it does not come back: then the end of the test ends this task.
-    while stream
-        .read_buf(&mut request)
-        .await
-        .is_ok_and(|read| read > 0)
-    {
+    while stream.read_buf(&mut request).await.is_ok_and(|read| read > 0) {
         let text = String::from_utf8_lossy(&request).into_owned();
         let Some((head, body)) = text.split_once("\r\n\r\n") else {
             continue;
         };
-        let length = head.lines().find_map(|line| {
-            line.to_ascii_lowercase()
-                .strip_prefix("content-length: ")
-                .map(str::to_owned)
-        });
+        let length =
+            head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ").map(str::to_owned));
         if body.len() < length.and_then(|length| length.parse().ok()).unwrap_or(0) {
             continue;
         }
-        let first = head
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_end_matches(" HTTP/1.1");
-        notes
-            .lock()
-            .expect("notes must be whole")
-            .push(first.to_owned());
-        let (status, content) = if first.starts_with("POST") {
-            answers.sts
-        } else {
-            answers.s3
-        };
-        let answer = format!(
-            "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{content}",
-            content.len()
-        );
+        let first = head.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1");
+        notes.lock().expect("notes must be whole").push(first.to_owned());
+        let (status, content) = if first.starts_with("POST") { answers.sts } else { answers.s3 };
+        let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{content}", content.len());
         if stream.write_all(answer.as_bytes()).await.is_err() {
             return;
         }
@@ -108,15 +77,9 @@ async fn run(environment: &[(&str, &str)]) -> (Option<i32>, String, String) {
         std::process::id(),
         environment
     ));
-    tokio::fs::write(&token, "canary-token")
-        .await
-        .expect("token must be written");
+    tokio::fs::write(&token, "canary-token").await.expect("token must be written");
     let mut command = Command::new(env!("CARGO_BIN_EXE_s3-reader"));
-    command
-        .args(["--bucket", "b", "--key", "k.txt"])
-        .env_clear()
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
+    command.args(["--bucket", "b", "--key", "k.txt"]).env_clear().stdin(Stdio::null()).kill_on_drop(true);
     command.envs([
         ("AWS_REGION", "eu-central-1"),
         ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/r"),
@@ -128,32 +91,17 @@ async fn run(environment: &[(&str, &str)]) -> (Option<i32>, String, String) {
         command.env(name, value.replace("{token}", &token.to_string_lossy()));
     }
     let output = tokio::time::timeout(std::time::Duration::from_secs(30), command.output()).await;
-    let output = output
-        .expect("program must end")
-        .expect("program must start");
-    tokio::fs::remove_file(&token)
-        .await
-        .expect("token must be removed");
+    let output = output.expect("program must end").expect("program must start");
+    tokio::fs::remove_file(&token).await.expect("token must be removed");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output must be text");
-    (
-        output.status.code(),
-        text(output.stdout),
-        text(output.stderr),
-    )
+    (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
 /// Runs against a server with these answers; gives the exit code, the outcome and what the server saw.
 async fn outcome(answers: Answers) -> (Option<i32>, Outcome, Vec<String>) {
     let server = Server::start(answers).await;
-    let (code, out, err) = run(&[
-        ("AWS_ENDPOINT_URL", &server.url),
-        ("AWS_WEB_IDENTITY_TOKEN_FILE", "{token}"),
-    ])
-    .await;
-    assert!(
-        !out.contains("canary") && !err.contains("canary"),
-        "a secret is shown: {out}{err}"
-    );
+    let (code, out, err) = run(&[("AWS_ENDPOINT_URL", &server.url), ("AWS_WEB_IDENTITY_TOKEN_FILE", "{token}")]).await;
+    assert!(!out.contains("canary") && !err.contains("canary"), "a secret is shown: {out}{err}");
     assert_eq!(out.lines().count(), 1, "one line is printed: {out}");
     let line: Line = serde_json::from_str(&out).expect("the line must be JSON");
     assert_eq!(line.workload, "s3-reader");
@@ -162,11 +110,7 @@ async fn outcome(answers: Answers) -> (Option<i32>, Outcome, Vec<String>) {
 
 #[tokio::test]
 async fn reads_with_one_token_exchange() {
-    let (code, outcome, seen) = outcome(Answers {
-        sts: (200, STS),
-        s3: (200, "abc"),
-    })
-    .await;
+    let (code, outcome, seen) = outcome(Answers { sts: (200, STS), s3: (200, "abc") }).await;
     let expected = Outcome::Read {
         bucket: "b".into(),
         key: "k.txt".into(),
@@ -181,11 +125,7 @@ async fn reads_with_one_token_exchange() {
 #[tokio::test]
 async fn a_refused_exchange_is_told_with_its_code_and_nothing_is_read() {
     let refusal = "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidIdentityToken</Code><Message>Incorrect token audience</Message></Error></ErrorResponse>";
-    let (code, outcome, seen) = outcome(Answers {
-        sts: (400, refusal),
-        s3: (200, "abc"),
-    })
-    .await;
+    let (code, outcome, seen) = outcome(Answers { sts: (400, refusal), s3: (200, "abc") }).await;
     let expected = Outcome::Denied {
         stage: Stage::Credentials,
         service: "sts".into(),
@@ -193,20 +133,13 @@ async fn a_refused_exchange_is_told_with_its_code_and_nothing_is_read() {
         status: Some(400),
         message: "Incorrect token audience".into(),
     };
-    assert_eq!(
-        (code, outcome, seen.as_slice()),
-        (Some(1), expected, ["POST /".to_owned()].as_slice())
-    );
+    assert_eq!((code, outcome, seen.as_slice()), (Some(1), expected, ["POST /".to_owned()].as_slice()));
 }
 
 #[tokio::test]
 async fn a_refused_read_is_told_with_its_code() {
     let refusal = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
-    let (code, outcome, _) = outcome(Answers {
-        sts: (200, STS),
-        s3: (403, refusal),
-    })
-    .await;
+    let (code, outcome, _) = outcome(Answers { sts: (200, STS), s3: (403, refusal) }).await;
     let expected = Outcome::Denied {
         stage: Stage::Read,
         service: "s3".into(),
@@ -219,42 +152,21 @@ async fn a_refused_read_is_told_with_its_code() {
 
 #[tokio::test]
 async fn without_a_token_file_nobody_is_asked() {
-    let server = Server::start(Answers {
-        sts: (200, STS),
-        s3: (200, "abc"),
-    })
-    .await;
-    let (code, out, _) = run(&[
-        ("AWS_ENDPOINT_URL", &server.url),
-        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere/token"),
-    ])
-    .await;
+    let server = Server::start(Answers { sts: (200, STS), s3: (200, "abc") }).await;
+    let (code, out, _) =
+        run(&[("AWS_ENDPOINT_URL", &server.url), ("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere/token")]).await;
     assert_eq!(code, Some(1));
-    assert!(
-        out.contains(r#""outcome":"failed","stage":"credentials""#) && out.contains("No such file"),
-        "{out}"
-    );
+    assert!(out.contains(r#""outcome":"failed","stage":"credentials""#) && out.contains("No such file"), "{out}");
     assert!(server.seen().is_empty());
 }
 
 #[tokio::test]
 async fn goes_through_the_proxy_of_the_environment_by_the_real_names() {
     // The server stands for a proxy that lets nothing through.
-    let proxy = Server::start(Answers {
-        sts: (403, ""),
-        s3: (403, ""),
-    })
-    .await;
-    let (code, out, _) = run(&[
-        ("HTTPS_PROXY", &proxy.url),
-        ("AWS_WEB_IDENTITY_TOKEN_FILE", "{token}"),
-    ])
-    .await;
+    let proxy = Server::start(Answers { sts: (403, ""), s3: (403, "") }).await;
+    let (code, out, _) = run(&[("HTTPS_PROXY", &proxy.url), ("AWS_WEB_IDENTITY_TOKEN_FILE", "{token}")]).await;
     assert_eq!(code, Some(1));
-    assert!(
-        out.contains(r#""outcome":"failed","stage":"credentials""#),
-        "{out}"
-    );
+    assert!(out.contains(r#""outcome":"failed","stage":"credentials""#), "{out}");
     assert_eq!(proxy.seen(), ["CONNECT sts.eu-central-1.amazonaws.com:443"]);
 }
 
@@ -262,17 +174,8 @@ async fn goes_through_the_proxy_of_the_environment_by_the_real_names() {
 async fn exit_status_tells_usage_from_refusal() {
     let run = async |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_s3-reader"));
-        let output = command
-            .args(arguments)
-            .env_clear()
-            .output()
-            .await
-            .expect("program must start");
-        (
-            output.status.code(),
-            output.stdout.is_empty(),
-            output.stderr.is_empty(),
-        )
+        let output = command.args(arguments).env_clear().output().await.expect("program must start");
+        (output.status.code(), output.stdout.is_empty(), output.stderr.is_empty())
     };
     assert_eq!(run(&["--help"]).await, (Some(0), false, true));
     assert_eq!(run(&["--bucket", "b"]).await, (Some(2), true, false));

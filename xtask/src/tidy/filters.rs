@@ -3,28 +3,18 @@
 use super::finding::{Finding, Source, numbered, word_end};
 
 pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
-    let places: Vec<_> = sources
-        .iter()
-        .filter_map(|source| Some((source, first_filter(source)?)))
-        .collect();
+    let places: Vec<_> = sources.iter().filter_map(|source| Some((source, first_filter(source)?))).collect();
     if places.len() < 2 {
         return Vec::new();
     }
-    let paths: Vec<_> = places
-        .iter()
-        .map(|(source, _)| source.path.as_str())
-        .collect();
+    let paths: Vec<_> = places.iter().map(|(source, _)| source.path.as_str()).collect();
     places
         .iter()
         .map(|(source, line)| {
             source.finding(
                 *line,
                 "filters",
-                format!(
-                    "insta filters are set in {} files: {}",
-                    paths.len(),
-                    paths.join(", ")
-                ),
+                format!("insta filters are set in {} files: {}", paths.len(), paths.join(", ")),
                 "keep one table and call it from the other tests",
             )
         })
@@ -35,12 +25,9 @@ pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
 fn first_filter(source: &Source) -> Option<usize> {
     let code = &source.rust.as_ref()?.code;
     let settings = word_end(code, "with_settings").is_some();
-    let calls =
-        |line: &str, word| word_end(line, word).is_some_and(|end| line[end..].starts_with('('));
+    let calls = |line: &str, word| word_end(line, word).is_some_and(|end| line[end..].starts_with('('));
     numbered(code).find_map(|(number, line)| {
-        let sets = settings
-            && word_end(line, "filters")
-                .is_some_and(|end| line[end..].trim_start().starts_with("=>"));
+        let sets = settings && word_end(line, "filters").is_some_and(|end| line[end..].trim_start().starts_with("=>"));
         (sets || calls(line, "add_filter") || calls(line, "set_filters")).then_some(number)
     })
 }

@@ -19,13 +19,7 @@ pub(crate) struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Finding {
-            path,
-            line,
-            rule,
-            what,
-            fix,
-        } = self;
+        let Finding { path, line, rule, what, fix } = self;
         write!(f, "{path}:{line}: [{rule}] {what}\n    {fix}")
     }
 }
@@ -53,13 +47,7 @@ impl Source {
         what: impl Into<String>,
         fix: impl Into<String>,
     ) -> Finding {
-        Finding {
-            path: self.path.clone(),
-            line,
-            rule,
-            what: what.into(),
-            fix: fix.into(),
-        }
+        Finding { path: self.path.clone(), line, rule, what: what.into(), fix: fix.into() }
     }
 }
 
@@ -86,16 +74,12 @@ mod tests {
     fn names_file_line_rule_and_what_to_do() {
         let source = Source::new("crates/a/src/lib.rs", "");
         let finding = source.finding(3, "header", "no header", "write one");
-        assert_eq!(
-            finding.to_string(),
-            "crates/a/src/lib.rs:3: [header] no header\n    write one"
-        );
+        assert_eq!(finding.to_string(), "crates/a/src/lib.rs:3: [header] no header\n    write one");
     }
 
     #[test]
     fn a_word_is_not_a_part_of_a_word() {
-        let check =
-            |line: &str, end: Option<usize>| assert_eq!(word_end(line, "dbg"), end, "{line}");
+        let check = |line: &str, end: Option<usize>| assert_eq!(word_end(line, "dbg"), end, "{line}");
         check("dbg", Some(3));
         check("mydbg dbg!(x)", Some(9));
         check("dbg_macro", None);

@@ -5,9 +5,7 @@ use super::finding::{Finding, Source};
 pub(crate) fn check(source: &Source) -> Option<Finding> {
     source.rust.as_ref()?;
     let first = source.text.lines().next().unwrap_or_default();
-    let said = first
-        .strip_prefix("//!")
-        .is_some_and(|text| !text.trim().is_empty());
+    let said = first.strip_prefix("//!").is_some_and(|text| !text.trim().is_empty());
     (!said).then(|| {
         source.finding(
             1,

@@ -14,16 +14,8 @@ pub(crate) struct May {
     in_tests: &'static [&'static str],
 }
 
-const fn may(
-    name: &'static str,
-    import: &'static [&'static str],
-    in_tests: &'static [&'static str],
-) -> May {
-    May {
-        name,
-        import,
-        in_tests,
-    }
+const fn may(name: &'static str, import: &'static [&'static str], in_tests: &'static [&'static str]) -> May {
+    May { name, import, in_tests }
 }
 
 pub(crate) const DIRECTIONS: &[May] = &[
@@ -39,16 +31,8 @@ pub(crate) const DIRECTIONS: &[May] = &[
     may("scenario", &["trust"], &[]),
     may("report", &["trust"], &[]),
     may("workloads", &["trust"], &[]),
-    may(
-        "cluster",
-        &["trust", "transport", "kube-sim", "kubelet", "webhooks"],
-        &[],
-    ),
-    may(
-        "clouds",
-        &["trust", "transport", "egress", "aws-sim", "azure-sim"],
-        &[],
-    ),
+    may("cluster", &["trust", "transport", "kube-sim", "kubelet", "webhooks"], &[]),
+    may("clouds", &["trust", "transport", "egress", "aws-sim", "azure-sim"], &[]),
     may(
         "harness",
         &[
@@ -88,8 +72,7 @@ pub(crate) struct Import {
     pub(crate) in_tests: bool,
 }
 
-const FIX: &str =
-    "the list is xtask/src/tidy/imports.rs; to bend it is a decision for ARCHITECTURE.md";
+const FIX: &str = "the list is xtask/src/tidy/imports.rs; to bend it is a decision for ARCHITECTURE.md";
 
 pub(crate) fn check(crates: &[Crate], directions: &[May]) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -98,10 +81,7 @@ pub(crate) fn check(crates: &[Crate], directions: &[May]) -> Vec<Finding> {
             findings.push(one.manifest.finding(
                 1,
                 "imports",
-                format!(
-                    "`{}` has no line in the list of import directions",
-                    one.name
-                ),
+                format!("`{}` has no line in the list of import directions", one.name),
                 "add one to xtask/src/tidy/imports.rs",
             ));
             continue;
@@ -111,11 +91,7 @@ pub(crate) fn check(crates: &[Crate], directions: &[May]) -> Vec<Finding> {
             if may.import.contains(&name) || import.in_tests && may.in_tests.contains(&name) {
                 continue;
             }
-            let who = if import.in_tests {
-                format!("tests of `{}`", one.name)
-            } else {
-                format!("`{}`", one.name)
-            };
+            let who = if import.in_tests { format!("tests of `{}`", one.name) } else { format!("`{}`", one.name) };
             findings.push(one.manifest.finding(
                 line_of(import, &one.manifest.text),
                 "imports",
@@ -144,12 +120,7 @@ fn cycle(crates: &[Crate]) -> Option<Finding> {
 }
 
 /// Whether the first of `path` is reached again from `at`; the way is then in `path`.
-fn returns<'a>(
-    crates: &'a [Crate],
-    at: &'a Crate,
-    path: &mut Vec<&'a str>,
-    seen: &mut Vec<&'a str>,
-) -> bool {
+fn returns<'a>(crates: &'a [Crate], at: &'a Crate, path: &mut Vec<&'a str>, seen: &mut Vec<&'a str>) -> bool {
     for import in &at.imports {
         if import.name == path[0] {
             return true;
@@ -203,8 +174,7 @@ mod tests {
     /// `deps` as in a manifest: `low` in `[dependencies]`, `+right` in `[dev-dependencies]`.
     fn mk_crate(name: &str, deps: &[&str]) -> Crate {
         let mut manifest = format!("[package]\nname = \"{name}\"\n[dependencies]\n");
-        let (tests, normal): (Vec<&str>, Vec<&str>) =
-            deps.iter().partition(|dep| dep.starts_with('+'));
+        let (tests, normal): (Vec<&str>, Vec<&str>) = deps.iter().partition(|dep| dep.starts_with('+'));
         for dep in normal {
             manifest += &format!("{dep}.workspace = true\n");
         }
@@ -212,10 +182,8 @@ mod tests {
         for dep in tests {
             manifest += &format!("{} = {{ path = \"..\" }}\n", &dep[1..]);
         }
-        let import = |dep: &&str| Import {
-            name: dep.trim_start_matches('+').to_owned(),
-            in_tests: dep.starts_with('+'),
-        };
+        let import =
+            |dep: &&str| Import { name: dep.trim_start_matches('+').to_owned(), in_tests: dep.starts_with('+') };
         Crate {
             name: name.to_owned(),
             manifest: Source::new(format!("crates/{name}/Cargo.toml"), manifest),
@@ -224,10 +192,7 @@ mod tests {
     }
 
     fn check_rule(crates: &[(&str, &[&str])], found: &[&str]) {
-        let crates: Vec<_> = crates
-            .iter()
-            .map(|(name, deps)| mk_crate(name, deps))
-            .collect();
+        let crates: Vec<_> = crates.iter().map(|(name, deps)| mk_crate(name, deps)).collect();
         let findings: Vec<_> = check(&crates, LIST)
             .into_iter()
             .map(|finding| format!("{}:{}: {}", finding.path, finding.line, finding.what))
@@ -237,41 +202,25 @@ mod tests {
 
     #[test]
     fn imports_follow_the_list() {
-        check_rule(
-            &[("low", &[]), ("left", &["low"]), ("top", &["left", "low"])],
-            &[],
-        );
+        check_rule(&[("low", &[]), ("left", &["low"]), ("top", &["left", "low"])], &[]);
         check_rule(
             &[("low", &[]), ("top", &["low", "right"])],
             &["crates/top/Cargo.toml:5: `top` must not import `right`"],
         );
-        check_rule(
-            &[("mid", &[])],
-            &["crates/mid/Cargo.toml:1: `mid` has no line in the list of import directions"],
-        );
+        check_rule(&[("mid", &[])], &["crates/mid/Cargo.toml:1: `mid` has no line in the list of import directions"]);
     }
 
     #[test]
     fn tests_may_import_what_is_listed_for_them_only() {
         check_rule(&[("left", &["low", "+right"])], &[]);
-        check_rule(
-            &[("left", &["low", "right"])],
-            &["crates/left/Cargo.toml:5: `left` must not import `right`"],
-        );
-        check_rule(
-            &[("low", &["+top"])],
-            &["crates/low/Cargo.toml:5: tests of `low` must not import `top`"],
-        );
+        check_rule(&[("left", &["low", "right"])], &["crates/left/Cargo.toml:5: `left` must not import `right`"]);
+        check_rule(&[("low", &["+top"])], &["crates/low/Cargo.toml:5: tests of `low` must not import `top`"]);
     }
 
     #[test]
     fn finds_cycles_through_tests() {
         check_rule(
-            &[
-                ("left", &["low", "+right"]),
-                ("right", &["low", "+left"]),
-                ("low", &[]),
-            ],
+            &[("left", &["low", "+right"]), ("right", &["low", "+left"]), ("low", &[])],
             &["crates/left/Cargo.toml:1: a cycle: left -> right -> left"],
         );
     }

@@ -26,10 +26,7 @@ mod tests {
     #[test]
     fn finds_macros_for_debugging() {
         let check_rule = |text: &str, lines: &[usize]| {
-            let found: Vec<_> = check(&Source::new("a.rs", text))
-                .iter()
-                .map(|f| f.line)
-                .collect();
+            let found: Vec<_> = check(&Source::new("a.rs", text)).iter().map(|f| f.line).collect();
             assert_eq!(found, lines, "{text}");
         };
         check_rule("let a =\n    dbg!(b);", &[2]);

@@ -38,20 +38,13 @@ mod tests {
     #[test]
     fn long_files_need_a_reason_and_reasons_need_a_long_file() {
         let check_rule = |lines: usize, long: &[(&str, &str)], found: &str| {
-            let sources = [
-                Source::new("a.rs", "x\n".repeat(lines)),
-                Source::new("a.json", "x\n".repeat(lines)),
-            ];
+            let sources = [Source::new("a.rs", "x\n".repeat(lines)), Source::new("a.json", "x\n".repeat(lines))];
             let whats: Vec<_> = check(&sources, long).into_iter().map(|f| f.what).collect();
             assert_eq!(whats.join(";"), found);
         };
         check_rule(500, &[], "");
         check_rule(501, &[], "501 lines, more than 500");
         check_rule(501, &[("a.rs", "a table")], "");
-        check_rule(
-            20,
-            &[("a.rs", "a table")],
-            "listed as a long file, and has 20 lines",
-        );
+        check_rule(20, &[("a.rs", "a table")], "listed as a long file, and has 20 lines");
     }
 }

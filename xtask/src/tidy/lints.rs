@@ -45,18 +45,10 @@ mod tests {
         let package = "[package]\nname = \"a\"\n";
         let with = |text: &str| format!("{package}{text}");
         check_rule("a/Cargo.toml", &with("[lints]\nworkspace = true\n"), false);
-        check_rule(
-            "a/Cargo.toml",
-            &format!("lints.workspace = true\n{package}"),
-            false,
-        );
+        check_rule("a/Cargo.toml", &format!("lints.workspace = true\n{package}"), false);
         check_rule("a/Cargo.toml", package, true);
         check_rule("a/Cargo.toml", &with("[lints]\n# workspace = true\n"), true);
-        check_rule(
-            "a/Cargo.toml",
-            &with("[dependencies]\nworkspace = true\n"),
-            true,
-        );
+        check_rule("a/Cargo.toml", &with("[dependencies]\nworkspace = true\n"), true);
         check_rule("Cargo.toml", "[workspace]\nmembers = []\n", false);
         check_rule("a/other.toml", package, false);
     }

@@ -16,10 +16,7 @@ impl Masked {
     pub(crate) fn new(source: &str) -> Masked {
         let mut masker = Masker {
             rest: source.chars().peekable(),
-            masked: Masked {
-                code: String::with_capacity(source.len()),
-                comments: String::with_capacity(source.len()),
-            },
+            masked: Masked { code: String::with_capacity(source.len()), comments: String::with_capacity(source.len()) },
             word: String::new(),
         };
         while masker.step() {}
@@ -202,11 +199,7 @@ mod tests {
         check(r#"f(br"\", b"\"", d)"#, "f(br , b , d)", "");
         check("r#type + a", "r#type + a", "");
         check("('\"', '\\'', '\\u{41}', a)", "( , , , a)", "");
-        check(
-            "fn f<'a>(x: &'a str) // 'b'",
-            "fn f<'a>(x: &'a str)",
-            "// 'b'",
-        );
+        check("fn f<'a>(x: &'a str) // 'b'", "fn f<'a>(x: &'a str)", "// 'b'");
         check("'outer: loop {}", "'outer: loop {}", "");
         check("\"never closed // x", "", "");
         check("for \"x\"", "for", "");

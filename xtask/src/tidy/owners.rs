@@ -53,10 +53,7 @@ pub(crate) fn check(source: &Source, owners: &[String]) -> Vec<Finding> {
 
 fn has_hash_comments(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    [".toml", ".yaml", ".yml", ".sh"]
-        .iter()
-        .any(|end| name.ends_with(end))
-        || !name.contains('.')
+    [".toml", ".yaml", ".yml", ".sh"].iter().any(|end| name.ends_with(end)) || !name.contains('.')
 }
 
 /// `alice` in `(alice): later`.
@@ -82,20 +79,14 @@ mod tests {
     #[test]
     fn marks_for_later_have_a_listed_owner() {
         let check_rule = |path: &str, text: &str, found: &str| {
-            let whats: Vec<_> = check(&Source::new(path, text), &table(TABLE))
-                .into_iter()
-                .map(|finding| finding.what)
-                .collect();
+            let whats: Vec<_> =
+                check(&Source::new(path, text), &table(TABLE)).into_iter().map(|finding| finding.what).collect();
             assert_eq!(whats.join(";"), found, "{text}");
         };
         check_rule("a.rs", "// TODO(alice): later", "");
         check_rule("a.rs", "// TODO: later", "TODO without an owner");
         check_rule("a.rs", "/* FIXME() */", "FIXME without an owner");
-        check_rule(
-            "a.rs",
-            "// TODO(carol): x",
-            "TODO of `carol`, who is not in CONTRIBUTING.md",
-        );
+        check_rule("a.rs", "// TODO(carol): x", "TODO of `carol`, who is not in CONTRIBUTING.md");
         check_rule("a.rs", "let a = \"TODO\"; // AUTODO", "");
         check_rule("a.yaml", "a: TODO # b", "");
         check_rule("a.yaml", "a: b # TODO", "TODO without an owner");

@@ -48,8 +48,7 @@ fn starts<'a>(line: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
 /// `alice/…`
 fn is_in_a_home(rest: &str) -> bool {
     let in_name = |c: char| c.is_alphanumeric() || "-_.".contains(c);
-    rest.split_once('/')
-        .is_some_and(|(name, _)| !name.is_empty() && name.chars().all(in_name))
+    rest.split_once('/').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(in_name))
 }
 
 #[cfg(test)]
@@ -60,33 +59,19 @@ mod tests {
     fn finds_paths_of_one_machine() {
         let check_rule = |parts: [&str; 3], found: Option<&str>| {
             let line = parts.concat();
-            let what = check(&Source::new("a.md", &*line), "/builds/crossfed")
-                .pop()
-                .map(|finding| finding.what);
+            let what = check(&Source::new("a.md", &*line), "/builds/crossfed").pop().map(|finding| finding.what);
             assert_eq!(what.as_deref(), found, "{line}");
         };
-        check_rule(
-            ["see /ho", "me/alice/", "x"],
-            Some("somebody's home folder"),
-        );
-        check_rule(
-            ["(/Us", "ers/al.ice/", "x)"],
-            Some("somebody's home folder"),
-        );
+        check_rule(["see /ho", "me/alice/", "x"], Some("somebody's home folder"));
+        check_rule(["(/Us", "ers/al.ice/", "x)"], Some("somebody's home folder"));
         check_rule(["/ho", "me/$USER/", "x"], None);
         check_rule(["$X/ho", "me/alice/", "x"], None);
         check_rule(["/ho", "me/", ""], None);
         check_rule(["at \"/ro", "ot/", ".aws\""], Some("root's home folder"));
         check_rule(["https://host/ro", "ot/", "x"], None);
         check_rule(["file:///ro", "ot/", "x"], Some("root's home folder"));
-        check_rule(
-            ["in ../", "shared", "/x"],
-            Some("a folder beside the workspace"),
-        );
-        check_rule(
-            ["at /builds/", "crossfed/", "x"],
-            Some("the path of this checkout"),
-        );
+        check_rule(["in ../", "shared", "/x"], Some("a folder beside the workspace"));
+        check_rule(["at /builds/", "crossfed/", "x"], Some("the path of this checkout"));
         check_rule(["at /tmp/builds/", "crossfed/", "x"], None);
     }
 

@@ -40,11 +40,7 @@ impl Tree {
         for path in paths {
             match fs::read(root.join(&path)) {
                 // What is not text has no lines to find fault with.
-                Ok(bytes) => sources.extend(
-                    String::from_utf8(bytes)
-                        .ok()
-                        .map(|text| Source::new(path, text)),
-                ),
+                Ok(bytes) => sources.extend(String::from_utf8(bytes).ok().map(|text| Source::new(path, text))),
                 // In the index, and just removed from the disk.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error).with_context(|| format!("cannot read {path}")),
@@ -84,9 +80,7 @@ fn walk(root: &Path) -> Result<Vec<String>> {
     let mut folders = vec![String::new()];
     while let Some(folder) = folders.pop() {
         let here = root.join(&folder);
-        for entry in
-            fs::read_dir(&here).with_context(|| format!("cannot list {}", here.display()))?
-        {
+        for entry in fs::read_dir(&here).with_context(|| format!("cannot list {}", here.display()))? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = format!("{folder}{name}");
@@ -103,18 +97,14 @@ fn walk(root: &Path) -> Result<Vec<String>> {
 fn crates(root: &Path) -> Result<Vec<Crate>> {
     let mut command = cargo::cargo();
     command.args(["metadata", "--format-version", "1", "--no-deps"]);
-    let metadata = serde_json::from_str(&cargo::stdout(&mut command)?)
-        .context("cargo metadata wrote something else than JSON")?;
+    let metadata =
+        serde_json::from_str(&cargo::stdout(&mut command)?).context("cargo metadata wrote something else than JSON")?;
     let mut crates = Vec::new();
     for (name, manifest, imports) in packages(&metadata)? {
         let path = Path::new(&manifest);
         let text = fs::read_to_string(path).with_context(|| format!("cannot read {manifest}"))?;
         let path = path.strip_prefix(root).unwrap_or(path);
-        crates.push(Crate {
-            name,
-            manifest: Source::new(path.to_string_lossy().replace('\\', "/"), text),
-            imports,
-        });
+        crates.push(Crate { name, manifest: Source::new(path.to_string_lossy().replace('\\', "/"), text), imports });
     }
     Ok(crates)
 }
@@ -141,9 +131,8 @@ fn packages(metadata: &Value) -> Result<Vec<(String, String, Vec<Import>)>> {
                 })
                 .collect();
             let name = package["name"].as_str().context("a package has no name")?;
-            let manifest = package["manifest_path"]
-                .as_str()
-                .with_context(|| format!("package {name} has no manifest"))?;
+            let manifest =
+                package["manifest_path"].as_str().with_context(|| format!("package {name} has no manifest"))?;
             Ok((name.to_owned(), manifest.to_owned(), imports))
         })
         .collect()
@@ -151,9 +140,7 @@ fn packages(metadata: &Value) -> Result<Vec<(String, String, Vec<Import>)>> {
 
 fn dependencies() -> Result<Vec<(String, String)>> {
     let mut command = cargo::cargo();
-    command
-        .args(["tree", "--workspace", "--edges", "normal,build"])
-        .args(["--prefix", "none", "--format", "{p}"]);
+    command.args(["tree", "--workspace", "--edges", "normal,build"]).args(["--prefix", "none", "--format", "{p}"]);
     let dependencies = tls::parse(&cargo::stdout(&mut command)?);
     if !dependencies.iter().any(|(name, _)| name == "xtask") {
         bail!("cargo tree does not even name xtask: its output is not understood");
@@ -178,11 +165,7 @@ mod tests {
             ],
         }]});
         let packages = packages(&metadata).expect("the metadata must be read");
-        let imports: Vec<_> = packages[0]
-            .2
-            .iter()
-            .map(|import| (import.name.as_str(), import.in_tests))
-            .collect();
+        let imports: Vec<_> = packages[0].2.iter().map(|import| (import.name.as_str(), import.in_tests)).collect();
         assert_eq!(imports, [("trust", false), ("kube-sim", true)]);
     }
 

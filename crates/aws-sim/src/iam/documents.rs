@@ -10,10 +10,8 @@ use crate::query::Text;
 use crate::state::Directory;
 
 /// A document parameter: tab, line ends and U+0020 to U+00FF.
-pub(super) const DOCUMENT: Text = Text::of(1, 131_072).within(
-    |char| matches!(char, '\t' | '\n' | '\r' | '\u{20}'..='\u{ff}'),
-    r"[\u0009\u000A\u000D\u0020-\u00FF]+",
-);
+pub(super) const DOCUMENT: Text = Text::of(1, 131_072)
+    .within(|char| matches!(char, '\t' | '\n' | '\r' | '\u{20}'..='\u{ff}'), r"[\u0009\u000A\u000D\u0020-\u00FF]+");
 
 const TRUST_QUOTA: usize = 2048;
 
@@ -23,10 +21,7 @@ pub(super) fn size(text: &str) -> usize {
 }
 
 fn stored(text: &str, document: Document) -> StoredPolicy {
-    StoredPolicy {
-        text: text.into(),
-        document: Arc::new(document),
-    }
+    StoredPolicy { text: text.into(), document: Arc::new(document) }
 }
 
 /// A managed or inline policy.
@@ -48,9 +43,7 @@ pub(super) fn trust(text: &str, directory: &Directory) -> Result<StoredPolicy, A
         .flat_map(|principal| &principal.set().entries);
     for (kind, value) in entries {
         if *kind == PrincipalType::Aws && !exists(value, directory) {
-            return Err(ApiError::malformed_policy(format!(
-                "Invalid principal in policy: \"AWS\":\"{value}\""
-            )));
+            return Err(ApiError::malformed_policy(format!("Invalid principal in policy: \"AWS\":\"{value}\"")));
         }
     }
     Ok(stored(text, document))
@@ -66,10 +59,7 @@ fn exists(principal: &str, directory: &Directory) -> bool {
         [_, _, _, _, account, resource] => (account, resource),
         _ => return false,
     };
-    let account = account
-        .parse()
-        .ok()
-        .and_then(|id| directory.accounts.get(&id));
+    let account = account.parse().ok().and_then(|id| directory.accounts.get(&id));
     let Some(account) = account else { return false };
     let kind = resource.split('/').next().unwrap_or_default();
     let last = resource.rsplit('/').next().unwrap_or_default();
@@ -77,10 +67,7 @@ fn exists(principal: &str, directory: &Directory) -> bool {
         "root" => true,
         "user" => account.users.contains_key(last),
         "role" => account.role(last).is_some_and(|role| role.arn == principal),
-        "assumed-role" => resource
-            .split('/')
-            .nth(1)
-            .is_some_and(|name| account.role(name).is_some()),
+        "assumed-role" => resource.split('/').nth(1).is_some_and(|name| account.role(name).is_some()),
         _ => false,
     }
 }

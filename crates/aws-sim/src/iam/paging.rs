@@ -27,35 +27,18 @@ impl Window {
         let marker = check.optional("Marker", Text::of(1, 320));
         check.finish()?;
         let after = marker
-            .map(|marker| {
-                URL_SAFE_NO_PAD
-                    .decode(marker)
-                    .ok()
-                    .and_then(|bytes| String::from_utf8(bytes).ok())
-            })
+            .map(|marker| URL_SAFE_NO_PAD.decode(marker).ok().and_then(|bytes| String::from_utf8(bytes).ok()))
             .map(|name| name.ok_or_else(|| ApiError::validation("Invalid Marker.")))
             .transpose()?;
-        Ok(Window {
-            after,
-            size: usize::try_from(size).unwrap_or(1),
-        })
+        Ok(Window { after, size: usize::try_from(size).unwrap_or(1) })
     }
 
     /// Cuts the page out of `items`, which come sorted by `name`.
-    pub(super) fn cut<T>(
-        &self,
-        items: impl IntoIterator<Item = T>,
-        name: impl Fn(&T) -> &str,
-    ) -> Page<T> {
-        let mut rest = items
-            .into_iter()
-            .filter(|item| self.after.as_deref().is_none_or(|after| name(item) > after));
+    pub(super) fn cut<T>(&self, items: impl IntoIterator<Item = T>, name: impl Fn(&T) -> &str) -> Page<T> {
+        let mut rest = items.into_iter().filter(|item| self.after.as_deref().is_none_or(|after| name(item) > after));
         let items: Vec<T> = rest.by_ref().take(self.size).collect();
         let more = rest.next().is_some();
-        let marker = items
-            .last()
-            .filter(|_| more)
-            .map(|last| URL_SAFE_NO_PAD.encode(name(last)));
+        let marker = items.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(name(last)));
         Page { items, marker }
     }
 }
@@ -79,8 +62,7 @@ mod tests {
         let mut seen = Vec::new();
         let mut form = "MaxItems=2".to_owned();
         loop {
-            let window =
-                Window::of(&Parameters::parse(Some(&form), b"")).expect("form must be valid");
+            let window = Window::of(&Parameters::parse(Some(&form), b"")).expect("form must be valid");
             let page = window.cut(all, |item| item);
             seen.extend(page.items);
             let Some(marker) = page.marker else { break };
@@ -92,10 +74,7 @@ mod tests {
     #[test]
     fn refuses_sizes_and_markers_that_no_listing_gave() {
         for form in ["MaxItems=0", "MaxItems=1001", "MaxItems=x", "Marker=***"] {
-            assert!(
-                Window::of(&Parameters::parse(Some(form), b"")).is_err(),
-                "{form}"
-            );
+            assert!(Window::of(&Parameters::parse(Some(form), b"")).is_err(), "{form}");
         }
         assert!(Window::of(&Parameters::parse(Some("MaxItems=1000"), b"")).is_ok());
     }

@@ -43,11 +43,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<Answer, ApiError> {
         tags,
     };
     call.write(|account| {
-        if account
-            .policies
-            .values()
-            .any(|other| other.name.eq_ignore_ascii_case(name))
-        {
+        if account.policies.values().any(|other| other.name.eq_ignore_ascii_case(name)) {
             return Err(ApiError::already_exists(format!(
                 "A policy called {name} already exists. Duplicate names are not allowed."
             )));
@@ -71,10 +67,7 @@ fn write_members(xml: &mut Xml, account: &Account, policy: &ManagedPolicy, in_fu
     xml.text("Path", &policy.path);
     xml.text("DefaultVersionId", ONLY_VERSION);
     xml.number("AttachmentCount", count(account.attachments(&policy.arn)));
-    xml.number(
-        "PermissionsBoundaryUsageCount",
-        count(account.boundary_uses(&policy.arn)),
-    );
+    xml.number("PermissionsBoundaryUsageCount", count(account.boundary_uses(&policy.arn)));
     xml.boolean("IsAttachable", true);
     xml.text("CreateDate", &timestamp(policy.created));
     xml.text("UpdateDate", &timestamp(policy.created));
@@ -112,9 +105,7 @@ fn absent(arn: &str) -> ApiError {
 }
 
 fn aws_managed(arn: &str) -> Option<&'static AwsManaged> {
-    managed::aws_managed()
-        .iter()
-        .find(|policy| policy.arn == arn)
+    managed::aws_managed().iter().find(|policy| policy.arn == arn)
 }
 
 pub(super) fn get(call: &Call<'_>) -> Result<Answer, ApiError> {
@@ -197,15 +188,8 @@ pub(super) fn list(call: &Call<'_>) -> Result<Answer, ApiError> {
     let only_attached = call.parameters.get("OnlyAttached") == Some("true");
     call.authorize(&call.arn("policy/"))?;
     call.read(|account| {
-        let own = account
-            .policies
-            .values()
-            .filter(|_| scope != "AWS")
-            .map(Listed::Own);
-        let aws = managed::aws_managed()
-            .iter()
-            .filter(|_| scope != "Local")
-            .map(Listed::Aws);
+        let own = account.policies.values().filter(|_| scope != "AWS").map(Listed::Own);
+        let aws = managed::aws_managed().iter().filter(|_| scope != "Local").map(Listed::Aws);
         let mut listed: Vec<Listed<'_>> = own
             .chain(aws)
             .filter(|policy| policy.path().starts_with(prefix))
@@ -230,9 +214,7 @@ pub(super) fn delete(call: &Call<'_>) -> Result<Answer, ApiError> {
             return Err(absent(arn));
         }
         if account.attachments(arn) + account.boundary_uses(arn) > 0 {
-            return Err(ApiError::delete_conflict(
-                "Cannot delete a policy attached to entities.",
-            ));
+            return Err(ApiError::delete_conflict("Cannot delete a policy attached to entities."));
         }
         account.policies.remove(arn);
         Ok(Answer::empty())
@@ -245,9 +227,7 @@ pub(super) fn tag(call: &Call<'_>) -> Result<Answer, ApiError> {
 }
 
 pub(super) fn untag(call: &Call<'_>) -> Result<Answer, ApiError> {
-    change(call, |policy| {
-        tags::remove(&mut policy.tags, call.parameters)
-    })
+    change(call, |policy| tags::remove(&mut policy.tags, call.parameters))
 }
 
 fn change(
@@ -266,8 +246,6 @@ pub(super) fn list_tags(call: &Call<'_>) -> Result<Answer, ApiError> {
     let arn = named(call)?;
     call.read(|account| {
         let policy = account.policies.get(arn).ok_or_else(|| absent(arn))?;
-        Ok(Answer::of(|xml| {
-            tags::write_page(xml, &policy.tags, &window)
-        }))
+        Ok(Answer::of(|xml| tags::write_page(xml, &policy.tags, &window)))
     })
 }

@@ -65,10 +65,7 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Answer, ApiError> {
     call.write(|account| {
         check_free(account, &arn, url)?;
         if account.providers.len() >= MAX_PROVIDERS {
-            return Err(ApiError::quota(
-                "OpenIdConnectProvidersPerAccount",
-                MAX_PROVIDERS,
-            ));
+            return Err(ApiError::quota("OpenIdConnectProvidersPerAccount", MAX_PROVIDERS));
         }
         account.providers.insert(arn.clone(), provider);
         Ok(())
@@ -81,41 +78,26 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Answer, ApiError> {
 
 fn check_free(account: &Account, arn: &str, url: &str) -> Result<(), ApiError> {
     if account.providers.contains_key(arn) {
-        return Err(ApiError::already_exists(format!(
-            "Provider with url {url} already exists."
-        )));
+        return Err(ApiError::already_exists(format!("Provider with url {url} already exists.")));
     }
     Ok(())
 }
 
 fn check_client_ids(count: usize) -> Result<(), ApiError> {
     if count > MAX_CLIENT_IDS {
-        return Err(ApiError::quota(
-            "ClientIdsPerOpenIdConnectProvider",
-            MAX_CLIENT_IDS,
-        ));
+        return Err(ApiError::quota("ClientIdsPerOpenIdConnectProvider", MAX_CLIENT_IDS));
     }
     Ok(())
 }
 
 fn checked_thumbprints(given: &[&str]) -> Result<Vec<String>, ApiError> {
     if given.len() > MAX_THUMBPRINTS {
-        return Err(ApiError::invalid_input(
-            "Thumbprint list must contain fewer than 5 entries.",
-        ));
+        return Err(ApiError::invalid_input("Thumbprint list must contain fewer than 5 entries."));
     }
-    if !given
-        .iter()
-        .all(|thumbprint| thumbprint.bytes().all(|byte| byte.is_ascii_hexdigit()))
-    {
-        return Err(ApiError::invalid_input(
-            "Thumbprint must be a hexadecimal number.",
-        ));
+    if !given.iter().all(|thumbprint| thumbprint.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+        return Err(ApiError::invalid_input("Thumbprint must be a hexadecimal number."));
     }
-    Ok(given
-        .iter()
-        .map(|thumbprint| thumbprint.to_ascii_lowercase())
-        .collect())
+    Ok(given.iter().map(|thumbprint| thumbprint.to_ascii_lowercase()).collect())
 }
 
 /// `aws:RequestTag/<key>` of a request that sets tags.
@@ -162,14 +144,8 @@ pub(super) fn get(call: &Call<'_>) -> Result<Answer, ApiError> {
         let provider = find(account, arn)?;
         Ok(Answer::of(|xml| {
             xml.text("Url", &provider.url);
-            xml.texts(
-                "ClientIDList",
-                provider.client_ids.iter().map(String::as_str),
-            );
-            xml.texts(
-                "ThumbprintList",
-                provider.thumbprints.iter().map(String::as_str),
-            );
+            xml.texts("ClientIDList", provider.client_ids.iter().map(String::as_str));
+            xml.texts("ThumbprintList", provider.thumbprints.iter().map(String::as_str));
             xml.text("CreateDate", &timestamp(provider.created));
             tags::write(xml, &provider.tags);
         }))
@@ -180,13 +156,9 @@ pub(super) fn list(call: &Call<'_>) -> Result<Answer, ApiError> {
     call.authorize(&call.arn("oidc-provider/*"))?;
     call.read(|account| {
         Ok(Answer::of(|xml| {
-            xml.members(
-                "OpenIDConnectProviderList",
-                account.providers.keys(),
-                |xml, arn| {
-                    xml.text("Arn", arn);
-                },
-            );
+            xml.members("OpenIDConnectProviderList", account.providers.keys(), |xml, arn| {
+                xml.text("Arn", arn);
+            });
         }))
     })
 }
@@ -240,15 +212,11 @@ pub(super) fn update_thumbprint(call: &Call<'_>) -> Result<Answer, ApiError> {
 
 pub(super) fn tag(call: &Call<'_>) -> Result<Answer, ApiError> {
     let added = tags::given(call.parameters)?;
-    change(call, named(call)?, |provider| {
-        tags::merge(&mut provider.tags, added)
-    })
+    change(call, named(call)?, |provider| tags::merge(&mut provider.tags, added))
 }
 
 pub(super) fn untag(call: &Call<'_>) -> Result<Answer, ApiError> {
-    change(call, named(call)?, |provider| {
-        tags::remove(&mut provider.tags, call.parameters)
-    })
+    change(call, named(call)?, |provider| tags::remove(&mut provider.tags, call.parameters))
 }
 
 pub(super) fn list_tags(call: &Call<'_>) -> Result<Answer, ApiError> {
@@ -256,8 +224,6 @@ pub(super) fn list_tags(call: &Call<'_>) -> Result<Answer, ApiError> {
     let window = Window::of(call.parameters)?;
     call.read(|account| {
         let provider = find(account, arn)?;
-        Ok(Answer::of(|xml| {
-            tags::write_page(xml, &provider.tags, &window)
-        }))
+        Ok(Answer::of(|xml| tags::write_page(xml, &provider.tags, &window)))
     })
 }

@@ -22,9 +22,7 @@ pub(super) fn attach(call: &Call<'_>) -> Result<Answer, ApiError> {
     let name = named(call)?;
     call.write(|account| {
         if managed::name(account, arn).is_none() {
-            return Err(ApiError::no_such_entity(format!(
-                "Policy {arn} does not exist or is not attachable."
-            )));
+            return Err(ApiError::no_such_entity(format!("Policy {arn} does not exist or is not attachable.")));
         }
         let role = find_mut(account, name)?;
         if !role.attached.contains(arn) && role.attached.len() >= MAX_ATTACHED {
@@ -44,9 +42,7 @@ pub(super) fn detach(call: &Call<'_>) -> Result<Answer, ApiError> {
         if find_mut(account, name)?.attached.remove(arn) {
             Ok(Answer::empty())
         } else {
-            Err(ApiError::no_such_entity(format!(
-                "Policy {arn} was not found."
-            )))
+            Err(ApiError::no_such_entity(format!("Policy {arn} was not found.")))
         }
     })
 }
@@ -60,19 +56,13 @@ pub(super) fn list_attached(call: &Call<'_>) -> Result<Answer, ApiError> {
     call.read(|account| {
         let role = find(account, name)?;
         let attached = role.attached.iter().filter(|arn| {
-            let path = account
-                .policies
-                .get(*arn)
-                .map_or("/", |policy| &policy.path);
+            let path = account.policies.get(*arn).map_or("/", |policy| &policy.path);
             path.starts_with(prefix)
         });
         let page = window.cut(attached, |arn| arn);
         Ok(Answer::of(|xml| {
             xml.members("AttachedPolicies", &page.items, |xml, arn| {
-                xml.text(
-                    "PolicyName",
-                    managed::name(account, arn).unwrap_or_default(),
-                );
+                xml.text("PolicyName", managed::name(account, arn).unwrap_or_default());
                 xml.text("PolicyArn", arn);
             });
             page.write_end(xml);
@@ -107,9 +97,7 @@ pub(super) fn put(call: &Call<'_>) -> Result<Answer, ApiError> {
 }
 
 fn absent(policy_name: &str) -> ApiError {
-    ApiError::no_such_entity(format!(
-        "The role policy with name {policy_name} cannot be found."
-    ))
+    ApiError::no_such_entity(format!("The role policy with name {policy_name} cannot be found."))
 }
 
 pub(super) fn get(call: &Call<'_>) -> Result<Answer, ApiError> {
@@ -119,10 +107,7 @@ pub(super) fn get(call: &Call<'_>) -> Result<Answer, ApiError> {
     let name = named(call)?;
     call.read(|account| {
         let role = find(account, name)?;
-        let policy = role
-            .inline
-            .get(policy_name)
-            .ok_or_else(|| absent(policy_name))?;
+        let policy = role.inline.get(policy_name).ok_or_else(|| absent(policy_name))?;
         Ok(Answer::of(|xml| {
             xml.text("RoleName", &role.name);
             xml.text("PolicyName", policy_name);
@@ -138,9 +123,7 @@ pub(super) fn delete(call: &Call<'_>) -> Result<Answer, ApiError> {
     let name = named(call)?;
     call.write(|account| {
         let removed = find_mut(account, name)?.inline.remove(policy_name);
-        removed
-            .map(|_| Answer::empty())
-            .ok_or_else(|| absent(policy_name))
+        removed.map(|_| Answer::empty()).ok_or_else(|| absent(policy_name))
     })
 }
 

@@ -15,10 +15,8 @@ use super::{Call, tags};
 
 const MAX_ROLES: usize = 1000;
 pub(super) const ROLE_NAME: Text = Text::of(1, 64).within(NAME, r"[\w+=,.@-]+");
-pub(super) const PATH: Text = Text::of(1, 512).within(
-    |char| matches!(char, '!'..='\u{7f}'),
-    r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)",
-);
+pub(super) const PATH: Text =
+    Text::of(1, 512).within(|char| matches!(char, '!'..='\u{7f}'), r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)");
 const DESCRIPTION: Text = Text::of(0, 1000);
 const SESSION_SECONDS: std::ops::RangeInclusive<i64> = 3600..=43200;
 
@@ -39,9 +37,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<Answer, ApiError> {
     let path = check.optional("Path", PATH);
     let text = check.required("AssumeRolePolicyDocument", DOCUMENT);
     let description = check.optional("Description", DESCRIPTION);
-    let seconds = check
-        .integer("MaxSessionDuration", SESSION_SECONDS)
-        .unwrap_or(3600);
+    let seconds = check.integer("MaxSessionDuration", SESSION_SECONDS).unwrap_or(3600);
     let boundary = check.optional("PermissionsBoundary", Text::of(20, 2048));
     check.finish()?;
     let path = checked_path(path)?;
@@ -70,9 +66,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<Answer, ApiError> {
     };
     call.write(|account| {
         if account.role(name).is_some() {
-            return Err(ApiError::already_exists(format!(
-                "Role with name {name} already exists."
-            )));
+            return Err(ApiError::already_exists(format!("Role with name {name} already exists.")));
         }
         if account.roles.len() >= MAX_ROLES {
             return Err(ApiError::quota("RolesPerAccount", MAX_ROLES));
@@ -80,9 +74,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<Answer, ApiError> {
         if let Some(boundary) = &role.boundary
             && managed::name(account, boundary).is_none()
         {
-            return Err(ApiError::no_such_entity(format!(
-                "Policy {boundary} does not exist or is not attachable."
-            )));
+            return Err(ApiError::no_such_entity(format!("Policy {boundary} does not exist or is not attachable.")));
         }
         let answer = Answer::of(|xml| write_role(xml, &role, true));
         account.roles.insert(name.to_ascii_lowercase(), role);
@@ -157,15 +149,10 @@ pub(super) fn list(call: &Call<'_>) -> Result<Answer, ApiError> {
     check.finish()?;
     call.authorize(&call.arn("role/"))?;
     call.read(|account| {
-        let roles = account
-            .roles
-            .iter()
-            .filter(|(_, role)| role.path.starts_with(prefix));
+        let roles = account.roles.iter().filter(|(_, role)| role.path.starts_with(prefix));
         let page = window.cut(roles, |(key, _)| key);
         Ok(Answer::of(|xml| {
-            xml.members("Roles", &page.items, |xml, (_, role)| {
-                write_members(xml, role, false)
-            });
+            xml.members("Roles", &page.items, |xml, (_, role)| write_members(xml, role, false));
             page.write_end(xml);
         }))
     })
@@ -207,14 +194,10 @@ pub(super) fn delete(call: &Call<'_>) -> Result<Answer, ApiError> {
     call.write(|account| {
         let role = find(account, name)?;
         if !role.attached.is_empty() {
-            return Err(ApiError::delete_conflict(
-                "Cannot delete entity, must detach all policies first.",
-            ));
+            return Err(ApiError::delete_conflict("Cannot delete entity, must detach all policies first."));
         }
         if !role.inline.is_empty() {
-            return Err(ApiError::delete_conflict(
-                "Cannot delete entity, must delete policies first.",
-            ));
+            return Err(ApiError::delete_conflict("Cannot delete entity, must delete policies first."));
         }
         account.roles.remove(&name.to_ascii_lowercase());
         Ok(Answer::empty())

@@ -24,27 +24,16 @@ pub(super) fn given(parameters: &Parameters) -> Result<Tags, ApiError> {
             return Err(constraint(number, "value", "Member must not be null"));
         };
         if key.is_empty() || key.chars().count() > 128 {
-            return Err(constraint(
-                number,
-                "key",
-                "Member must have length less than or equal to 128",
-            ));
+            return Err(constraint(number, "key", "Member must have length less than or equal to 128"));
         }
         if value.chars().count() > 256 {
-            return Err(constraint(
-                number,
-                "value",
-                "Member must have length less than or equal to 256",
-            ));
+            return Err(constraint(number, "value", "Member must have length less than or equal to 256"));
         }
         if !key.chars().chain(value.chars()).all(allowed) {
             let text = format!("Member must satisfy regular expression pattern: {PATTERN}");
             return Err(constraint(number, "key", &text));
         }
-        if tags
-            .iter()
-            .any(|(other, _)| other.eq_ignore_ascii_case(key))
-        {
+        if tags.iter().any(|(other, _)| other.eq_ignore_ascii_case(key)) {
             return Err(ApiError::invalid_input(
                 "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
             ));
@@ -69,15 +58,10 @@ fn constraint(number: usize, member: &str, text: &str) -> ApiError {
 pub(super) fn merge(tags: &mut Tags, added: Tags) -> Result<(), ApiError> {
     let fresh = |key: &str| !tags.iter().any(|(old, _)| old.eq_ignore_ascii_case(key));
     if tags.len() + added.iter().filter(|(key, _)| fresh(key)).count() > MAX_TAGS {
-        return Err(ApiError::limit_exceeded(
-            "The number of tags has reached the maximum limit.",
-        ));
+        return Err(ApiError::limit_exceeded("The number of tags has reached the maximum limit."));
     }
     for (key, value) in added {
-        match tags
-            .iter_mut()
-            .find(|(old, _)| old.eq_ignore_ascii_case(&key))
-        {
+        match tags.iter_mut().find(|(old, _)| old.eq_ignore_ascii_case(&key)) {
             Some(tag) => tag.1 = value,
             None => tags.push((key, value)),
         }
@@ -121,19 +105,12 @@ mod tests {
     fn tag_keys_are_one_key_whatever_their_case() {
         let given = |form: &str| super::given(&Parameters::parse(Some(form), b""));
         let twice = "Tags.member.1.Key=Run&Tags.member.1.Value=1&Tags.member.2.Key=run&Tags.member.2.Value=2";
-        assert_eq!(
-            given(twice).map_err(|error| error.code),
-            Err("InvalidInput")
-        );
+        assert_eq!(given(twice).map_err(|error| error.code), Err("InvalidInput"));
 
         let mut tags = vec![("Run".to_owned(), "1".to_owned())];
         merge(&mut tags, vec![("run".to_owned(), "2".to_owned())]).expect("merge must work");
         assert_eq!(tags, [("Run".to_owned(), "2".to_owned())]);
-        remove(
-            &mut tags,
-            &Parameters::parse(Some("TagKeys.member.1=RUN"), b""),
-        )
-        .expect("must work");
+        remove(&mut tags, &Parameters::parse(Some("TagKeys.member.1=RUN"), b"")).expect("must work");
         assert_eq!(tags, []);
     }
 

@@ -22,11 +22,7 @@ pub(crate) struct Text {
 
 impl Text {
     pub(crate) const fn of(min: usize, max: usize) -> Text {
-        Text {
-            length: (min, max),
-            pattern: None,
-            secret: false,
-        }
+        Text { length: (min, max), pattern: None, secret: false }
     }
 
     pub(crate) const fn within(mut self, allowed: fn(char) -> bool, pattern: &'static str) -> Text {
@@ -41,8 +37,7 @@ impl Text {
 }
 
 /// `[\w+=,.@-]`: names of roles, policies and sessions.
-pub(crate) const NAME: fn(char) -> bool =
-    |char| char.is_ascii_alphanumeric() || "_+=,.@-".contains(char);
+pub(crate) const NAME: fn(char) -> bool = |char| char.is_ascii_alphanumeric() || "_+=,.@-".contains(char);
 
 /// Reads parameters and collects what is wrong with them; ask [`Validator::finish`] before using any.
 #[derive(Debug)]
@@ -54,11 +49,7 @@ pub(crate) struct Validator<'a> {
 
 impl<'a> Validator<'a> {
     pub(crate) fn new(parameters: &'a Parameters) -> Validator<'a> {
-        Validator {
-            parameters,
-            problems: Vec::new(),
-            malformed: None,
-        }
+        Validator { parameters, problems: Vec::new(), malformed: None }
     }
 
     /// A parameter that must be there. The empty text stands in when it is not.
@@ -94,17 +85,11 @@ impl<'a> Validator<'a> {
             return None;
         };
         if value < *range.start() {
-            let bound = format!(
-                "Member must have value greater than or equal to {}",
-                range.start()
-            );
+            let bound = format!("Member must have value greater than or equal to {}", range.start());
             self.problem(Some(text), name, &bound);
         }
         if value > *range.end() {
-            let bound = format!(
-                "Member must have value less than or equal to {}",
-                range.end()
-            );
+            let bound = format!("Member must have value less than or equal to {}", range.end());
             self.problem(Some(text), name, &bound);
         }
         Some(value)
@@ -151,9 +136,7 @@ impl<'a> Validator<'a> {
         let mut letters = name.chars();
         let first = letters.next().map(|char| char.to_ascii_lowercase());
         let member: String = first.into_iter().chain(letters).collect();
-        self.problems.push(format!(
-            "Value {shown}at '{member}' failed to satisfy constraint: {constraint}"
-        ));
+        self.problems.push(format!("Value {shown}at '{member}' failed to satisfy constraint: {constraint}"));
     }
 }
 
@@ -164,17 +147,10 @@ mod tests {
     fn report(form: &str) -> String {
         let parameters = Parameters::parse(None, form.as_bytes());
         let mut validator = Validator::new(&parameters);
-        validator.required(
-            "RoleSessionName",
-            Text::of(2, 4).within(NAME, "[\\w+=,.@-]*"),
-        );
+        validator.required("RoleSessionName", Text::of(2, 4).within(NAME, "[\\w+=,.@-]*"));
         validator.required("WebIdentityToken", Text::of(4, 8).secret());
         validator.integer("DurationSeconds", 900..=43200);
-        validator
-            .finish()
-            .err()
-            .map(|error| error.to_string())
-            .unwrap_or_default()
+        validator.finish().err().map(|error| error.to_string()).unwrap_or_default()
     }
 
     #[test]

@@ -34,12 +34,7 @@ impl Xml {
         self.element_with(name, &[], write);
     }
 
-    pub(crate) fn element_with(
-        &mut self,
-        name: &str,
-        attributes: &[(&str, &str)],
-        write: impl FnOnce(&mut Xml),
-    ) {
+    pub(crate) fn element_with(&mut self, name: &str, attributes: &[(&str, &str)], write: impl FnOnce(&mut Xml)) {
         self.markup.push('<');
         self.markup.push_str(name);
         for (attribute, value) in attributes {
@@ -103,10 +98,7 @@ mod tests {
 
     #[test]
     fn encodes_documents_as_iam_does() {
-        assert_eq!(
-            url_encoded(r#"{"a": "b*~"}"#),
-            "%7B%22a%22%3A%20%22b%2A~%22%7D"
-        );
+        assert_eq!(url_encoded(r#"{"a": "b*~"}"#), "%7B%22a%22%3A%20%22b%2A~%22%7D");
         assert_eq!(url_encoded("ü"), "%C3%BC");
     }
 }

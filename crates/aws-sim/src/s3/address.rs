@@ -32,10 +32,7 @@ pub(super) struct Address {
 
 impl Address {
     pub(super) fn of(uri: &Uri, headers: &HeaderMap) -> Address {
-        let host = headers
-            .get(header::HOST)
-            .and_then(|host| host.to_str().ok())
-            .or_else(|| uri.host());
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).or_else(|| uri.host());
         let (endpoint, host_bucket) = parse_host(host.unwrap_or(""));
         let path = uri.path().trim_start_matches('/');
         let virtual_hosted = host_bucket.is_some();
@@ -74,9 +71,7 @@ fn parse_host(host: &str) -> (Endpoint, Option<String>) {
     };
     let name = name.to_ascii_lowercase();
     let Some(labels) = name.strip_suffix(".amazonaws.com") else {
-        let bucket = name
-            .strip_suffix(".localhost")
-            .map(|bucket| bucket.strip_suffix(".s3").unwrap_or(bucket));
+        let bucket = name.strip_suffix(".localhost").map(|bucket| bucket.strip_suffix(".s3").unwrap_or(bucket));
         return (Endpoint::Plain, bucket.map(str::to_owned));
     };
     if let Some(bucket) = before(labels, "s3") {
@@ -85,10 +80,7 @@ fn parse_host(host: &str) -> (Endpoint, Option<String>) {
     let (rest, last) = labels.rsplit_once('.').unwrap_or(("", labels));
     if let Some(region) = last.strip_prefix("s3-") {
         // The spelling before 2019, `s3-eu-west-1`.
-        return (
-            Endpoint::Region(region.to_owned()),
-            (!rest.is_empty()).then(|| rest.to_owned()),
-        );
+        return (Endpoint::Region(region.to_owned()), (!rest.is_empty()).then(|| rest.to_owned()));
     }
     match before(rest, "s3").or_else(|| before(rest, "s3.dualstack")) {
         Some(bucket) => (Endpoint::Region(last.to_owned()), bucket),
@@ -133,14 +125,7 @@ mod tests {
             Endpoint::Plain => "plain",
         };
         let text = |part: &Option<String>| part.clone().unwrap_or_else(|| "-".to_owned());
-        assert_eq!(
-            format!(
-                "{endpoint} {} {}",
-                text(&address.bucket),
-                text(&address.key)
-            ),
-            expected
-        );
+        assert_eq!(format!("{endpoint} {} {}", text(&address.bucket), text(&address.key)), expected);
     }
 
     #[test]
@@ -148,38 +133,14 @@ mod tests {
         check("s3.amazonaws.com", "/", "global - -");
         check("s3.amazonaws.com", "/data", "global data -");
         check("s3.amazonaws.com", "/data/", "global data -");
-        check(
-            "s3.eu-central-1.amazonaws.com",
-            "/data/a/b%20c",
-            "eu-central-1 data a/b c",
-        );
-        check(
-            "s3.eu-central-1.amazonaws.com:443",
-            "/data/k",
-            "eu-central-1 data k",
-        );
-        check(
-            "s3.dualstack.eu-west-1.amazonaws.com",
-            "/data/k",
-            "eu-west-1 data k",
-        );
+        check("s3.eu-central-1.amazonaws.com", "/data/a/b%20c", "eu-central-1 data a/b c");
+        check("s3.eu-central-1.amazonaws.com:443", "/data/k", "eu-central-1 data k");
+        check("s3.dualstack.eu-west-1.amazonaws.com", "/data/k", "eu-west-1 data k");
         check("s3-eu-west-1.amazonaws.com", "/data/k", "eu-west-1 data k");
         check("data.s3.amazonaws.com", "/k", "global data k");
-        check(
-            "data.s3.eu-central-1.amazonaws.com",
-            "/",
-            "eu-central-1 data -",
-        );
-        check(
-            "my.data.s3.eu-central-1.amazonaws.com",
-            "/a/b",
-            "eu-central-1 my.data a/b",
-        );
-        check(
-            "data.s3.dualstack.eu-west-1.amazonaws.com",
-            "/k",
-            "eu-west-1 data k",
-        );
+        check("data.s3.eu-central-1.amazonaws.com", "/", "eu-central-1 data -");
+        check("my.data.s3.eu-central-1.amazonaws.com", "/a/b", "eu-central-1 my.data a/b");
+        check("data.s3.dualstack.eu-west-1.amazonaws.com", "/k", "eu-west-1 data k");
         check("data.s3-eu-west-1.amazonaws.com", "/k", "eu-west-1 data k");
         check("127.0.0.1:9000", "/data/k", "plain data k");
         check("localhost:9000", "/data/k", "plain data k");

@@ -19,9 +19,7 @@ use super::Simulated;
 use super::address::{Address, Endpoint, HOME_REGION};
 use super::refusal::Refusal;
 use crate::identity::{Caller, KeyRecord};
-use crate::sigv4::{
-    Form, Malformed, Mismatch, PathRule, Presented, SKEW, hex, query_pairs, same_token, sha256,
-};
+use crate::sigv4::{Form, Malformed, Mismatch, PathRule, Presented, SKEW, hex, query_pairs, same_token, sha256};
 
 const SECURITY_TOKEN: &str = "x-amz-security-token";
 const CUSTOMER_KEY: &str = "x-amz-server-side-encryption-customer-key";
@@ -49,19 +47,13 @@ pub(super) struct Visit {
 pub(super) type Guest = Arc<Visit>;
 
 /// Admits a request, or says why not.
-pub(super) fn admit(
-    simulated: &Simulated,
-    parts: &Parts,
-    address: &Address,
-) -> Result<Visit, Refusal> {
+pub(super) fn admit(simulated: &Simulated, parts: &Parts, address: &Address) -> Result<Visit, Refusal> {
     let presented = match Presented::of(parts) {
         Ok(presented) => Some(presented),
         Err(Malformed::Absent) => None,
         Err(malformed) => return Err(malformed_refusal(&malformed, parts)),
     };
-    let scope_region = presented
-        .as_ref()
-        .map(|presented| presented.region.as_str());
+    let scope_region = presented.as_ref().map(|presented| presented.region.as_str());
     let region = serving_region(simulated, parts, address, scope_region)?;
     let presented = presented.ok_or_else(|| Refusal::denied("Access Denied"))?;
     check_scope(&presented, &region)?;
@@ -79,10 +71,7 @@ pub(super) fn admit(
         caller: record.caller,
         region,
         form: presented.form,
-        source_ip: parts
-            .extensions
-            .get::<transport::PeerAddr>()
-            .map(|peer| peer.0.ip()),
+        source_ip: parts.extensions.get::<transport::PeerAddr>().map(|peer| peer.0.ip()),
         payload,
         refusal: Mutex::default(),
     })
@@ -97,9 +86,7 @@ fn malformed_refusal(malformed: &Malformed, parts: &Parts) -> Refusal {
             "InvalidRequest",
             "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
         ),
-        Malformed::Date => {
-            Refusal::denied("AWS authentication requires a valid Date or x-amz-date header")
-        }
+        Malformed::Date => Refusal::denied("AWS authentication requires a valid Date or x-amz-date header"),
         Malformed::Parameter(_) | Malformed::Expires if query => malformed_query(),
         other => scope_refusal(query, &other.to_string()),
     }
@@ -113,11 +100,7 @@ fn scope_refusal(query: bool, why: &str) -> Refusal {
             format!("Error parsing the X-Amz-Credential parameter; {why}"),
         )
     } else {
-        Refusal::new(
-            400,
-            "AuthorizationHeaderMalformed",
-            format!("The authorization header is malformed; {why}"),
-        )
+        Refusal::new(400, "AuthorizationHeaderMalformed", format!("The authorization header is malformed; {why}"))
     }
 }
 
@@ -129,17 +112,12 @@ fn serving_region(
     scope: Option<&str>,
 ) -> Result<String, Refusal> {
     let creates = is_create_bucket(parts, address);
-    let home = address
-        .bucket
-        .as_deref()
-        .filter(|_| !creates)
-        .and_then(|name| simulated.store.region(name));
+    let home = address.bucket.as_deref().filter(|_| !creates).and_then(|name| simulated.store.region(name));
     let endpoint = match &address.endpoint {
         // The name of a bucket leads its requests to the right region; only the scope must name it too.
         // A request for the location itself cannot know it yet.
         Endpoint::Global => {
-            let asks_location =
-                query_pairs(parts.uri.query().unwrap_or("")).any(|(name, _)| name == "location");
+            let asks_location = query_pairs(parts.uri.query().unwrap_or("")).any(|(name, _)| name == "location");
             let known = home.filter(|_| !(asks_location && scope == Some(HOME_REGION)));
             return Ok(known.unwrap_or_else(|| HOME_REGION.to_owned()));
         }
@@ -167,8 +145,7 @@ fn is_create_bucket(parts: &Parts, address: &Address) -> bool {
     parts.method == http::Method::PUT
         && address.bucket.is_some()
         && address.key.is_none()
-        && query_pairs(parts.uri.query().unwrap_or(""))
-            .all(|(name, _)| name == "x-id" || name.starts_with("X-Amz-"))
+        && query_pairs(parts.uri.query().unwrap_or("")).all(|(name, _)| name == "x-id" || name.starts_with("X-Amz-"))
 }
 
 fn check_scope(presented: &Presented, region: &str) -> Result<(), Refusal> {
@@ -184,44 +161,27 @@ fn check_scope(presented: &Presented, region: &str) -> Result<(), Refusal> {
         ));
     }
     if presented.region != region {
-        let why = format!(
-            "the region '{}' is wrong; expecting '{region}'",
-            presented.region
-        );
+        let why = format!("the region '{}' is wrong; expecting '{region}'", presented.region);
         return Err(scope_refusal(query, &why).with("Region", region));
     }
     if presented.service != "s3" {
-        let why = format!(
-            "incorrect service \"{}\". This endpoint belongs to \"s3\".",
-            presented.service
-        );
+        let why = format!("incorrect service \"{}\". This endpoint belongs to \"s3\".", presented.service);
         return Err(scope_refusal(query, &why));
     }
     if presented.terminator != "aws4_request" {
-        let why = format!(
-            "incorrect terminal \"{}\". This endpoint uses \"aws4_request\".",
-            presented.terminator
-        );
+        let why = format!("incorrect terminal \"{}\". This endpoint uses \"aws4_request\".", presented.terminator);
         return Err(scope_refusal(query, &why));
     }
     Ok(())
 }
 
 fn payload_hash(parts: &Parts, form: Form) -> Result<String, Refusal> {
-    match parts
-        .headers
-        .get("x-amz-content-sha256")
-        .map(HeaderValue::to_str)
-    {
-        Some(Ok(hash)) if is_sha256(hash) || hash == UNSIGNED || STREAMING.contains(&hash) => {
-            Ok(hash.to_owned())
-        }
+    match parts.headers.get("x-amz-content-sha256").map(HeaderValue::to_str) {
+        Some(Ok(hash)) if is_sha256(hash) || hash == UNSIGNED || STREAMING.contains(&hash) => Ok(hash.to_owned()),
         None if form != Form::Header => Ok(UNSIGNED.to_owned()),
-        None => Err(Refusal::new(
-            400,
-            "InvalidRequest",
-            "Missing required header for this request: x-amz-content-sha256",
-        )),
+        None => {
+            Err(Refusal::new(400, "InvalidRequest", "Missing required header for this request: x-amz-content-sha256"))
+        }
         Some(_) => Err(Refusal::invalid_argument(format!(
             "x-amz-content-sha256 must be {UNSIGNED}, {}, or a valid sha256 value.",
             STREAMING.join(", ")
@@ -230,10 +190,7 @@ fn payload_hash(parts: &Parts, form: Form) -> Result<String, Refusal> {
 }
 
 fn is_sha256(hash: &str) -> bool {
-    hash.len() == 64
-        && hash
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 fn check_time(presented: &Presented, now: Timestamp) -> Result<(), Refusal> {
@@ -266,18 +223,10 @@ fn malformed_query() -> Refusal {
     )
 }
 
-fn check_key(
-    presented: &Presented,
-    record: Option<KeyRecord>,
-    now: Timestamp,
-) -> Result<KeyRecord, Refusal> {
+fn check_key(presented: &Presented, record: Option<KeyRecord>, now: Timestamp) -> Result<KeyRecord, Refusal> {
     let unknown = || {
-        Refusal::new(
-            403,
-            "InvalidAccessKeyId",
-            "The AWS Access Key Id you provided does not exist in our records.",
-        )
-        .with("AWSAccessKeyId", presented.access_key_id.clone())
+        Refusal::new(403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
+            .with("AWSAccessKeyId", presented.access_key_id.clone())
     };
     let record = record.ok_or_else(unknown)?;
     let shown = presented.security_token.as_ref();
@@ -285,18 +234,10 @@ fn check_key(
         return Err(unknown());
     }
     if !same_token(record.session_token.as_ref(), shown) {
-        return Err(Refusal::new(
-            400,
-            "InvalidToken",
-            "The provided token is malformed or otherwise invalid.",
-        ));
+        return Err(Refusal::new(400, "InvalidToken", "The provided token is malformed or otherwise invalid."));
     }
     if record.expires.is_some_and(|end| end <= now) {
-        return Err(Refusal::new(
-            400,
-            "ExpiredToken",
-            "The provided token has expired.",
-        ));
+        return Err(Refusal::new(400, "ExpiredToken", "The provided token has expired."));
     }
     Ok(record)
 }
@@ -315,10 +256,8 @@ fn check_signed_headers(parts: &Parts, presented: &Presented) -> Result<(), Refu
     if unsigned.is_empty() {
         return Ok(());
     }
-    Err(
-        Refusal::denied("There were headers present in the request which were not signed")
-            .with("HeadersNotSigned", unsigned.join(", ")),
-    )
+    Err(Refusal::denied("There were headers present in the request which were not signed")
+        .with("HeadersNotSigned", unsigned.join(", ")))
 }
 
 fn mismatch_refusal(presented: &Presented, mismatch: Mismatch) -> Refusal {
@@ -361,18 +300,13 @@ impl Visit {
     /// Turns a refusal into the library's error. That type has no room for the elements of the body, so
     /// the refusal itself waits here until the answer is written.
     pub(super) fn refuse(&self, refusal: Refusal) -> S3Error {
-        let error = S3Error::new(S3ErrorCode::Custom(
-            refusal.code.clone().into_owned().into(),
-        ));
+        let error = S3Error::new(S3ErrorCode::Custom(refusal.code.clone().into_owned().into()));
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal);
         error
     }
 
     pub(super) fn take_refusal(&self) -> Option<Refusal> {
-        self.refusal
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn is_streaming(&self) -> bool {
@@ -388,12 +322,7 @@ pub(super) fn hand_over(parts: &mut Parts, visit: Visit) -> Result<Guest, Refusa
         parts.headers.remove(SECURITY_TOKEN);
         parts.uri = without_signature(&parts.uri)?;
     }
-    for name in [
-        header::AUTHORIZATION.as_str(),
-        SECURITY_TOKEN,
-        CUSTOMER_KEY,
-        COPY_SOURCE_KEY,
-    ] {
+    for name in [header::AUTHORIZATION.as_str(), SECURITY_TOKEN, CUSTOMER_KEY, COPY_SOURCE_KEY] {
         if let Some(value) = parts.headers.get_mut(name) {
             // The library logs requests at debug level.
             value.set_sensitive(true);
@@ -408,17 +337,9 @@ fn without_signature(uri: &Uri) -> Result<Uri, Refusal> {
     let Some(query) = uri.query().filter(|query| query.contains("X-Amz-")) else {
         return Ok(uri.clone());
     };
-    let kept: Vec<&str> = query
-        .split('&')
-        .filter(|pair| !pair.starts_with("X-Amz-"))
-        .collect();
-    let path = if kept.is_empty() {
-        uri.path().to_owned()
-    } else {
-        format!("{}?{}", uri.path(), kept.join("&"))
-    };
-    path.parse()
-        .map_err(|_| Refusal::new(400, "InvalidURI", "Couldn't parse the specified URI."))
+    let kept: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("X-Amz-")).collect();
+    let path = if kept.is_empty() { uri.path().to_owned() } else { format!("{}?{}", uri.path(), kept.join("&")) };
+    path.parse().map_err(|_| Refusal::new(400, "InvalidURI", "Couldn't parse the specified URI."))
 }
 
 #[async_trait::async_trait]

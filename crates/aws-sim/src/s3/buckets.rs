@@ -5,10 +5,9 @@
 use std::sync::Arc;
 
 use s3s::dto::{
-    self, CreateBucketInput, CreateBucketOutput, DeleteBucketInput, DeleteBucketOutput,
-    GetBucketLocationInput, GetBucketLocationOutput, HeadBucketInput, HeadBucketOutput,
-    ListBucketsInput, ListBucketsOutput, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input,
-    ListObjectsV2Output,
+    self, CreateBucketInput, CreateBucketOutput, DeleteBucketInput, DeleteBucketOutput, GetBucketLocationInput,
+    GetBucketLocationOutput, HeadBucketInput, HeadBucketOutput, ListBucketsInput, ListBucketsOutput, ListObjectsInput,
+    ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output,
 };
 
 use super::Simulated;
@@ -32,13 +31,9 @@ pub(super) fn create(
     {
         return Err(Refusal::not_implemented());
     }
-    let constraint = configuration
-        .and_then(|given| given.location_constraint.as_ref())
-        .map(dto::BucketLocationConstraint::as_str);
-    let keys: Vec<(&str, &str)> = constraint
-        .map(|name| ("s3:LocationConstraint", name))
-        .into_iter()
-        .collect();
+    let constraint =
+        configuration.and_then(|given| given.location_constraint.as_ref()).map(dto::BucketLocationConstraint::as_str);
+    let keys: Vec<(&str, &str)> = constraint.map(|name| ("s3:LocationConstraint", name)).into_iter().collect();
     simulated.permit_in_account(visit, "s3:CreateBucket", &bucket_arn(&input.bucket), &keys)?;
     let region = region_of_new_bucket(&visit.region, constraint)?;
     check_bucket_acl(&input)?;
@@ -72,9 +67,7 @@ pub(super) fn create(
              Please select a different name and try again.",
         )),
     })?;
-    Ok(CreateBucketOutput {
-        location: Some(format!("/{}", input.bucket)),
-    })
+    Ok(CreateBucketOutput { location: Some(format!("/{}", input.bucket)) })
 }
 
 fn check_bucket_acl(input: &CreateBucketInput) -> Result<(), Refusal> {
@@ -85,10 +78,7 @@ fn check_bucket_acl(input: &CreateBucketInput) -> Result<(), Refusal> {
         &input.grant_write,
         &input.grant_write_acp,
     ];
-    let private = input
-        .acl
-        .as_ref()
-        .is_none_or(|acl| acl.as_str() == dto::BucketCannedACL::PRIVATE);
+    let private = input.acl.as_ref().is_none_or(|acl| acl.as_str() == dto::BucketCannedACL::PRIVATE);
     if private && grants.iter().all(|grant| grant.is_none()) {
         return Ok(());
     }
@@ -114,19 +104,9 @@ pub(super) fn check_ownership(ownership: &dto::ObjectOwnership) -> Result<String
     }
 }
 
-pub(super) fn head(
-    simulated: &Simulated,
-    _visit: &Visit,
-    input: HeadBucketInput,
-) -> Result<HeadBucketOutput, Refusal> {
-    let region = simulated
-        .store
-        .bucket(&input.bucket, |bucket| bucket.region.clone())?;
-    Ok(HeadBucketOutput {
-        bucket_region: Some(region),
-        access_point_alias: Some(false),
-        ..HeadBucketOutput::default()
-    })
+pub(super) fn head(simulated: &Simulated, _visit: &Visit, input: HeadBucketInput) -> Result<HeadBucketOutput, Refusal> {
+    let region = simulated.store.bucket(&input.bucket, |bucket| bucket.region.clone())?;
+    Ok(HeadBucketOutput { bucket_region: Some(region), access_point_alias: Some(false), ..HeadBucketOutput::default() })
 }
 
 pub(super) fn location(
@@ -134,14 +114,10 @@ pub(super) fn location(
     _visit: &Visit,
     input: GetBucketLocationInput,
 ) -> Result<GetBucketLocationOutput, Refusal> {
-    let region = simulated
-        .store
-        .bucket(&input.bucket, |bucket| bucket.region.clone())?;
+    let region = simulated.store.bucket(&input.bucket, |bucket| bucket.region.clone())?;
     // "Buckets in Region us-east-1 have a LocationConstraint of null."
     let location_constraint = (region != HOME_REGION).then(|| region.into());
-    Ok(GetBucketLocationOutput {
-        location_constraint,
-    })
+    Ok(GetBucketLocationOutput { location_constraint })
 }
 
 pub(super) fn delete(
@@ -150,15 +126,9 @@ pub(super) fn delete(
     input: DeleteBucketInput,
 ) -> Result<DeleteBucketOutput, Refusal> {
     simulated.store.all(|buckets| {
-        let bucket = buckets
-            .get(&input.bucket)
-            .ok_or_else(Refusal::no_such_bucket)?;
+        let bucket = buckets.get(&input.bucket).ok_or_else(Refusal::no_such_bucket)?;
         if !bucket.objects.is_empty() {
-            return Err(Refusal::new(
-                409,
-                "BucketNotEmpty",
-                "The bucket you tried to delete is not empty",
-            ));
+            return Err(Refusal::new(409, "BucketNotEmpty", "The bucket you tried to delete is not empty"));
         }
         buckets.remove(&input.bucket);
         Ok(DeleteBucketOutput::default())
@@ -175,9 +145,7 @@ pub(super) fn list(
         None => 10_000,
         Some(limit @ 1..=10_000) => limit as usize,
         Some(_) => {
-            return Err(Refusal::invalid_argument(
-                "max-buckets must be between 1 and 10000",
-            ));
+            return Err(Refusal::invalid_argument("max-buckets must be between 1 and 10000"));
         }
     };
     let after = match input.continuation_token.as_deref().map(After::of_token) {
@@ -190,10 +158,7 @@ pub(super) fn list(
         bucket.owner == *account
             && name.starts_with(&prefix)
             && name > after.as_str()
-            && input
-                .bucket_region
-                .as_ref()
-                .is_none_or(|region| *region == bucket.region)
+            && input.bucket_region.as_ref().is_none_or(|region| *region == bucket.region)
     };
     let mut found: Vec<dto::Bucket> = simulated.store.all(|buckets| {
         let mine = buckets.iter().filter(|(name, bucket)| wanted(name, bucket));
@@ -207,17 +172,11 @@ pub(super) fn list(
     });
     let more = found.len() > limit;
     found.truncate(limit);
-    let last = found
-        .last()
-        .and_then(|bucket| bucket.name.clone())
-        .filter(|_| more);
+    let last = found.last().and_then(|bucket| bucket.name.clone()).filter(|_| more);
     Ok(ListBucketsOutput {
         buckets: Some(found),
         continuation_token: last.map(|name| After::Key(name).token()),
-        owner: Some(dto::Owner {
-            id: Some(canonical_user(account)),
-            ..dto::Owner::default()
-        }),
+        owner: Some(dto::Owner { id: Some(canonical_user(account)), ..dto::Owner::default() }),
         prefix: input.prefix,
     })
 }
@@ -241,9 +200,8 @@ fn list_objects(
     limit: Option<i32>,
 ) -> Result<Listing, Refusal> {
     let limit = limit.unwrap_or(1000).min(1000);
-    let size = usize::try_from(limit).map_err(|_| {
-        Refusal::invalid_argument("Argument max-keys must be an integer between 0 and 2147483647")
-    })?;
+    let size = usize::try_from(limit)
+        .map_err(|_| Refusal::invalid_argument("Argument max-keys must be an integer between 0 and 2147483647"))?;
     let request = listing::Request {
         prefix: prefix.map_or("", String::as_str),
         delimiter: delimiter.map_or("", String::as_str),
@@ -252,10 +210,7 @@ fn list_objects(
     };
     simulated.store.bucket(bucket, |bucket| Listing {
         page: listing::page(&bucket.objects, &request),
-        owner: dto::Owner {
-            id: Some(canonical_user(&bucket.owner)),
-            ..dto::Owner::default()
-        },
+        owner: dto::Owner { id: Some(canonical_user(&bucket.owner)), ..dto::Owner::default() },
         limit,
     })
 }
@@ -268,35 +223,21 @@ impl Spelling {
         match encoding.map(dto::EncodingType::as_str) {
             None => Ok(Spelling(false)),
             Some(dto::EncodingType::URL) => Ok(Spelling(true)),
-            Some(_) => Err(Refusal::invalid_argument(
-                "Invalid Encoding Method specified in Request",
-            )),
+            Some(_) => Err(Refusal::invalid_argument("Invalid Encoding Method specified in Request")),
         }
     }
 
     fn text(&self, text: String) -> String {
-        if self.0 {
-            percent_encode(text.as_bytes(), true)
-        } else {
-            text
-        }
+        if self.0 { percent_encode(text.as_bytes(), true) } else { text }
     }
 
     fn prefixes(&self, prefixes: Vec<String>) -> Option<dto::CommonPrefixList> {
-        let spelled: dto::CommonPrefixList = prefixes
-            .into_iter()
-            .map(|prefix| dto::CommonPrefix {
-                prefix: Some(self.text(prefix)),
-            })
-            .collect();
+        let spelled: dto::CommonPrefixList =
+            prefixes.into_iter().map(|prefix| dto::CommonPrefix { prefix: Some(self.text(prefix)) }).collect();
         (!spelled.is_empty()).then_some(spelled)
     }
 
-    fn objects(
-        &self,
-        entries: Vec<(String, Arc<StoredObject>)>,
-        owner: Option<&dto::Owner>,
-    ) -> dto::ObjectList {
+    fn objects(&self, entries: Vec<(String, Arc<StoredObject>)>, owner: Option<&dto::Owner>) -> dto::ObjectList {
         let objects = entries.into_iter().map(|(key, object)| dto::Object {
             e_tag: Some(dto::ETag::Strong(object.etag.clone())),
             key: Some(self.text(key)),
@@ -304,12 +245,7 @@ impl Spelling {
             owner: owner.cloned(),
             size: i64::try_from(object.bytes.len()).ok(),
             storage_class: Some(
-                object
-                    .description
-                    .storage_class
-                    .clone()
-                    .unwrap_or_else(|| "STANDARD".to_owned())
-                    .into(),
+                object.description.storage_class.clone().unwrap_or_else(|| "STANDARD".to_owned()).into(),
             ),
             ..dto::Object::default()
         });
@@ -361,11 +297,7 @@ pub(super) fn list_v1(
     let found = list_objects(simulated, &input.bucket, within, after, input.max_keys)?;
     let truncated = found.page.next.is_some();
     // "This element is returned only if you have the delimiter request parameter specified."
-    let next = found
-        .page
-        .next
-        .clone()
-        .filter(|_| input.delimiter.is_some());
+    let next = found.page.next.clone().filter(|_| input.delimiter.is_some());
     Ok(ListObjectsOutput {
         name: Some(input.bucket),
         prefix: Some(spelling.text(input.prefix.unwrap_or_default())),
@@ -375,9 +307,7 @@ pub(super) fn list_v1(
         contents: Some(spelling.objects(found.page.entries, Some(&found.owner))),
         common_prefixes: spelling.prefixes(found.page.prefixes),
         delimiter: input.delimiter.map(|delimiter| spelling.text(delimiter)),
-        next_marker: next
-            .and_then(After::into_marker)
-            .map(|marker| spelling.text(marker)),
+        next_marker: next.and_then(After::into_marker).map(|marker| spelling.text(marker)),
         encoding_type: input.encoding_type,
         ..ListObjectsOutput::default()
     })

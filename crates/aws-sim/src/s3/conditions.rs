@@ -52,12 +52,8 @@ pub(super) fn is_match(condition: &ETagCondition, object: &StoredObject) -> bool
 }
 
 pub(super) fn precondition_failed(condition: &'static str) -> Refusal {
-    Refusal::new(
-        412,
-        "PreconditionFailed",
-        "At least one of the pre-conditions you specified did not hold",
-    )
-    .with("Condition", condition)
+    Refusal::new(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+        .with("Condition", condition)
 }
 
 /// The conditions of a write to `key`: over a certain object, or over none.

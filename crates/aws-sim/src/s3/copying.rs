@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use s3s::dto::{
-    CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, ETag, MetadataDirective,
-};
+use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, ETag, MetadataDirective};
 
 use super::Simulated;
 use super::admission::Visit;
@@ -15,33 +13,19 @@ use super::refusal::Refusal;
 use super::store::{Description, StoredObject, wire_time};
 
 /// Copies an object. The right to write the copy was settled before; the right to read the source is settled here.
-pub(super) fn copy(
-    simulated: &Simulated,
-    visit: &Visit,
-    input: CopyObjectInput,
-) -> Result<CopyObjectOutput, Refusal> {
+pub(super) fn copy(simulated: &Simulated, visit: &Visit, input: CopyObjectInput) -> Result<CopyObjectOutput, Refusal> {
     check_supported(&input)?;
-    let CopySource::Bucket {
-        bucket,
-        key,
-        version_id,
-    } = &input.copy_source
-    else {
+    let CopySource::Bucket { bucket, key, version_id } = &input.copy_source else {
         return Err(Refusal::not_implemented());
     };
     check_version(version_id.as_deref())?;
     if let Some(expected) = &input.expected_source_bucket_owner
-        && simulated
-            .store
-            .bucket(bucket, |bucket| bucket.owner.as_str() != expected)?
+        && simulated.store.bucket(bucket, |bucket| bucket.owner.as_str() != expected)?
     {
         return Err(Refusal::denied("Access Denied"));
     }
     simulated.permit(visit, "s3:GetObject", &object_arn(bucket, key), bucket, &[])?;
-    let source = simulated
-        .store
-        .object(bucket, key)?
-        .ok_or_else(|| simulated.missing_key(visit, bucket))?;
+    let source = simulated.store.object(bucket, key)?.ok_or_else(|| simulated.missing_key(visit, bucket))?;
     let conditions = Conditions {
         matches: input.copy_source_if_match,
         matches_not: input.copy_source_if_none_match,
@@ -55,17 +39,11 @@ pub(super) fn copy(
         Unmet::NotModified => precondition_failed("x-amz-copy-source-If-None-Match"),
     })?;
 
-    let replaces = input
-        .metadata_directive
-        .as_ref()
-        .is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
+    let replaces =
+        input.metadata_directive.as_ref().is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
     let storage_class = input.storage_class.map(|class| class.as_str().to_owned());
     let onto_itself = **bucket == *input.bucket && **key == *input.key;
-    if onto_itself
-        && !replaces
-        && storage_class.is_none()
-        && input.website_redirect_location.is_none()
-    {
+    if onto_itself && !replaces && storage_class.is_none() && input.website_redirect_location.is_none() {
         return Err(Refusal::new(
             400,
             "InvalidRequest",
@@ -75,9 +53,7 @@ pub(super) fn copy(
     }
     let kept = if replaces {
         Description {
-            content_type: input
-                .content_type
-                .or_else(|| Some("binary/octet-stream".to_owned())),
+            content_type: input.content_type.or_else(|| Some("binary/octet-stream".to_owned())),
             cache_control: input.cache_control,
             content_disposition: input.content_disposition,
             content_encoding: input.content_encoding,
@@ -92,11 +68,7 @@ pub(super) fn copy(
     let object = StoredObject {
         modified: simulated.state.now(),
         // Neither is part of what the directive copies.
-        description: Description {
-            storage_class,
-            website_redirect_location: input.website_redirect_location,
-            ..kept
-        },
+        description: Description { storage_class, website_redirect_location: input.website_redirect_location, ..kept },
         ..(*source).clone()
     };
     let result = CopyObjectResult {
@@ -104,13 +76,8 @@ pub(super) fn copy(
         last_modified: Some(wire_time(object.modified)),
         ..CopyObjectResult::default()
     };
-    simulated.store.change(&input.bucket, |bucket| {
-        bucket.objects.insert(input.key.clone(), Arc::new(object))
-    })?;
-    Ok(CopyObjectOutput {
-        copy_object_result: Some(result),
-        ..CopyObjectOutput::default()
-    })
+    simulated.store.change(&input.bucket, |bucket| bucket.objects.insert(input.key.clone(), Arc::new(object)))?;
+    Ok(CopyObjectOutput { copy_object_result: Some(result), ..CopyObjectOutput::default() })
 }
 
 fn check_supported(input: &CopyObjectInput) -> Result<(), Refusal> {
@@ -119,12 +86,7 @@ fn check_supported(input: &CopyObjectInput) -> Result<(), Refusal> {
     check_encryption(input.server_side_encryption.as_ref())?;
     check_acl(
         input.acl.as_ref().map(s3s::dto::ObjectCannedACL::as_str),
-        [
-            &input.grant_full_control,
-            &input.grant_read,
-            &input.grant_read_acp,
-            &input.grant_write_acp,
-        ],
+        [&input.grant_full_control, &input.grant_read, &input.grant_read_acp, &input.grant_write_acp],
     )?;
     check_lock(
         input.object_lock_legal_hold_status.is_some()

@@ -1,8 +1,6 @@
 //! Deletes of one key and of many.
 
-use s3s::dto::{
-    self, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput,
-};
+use s3s::dto::{self, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput};
 
 use super::Simulated;
 use super::admission::Visit;
@@ -49,19 +47,10 @@ pub(super) fn delete_many(
     for object in objects {
         let resource = object_arn(&input.bucket, &object.key);
         let outcome = check_version(object.version_id.as_deref())
-            .and_then(|()| {
-                simulated.permit(visit, "s3:DeleteObject", &resource, &input.bucket, &[])
-            })
-            .and_then(|()| {
-                simulated
-                    .store
-                    .change(&input.bucket, |bucket| bucket.objects.remove(&object.key))
-            });
+            .and_then(|()| simulated.permit(visit, "s3:DeleteObject", &resource, &input.bucket, &[]))
+            .and_then(|()| simulated.store.change(&input.bucket, |bucket| bucket.objects.remove(&object.key)));
         match outcome {
-            Ok(_) => deleted.push(dto::DeletedObject {
-                key: Some(object.key),
-                ..dto::DeletedObject::default()
-            }),
+            Ok(_) => deleted.push(dto::DeletedObject { key: Some(object.key), ..dto::DeletedObject::default() }),
             Err(refusal) => errors.push(dto::Error {
                 code: Some(refusal.code.into_owned()),
                 key: Some(object.key),

@@ -27,28 +27,17 @@ pub(super) fn check_md5(promised: Option<&str>, bytes: &[u8]) -> Result<(), Refu
             if digest == Md5::checksum(bytes) {
                 Ok(())
             } else {
-                Err(Refusal::new(
-                    400,
-                    "BadDigest",
-                    "The Content-MD5 you specified did not match what we received.",
-                ))
+                Err(Refusal::new(400, "BadDigest", "The Content-MD5 you specified did not match what we received."))
             }
         }
-        _ => Err(Refusal::new(
-            400,
-            "InvalidDigest",
-            "The Content-MD5 you specified was invalid.",
-        )),
+        _ => Err(Refusal::new(400, "InvalidDigest", "The Content-MD5 you specified was invalid.")),
     }
 }
 
 /// The checksums promised in headers, completed from the trailer of a streaming upload.
 pub(super) fn promised(mut headers: dto::Checksum, trailer: Option<&HeaderMap>) -> dto::Checksum {
     let from_trailer = |name: &str| {
-        trailer
-            .and_then(|trailer| trailer.get(name))
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned)
+        trailer.and_then(|trailer| trailer.get(name)).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
     let fill = |field: &mut Option<String>, name| {
         if field.is_none() {
@@ -81,27 +70,12 @@ pub(super) fn compute(promised: &dto::Checksum, bytes: &[u8]) -> Result<dto::Che
     if !none {
         let pairs = [
             ("CRC32", &promised.checksum_crc32, &computed.checksum_crc32),
-            (
-                "CRC32C",
-                &promised.checksum_crc32c,
-                &computed.checksum_crc32c,
-            ),
-            (
-                "CRC64NVME",
-                &promised.checksum_crc64nvme,
-                &computed.checksum_crc64nvme,
-            ),
+            ("CRC32C", &promised.checksum_crc32c, &computed.checksum_crc32c),
+            ("CRC64NVME", &promised.checksum_crc64nvme, &computed.checksum_crc64nvme),
             ("SHA1", &promised.checksum_sha1, &computed.checksum_sha1),
-            (
-                "SHA256",
-                &promised.checksum_sha256,
-                &computed.checksum_sha256,
-            ),
+            ("SHA256", &promised.checksum_sha256, &computed.checksum_sha256),
         ];
-        if let Some((name, ..)) = pairs
-            .into_iter()
-            .find(|(_, promised, computed)| promised != computed)
-        {
+        if let Some((name, ..)) = pairs.into_iter().find(|(_, promised, computed)| promised != computed) {
             return Err(Refusal::new(
                 400,
                 "BadDigest",
@@ -109,9 +83,7 @@ pub(super) fn compute(promised: &dto::Checksum, bytes: &[u8]) -> Result<dto::Che
             ));
         }
     }
-    computed.checksum_type = Some(dto::ChecksumType::from_static(
-        dto::ChecksumType::FULL_OBJECT,
-    ));
+    computed.checksum_type = Some(dto::ChecksumType::from_static(dto::ChecksumType::FULL_OBJECT));
     Ok(computed)
 }
 
@@ -120,37 +92,28 @@ mod tests {
     use super::*;
 
     fn crc32(value: &str) -> dto::Checksum {
-        dto::Checksum {
-            checksum_crc32: Some(value.to_owned()),
-            ..dto::Checksum::default()
-        }
+        dto::Checksum { checksum_crc32: Some(value.to_owned()), ..dto::Checksum::default() }
     }
 
     /// The check value of CRC-32 for "123456789" is cbf43926, that of CRC-64/NVME ae8b14860a799888.
     #[test]
     fn compares_with_what_was_promised() {
-        let computed =
-            compute(&crc32("y/Q5Jg=="), b"123456789").expect("the right checksum must be accepted");
+        let computed = compute(&crc32("y/Q5Jg=="), b"123456789").expect("the right checksum must be accepted");
         assert_eq!(computed.checksum_crc32.as_deref(), Some("y/Q5Jg=="));
-        let refusal =
-            compute(&crc32("y/Q5Jg=="), b"12345678").expect_err("another body must be refused");
+        let refusal = compute(&crc32("y/Q5Jg=="), b"12345678").expect_err("another body must be refused");
         assert_eq!(refusal.code, "BadDigest");
     }
 
     #[test]
     fn computes_crc64_where_nothing_was_promised() {
-        let computed =
-            compute(&dto::Checksum::default(), b"123456789").expect("no promise must be accepted");
+        let computed = compute(&dto::Checksum::default(), b"123456789").expect("no promise must be accepted");
         assert_eq!(computed.checksum_crc64nvme.as_deref(), Some("rosUhgp5mIg="));
     }
 
     #[test]
     fn reads_the_promise_from_the_trailer() {
         let mut trailer = HeaderMap::new();
-        trailer.insert(
-            "x-amz-checksum-crc32",
-            http::HeaderValue::from_static("y/Q5Jg=="),
-        );
+        trailer.insert("x-amz-checksum-crc32", http::HeaderValue::from_static("y/Q5Jg=="));
         assert!(promised(dto::Checksum::default(), Some(&trailer)) == crc32("y/Q5Jg=="));
         assert!(promised(dto::Checksum::default(), None) == dto::Checksum::default());
     }
@@ -159,17 +122,7 @@ mod tests {
     fn compares_the_md5() {
         let digest = "JfnnlDI7RTiF9RgfG2JNCw==";
         check_md5(Some(digest), b"123456789").expect("the right digest must be accepted");
-        assert_eq!(
-            check_md5(Some(digest), b"1")
-                .expect_err("must be refused")
-                .code,
-            "BadDigest"
-        );
-        assert_eq!(
-            check_md5(Some("short"), b"1")
-                .expect_err("must be refused")
-                .code,
-            "InvalidDigest"
-        );
+        assert_eq!(check_md5(Some(digest), b"1").expect_err("must be refused").code, "BadDigest");
+        assert_eq!(check_md5(Some("short"), b"1").expect_err("must be refused").code, "InvalidDigest");
     }
 }

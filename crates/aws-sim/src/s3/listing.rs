@@ -36,17 +36,11 @@ pub(super) struct Page<T> {
 }
 
 pub(super) fn page<T: Clone>(objects: &BTreeMap<String, T>, request: &Request<'_>) -> Page<T> {
-    let mut page = Page {
-        entries: Vec::new(),
-        prefixes: Vec::new(),
-        next: None,
-    };
+    let mut page = Page { entries: Vec::new(), prefixes: Vec::new(), next: None };
     let mut last = request.after.clone();
     let first = match &request.after {
         After::Key(key) if key.as_str() >= request.prefix => Bound::Excluded(key.as_str()),
-        After::Prefix(prefix) if prefix.as_str() >= request.prefix => {
-            Bound::Included(prefix.as_str())
-        }
+        After::Prefix(prefix) if prefix.as_str() >= request.prefix => Bound::Included(prefix.as_str()),
         _ => Bound::Included(request.prefix),
     };
     for (key, object) in objects.range::<str, _>((first, Bound::Unbounded)) {
@@ -60,11 +54,7 @@ pub(super) fn page<T: Clone>(objects: &BTreeMap<String, T>, request: &Request<'_
             page.next = (request.limit > 0).then_some(last);
             break;
         }
-        let end = if request.delimiter.is_empty() {
-            None
-        } else {
-            rest.find(request.delimiter)
-        };
+        let end = if request.delimiter.is_empty() { None } else { rest.find(request.delimiter) };
         last = match end {
             Some(at) => {
                 let common = key[..request.prefix.len() + at + request.delimiter.len()].to_owned();
@@ -95,9 +85,7 @@ impl After {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
         match text.strip_prefix('k') {
             Some(key) => Some(After::Key(key.to_owned())),
-            None => text
-                .strip_prefix('p')
-                .map(|prefix| After::Prefix(prefix.to_owned())),
+            None => text.strip_prefix('p').map(|prefix| After::Prefix(prefix.to_owned())),
         }
     }
 
@@ -105,9 +93,7 @@ impl After {
     pub(super) fn of_marker(marker: &str, delimiter: &str) -> After {
         match marker {
             "" => After::Start,
-            prefix if !delimiter.is_empty() && prefix.ends_with(delimiter) => {
-                After::Prefix(prefix.to_owned())
-            }
+            prefix if !delimiter.is_empty() && prefix.ends_with(delimiter) => After::Prefix(prefix.to_owned()),
             key => After::Key(key.to_owned()),
         }
     }
@@ -127,22 +113,10 @@ mod tests {
     const KEYS: [&str; 6] = ["a", "logs/1", "logs/2", "logs/old/3", "logs0", "z"];
 
     fn read(prefix: &str, delimiter: &str, after: After, limit: usize) -> (String, Option<After>) {
-        let objects: BTreeMap<String, ()> =
-            KEYS.iter().map(|key| ((*key).to_owned(), ())).collect();
-        let page = page(
-            &objects,
-            &Request {
-                prefix,
-                delimiter,
-                after,
-                limit,
-            },
-        );
+        let objects: BTreeMap<String, ()> = KEYS.iter().map(|key| ((*key).to_owned(), ())).collect();
+        let page = page(&objects, &Request { prefix, delimiter, after, limit });
         let keys: Vec<String> = page.entries.into_iter().map(|(key, ())| key).collect();
-        (
-            format!("{} | {}", keys.join(" "), page.prefixes.join(" ")),
-            page.next,
-        )
+        (format!("{} | {}", keys.join(" "), page.prefixes.join(" ")), page.next)
     }
 
     #[track_caller]
@@ -153,36 +127,16 @@ mod tests {
 
     #[test]
     fn lists_by_prefix_and_delimiter() {
-        check(
-            "",
-            "",
-            After::Start,
-            "a logs/1 logs/2 logs/old/3 logs0 z | ",
-        );
+        check("", "", After::Start, "a logs/1 logs/2 logs/old/3 logs0 z | ");
         check("", "/", After::Start, "a logs0 z | logs/");
         check("logs/", "/", After::Start, "logs/1 logs/2 | logs/old/");
         check("logs/", "", After::Start, "logs/1 logs/2 logs/old/3 | ");
-        check(
-            "logs",
-            "",
-            After::Key("logs/2".into()),
-            "logs/old/3 logs0 | ",
-        );
-        check(
-            "logs/",
-            "",
-            After::Key("a".into()),
-            "logs/1 logs/2 logs/old/3 | ",
-        );
+        check("logs", "", After::Key("logs/2".into()), "logs/old/3 logs0 | ");
+        check("logs/", "", After::Key("a".into()), "logs/1 logs/2 logs/old/3 | ");
         check("logs/", "", After::Key("z".into()), " | ");
         check("nothing", "/", After::Start, " | ");
         check("", "/", After::of_marker("logs/", "/"), "logs0 z | ");
-        check(
-            "",
-            "",
-            After::of_marker("logs/", ""),
-            "logs/1 logs/2 logs/old/3 logs0 z | ",
-        );
+        check("", "", After::of_marker("logs/", ""), "logs/1 logs/2 logs/old/3 logs0 z | ");
     }
 
     #[test]
@@ -195,17 +149,10 @@ mod tests {
                     let token = from.token();
                     let from = After::of_token(&token).unwrap_or(After::Start);
                     let (text, next) = read("", delimiter, from, limit);
-                    found.extend(
-                        text.split([' ', '|'])
-                            .filter(|key| !key.is_empty())
-                            .map(str::to_owned),
-                    );
+                    found.extend(text.split([' ', '|']).filter(|key| !key.is_empty()).map(str::to_owned));
                     after = next;
                 }
-                let mut expected: Vec<&str> = whole
-                    .split([' ', '|'])
-                    .filter(|key| !key.is_empty())
-                    .collect();
+                let mut expected: Vec<&str> = whole.split([' ', '|']).filter(|key| !key.is_empty()).collect();
                 expected.sort_unstable();
                 found.sort_unstable();
                 assert_eq!(found, expected, "limit {limit}, delimiter {delimiter:?}");
@@ -217,9 +164,6 @@ mod tests {
     fn a_page_of_no_keys_is_the_last() {
         assert_eq!(read("", "", After::Start, 0), (" | ".to_owned(), None));
         assert_eq!(read("", "", After::Start, 6).1, None);
-        assert_eq!(
-            read("", "", After::Start, 5).1,
-            Some(After::Key("logs0".to_owned()))
-        );
+        assert_eq!(read("", "", After::Start, 5).1, Some(After::Key("logs0".to_owned())));
     }
 }

@@ -6,19 +6,12 @@ use super::address::HOME_REGION;
 use super::refusal::Refusal;
 
 /// The region of a bucket that is created at the endpoint of `endpoint` with `constraint`.
-pub(super) fn region_of_new_bucket(
-    endpoint: &str,
-    constraint: Option<&str>,
-) -> Result<String, Refusal> {
+pub(super) fn region_of_new_bucket(endpoint: &str, constraint: Option<&str>) -> Result<String, Refusal> {
     // The name of eu-west-1 from before there were two regions in Europe.
     let wanted = constraint.map(|name| if name == "EU" { "eu-west-1" } else { name });
     if wanted.is_some_and(|name| name == HOME_REGION || !looks_like_region(name)) {
-        return Err(Refusal::new(
-            400,
-            "InvalidLocationConstraint",
-            "The specified location-constraint is not valid",
-        )
-        .with("LocationConstraint", constraint.unwrap_or_default()));
+        return Err(Refusal::new(400, "InvalidLocationConstraint", "The specified location-constraint is not valid")
+            .with("LocationConstraint", constraint.unwrap_or_default()));
     }
     match wanted {
         None if endpoint == HOME_REGION => Ok(HOME_REGION.to_owned()),
@@ -55,8 +48,7 @@ mod tests {
 
     #[track_caller]
     fn check(endpoint: &str, constraint: Option<&str>, expected: &str) {
-        let found = region_of_new_bucket(endpoint, constraint)
-            .unwrap_or_else(|refusal| refusal.code.into_owned());
+        let found = region_of_new_bucket(endpoint, constraint).unwrap_or_else(|refusal| refusal.code.into_owned());
         assert_eq!(found, expected);
     }
 
@@ -71,23 +63,11 @@ mod tests {
     #[test]
     fn refuses_a_constraint_that_does_not_fit_the_endpoint() {
         check("eu-central-1", None, "IllegalLocationConstraintException");
-        check(
-            "eu-central-1",
-            Some("eu-west-1"),
-            "IllegalLocationConstraintException",
-        );
-        check(
-            "eu-central-1",
-            Some("us-east-1"),
-            "InvalidLocationConstraint",
-        );
+        check("eu-central-1", Some("eu-west-1"), "IllegalLocationConstraintException");
+        check("eu-central-1", Some("us-east-1"), "InvalidLocationConstraint");
         check("us-east-1", Some("us-east-1"), "InvalidLocationConstraint");
         check("us-east-1", Some("europe"), "InvalidLocationConstraint");
-        check(
-            "us-east-1",
-            Some("eu-central-"),
-            "InvalidLocationConstraint",
-        );
+        check("us-east-1", Some("eu-central-"), "InvalidLocationConstraint");
         check("us-east-1", Some(""), "InvalidLocationConstraint");
     }
 }

@@ -7,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt as _;
 use s3s::TrailingHeaders;
 use s3s::dto::{
-    self, ETag, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, PutObjectInput,
-    PutObjectOutput, StreamingBlob,
+    self, ETag, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, PutObjectInput, PutObjectOutput,
+    StreamingBlob,
 };
 
 use super::Simulated;
@@ -29,21 +29,12 @@ fn find(
     conditions: &Conditions,
 ) -> Result<Arc<StoredObject>, Refusal> {
     check_version(version)?;
-    let object = simulated
-        .store
-        .object(bucket, key)?
-        .ok_or_else(|| simulated.missing_key(visit, bucket))?;
+    let object = simulated.store.object(bucket, key)?.ok_or_else(|| simulated.missing_key(visit, bucket))?;
     conditions.check(&object).map_err(|unmet| match unmet {
         Unmet::Failed(condition) => precondition_failed(condition),
         Unmet::NotModified => Refusal::new(304, "NotModified", "")
             .header("etag", format!("\"{}\"", object.etag))
-            .header(
-                "last-modified",
-                object
-                    .modified
-                    .strftime("%a, %d %b %Y %H:%M:%S GMT")
-                    .to_string(),
-            ),
+            .header("last-modified", object.modified.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()),
     })?;
     Ok(object)
 }
@@ -56,18 +47,10 @@ pub(super) fn check_version(version: Option<&str>) -> Result<(), Refusal> {
     }
 }
 
-pub(super) fn get(
-    simulated: &Simulated,
-    visit: &Visit,
-    input: GetObjectInput,
-) -> Result<GetObjectOutput, Refusal> {
+pub(super) fn get(simulated: &Simulated, visit: &Visit, input: GetObjectInput) -> Result<GetObjectOutput, Refusal> {
     refuse_customer_key(input.sse_customer_algorithm.as_ref())?;
     if input.part_number.is_some_and(|part| part != 1) {
-        return Err(Refusal::new(
-            416,
-            "InvalidPartNumber",
-            "The requested partnumber is not satisfiable",
-        ));
+        return Err(Refusal::new(416, "InvalidPartNumber", "The requested partnumber is not satisfiable"));
     }
     let conditions = Conditions {
         matches: input.if_match,
@@ -75,40 +58,22 @@ pub(super) fn get(
         modified_since: input.if_modified_since,
         unmodified_since: input.if_unmodified_since,
     };
-    let object = find(
-        simulated,
-        visit,
-        (&input.bucket, &input.key),
-        input.version_id.as_deref(),
-        &conditions,
-    )?;
+    let object = find(simulated, visit, (&input.bucket, &input.key), input.version_id.as_deref(), &conditions)?;
     let size = object.bytes.len();
     let window = match input.range {
         None => None,
         Some(range) => Some(range.check(size as u64).map_err(|_| {
-            Refusal::new(
-                416,
-                "InvalidRange",
-                "The requested range is not satisfiable",
-            )
-            .with("ActualObjectSize", size.to_string())
-            .header("content-range", format!("bytes */{size}"))
+            Refusal::new(416, "InvalidRange", "The requested range is not satisfiable")
+                .with("ActualObjectSize", size.to_string())
+                .header("content-range", format!("bytes */{size}"))
         })?),
     };
     // The window lies within the bytes, whose length is a usize.
     let bytes = match &window {
         None => object.bytes.clone(),
-        Some(window) => object
-            .bytes
-            .slice(window.start as usize..window.end as usize),
+        Some(window) => object.bytes.slice(window.start as usize..window.end as usize),
     };
-    let content_range = window.map(|window| {
-        format!(
-            "bytes {}-{}/{size}",
-            window.start,
-            window.end.saturating_sub(1)
-        )
-    });
+    let content_range = window.map(|window| format!("bytes {}-{}/{size}", window.start, window.end.saturating_sub(1)));
     // A checksum covers the whole object, so it goes only with the whole of it.
     let checksum = if input.checksum_mode.is_some() && content_range.is_none() {
         object.checksum.clone()
@@ -153,11 +118,7 @@ pub(super) fn get(
     })
 }
 
-pub(super) fn head(
-    simulated: &Simulated,
-    visit: &Visit,
-    input: HeadObjectInput,
-) -> Result<HeadObjectOutput, Refusal> {
+pub(super) fn head(simulated: &Simulated, visit: &Visit, input: HeadObjectInput) -> Result<HeadObjectOutput, Refusal> {
     refuse_customer_key(input.sse_customer_algorithm.as_ref())?;
     let conditions = Conditions {
         matches: input.if_match,
@@ -165,18 +126,8 @@ pub(super) fn head(
         modified_since: input.if_modified_since,
         unmodified_since: input.if_unmodified_since,
     };
-    let object = find(
-        simulated,
-        visit,
-        (&input.bucket, &input.key),
-        input.version_id.as_deref(),
-        &conditions,
-    )?;
-    let checksum = if input.checksum_mode.is_some() {
-        object.checksum.clone()
-    } else {
-        dto::Checksum::default()
-    };
+    let object = find(simulated, visit, (&input.bucket, &input.key), input.version_id.as_deref(), &conditions)?;
+    let checksum = if input.checksum_mode.is_some() { object.checksum.clone() } else { dto::Checksum::default() };
     let described = object.description.clone();
     Ok(HeadObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
@@ -212,12 +163,7 @@ pub(super) async fn put(
     check_encryption(input.server_side_encryption.as_ref())?;
     check_acl(
         input.acl.as_ref().map(dto::ObjectCannedACL::as_str),
-        [
-            &input.grant_full_control,
-            &input.grant_read,
-            &input.grant_read_acp,
-            &input.grant_write_acp,
-        ],
+        [&input.grant_full_control, &input.grant_read, &input.grant_read_acp, &input.grant_write_acp],
     )?;
     check_lock(
         input.object_lock_legal_hold_status.is_some()
@@ -250,14 +196,10 @@ pub(super) async fn put(
         checksum: checksum.clone(),
         description: Description {
             // The type of an object that was put without one (S3 API reference, PutObject).
-            content_type: input
-                .content_type
-                .or_else(|| Some("binary/octet-stream".to_owned())),
+            content_type: input.content_type.or_else(|| Some("binary/octet-stream".to_owned())),
             cache_control: input.cache_control,
             content_disposition: input.content_disposition,
-            content_encoding: input
-                .content_encoding
-                .and_then(|encoding| without_chunks(&encoding)),
+            content_encoding: input.content_encoding.and_then(|encoding| without_chunks(&encoding)),
             content_language: input.content_language,
             expires: input.expires,
             metadata: input.metadata,
@@ -267,12 +209,7 @@ pub(super) async fn put(
     };
     let etag = object.etag.clone();
     simulated.store.change(&input.bucket, |bucket| {
-        check_overwrite(
-            bucket,
-            &input.key,
-            input.if_match.as_ref(),
-            input.if_none_match.as_ref(),
-        )?;
+        check_overwrite(bucket, &input.key, input.if_match.as_ref(), input.if_none_match.as_ref())?;
         bucket.objects.insert(input.key.clone(), Arc::new(object));
         Ok(())
     })??;
@@ -315,11 +252,8 @@ async fn read(body: StreamingBlob) -> Result<Bytes, Refusal> {
 
 /// `aws-chunked` describes the transfer, not the object.
 fn without_chunks(encoding: &str) -> Option<String> {
-    let kept: Vec<&str> = encoding
-        .split(',')
-        .map(str::trim)
-        .filter(|part| !part.is_empty() && *part != "aws-chunked")
-        .collect();
+    let kept: Vec<&str> =
+        encoding.split(',').map(str::trim).filter(|part| !part.is_empty() && *part != "aws-chunked").collect();
     (!kept.is_empty()).then(|| kept.join(","))
 }
 
@@ -329,9 +263,7 @@ pub(super) fn refuse_customer_key(algorithm: Option<&String>) -> Result<(), Refu
 }
 
 /// Nor is KMS; SSE-S3 is what every object has.
-pub(super) fn check_encryption(
-    encryption: Option<&dto::ServerSideEncryption>,
-) -> Result<(), Refusal> {
+pub(super) fn check_encryption(encryption: Option<&dto::ServerSideEncryption>) -> Result<(), Refusal> {
     match encryption.map(dto::ServerSideEncryption::as_str) {
         None | Some(AES256) => Ok(()),
         Some(_) => Err(Refusal::not_implemented()),
@@ -343,21 +275,13 @@ pub(super) fn check_acl(acl: Option<&str>, grants: [&Option<String>; 4]) -> Resu
     let granted = grants.iter().any(|grant| grant.is_some());
     match acl {
         None | Some("bucket-owner-full-control" | "private") if !granted => Ok(()),
-        _ => Err(Refusal::new(
-            400,
-            "AccessControlListNotSupported",
-            "The bucket does not allow ACLs",
-        )),
+        _ => Err(Refusal::new(400, "AccessControlListNotSupported", "The bucket does not allow ACLs")),
     }
 }
 
 pub(super) fn check_lock(asked: bool) -> Result<(), Refusal> {
     if asked {
-        return Err(Refusal::new(
-            400,
-            "InvalidRequest",
-            "Bucket is missing Object Lock Configuration",
-        ));
+        return Err(Refusal::new(400, "InvalidRequest", "Bucket is missing Object Lock Configuration"));
     }
     Ok(())
 }

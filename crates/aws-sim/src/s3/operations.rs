@@ -9,11 +9,7 @@ use super::{Simulated, buckets, copying, deleting, objects, settings};
 
 /// The visit that admission made of the request.
 fn guest<I>(request: &S3Request<I>) -> S3Result<Guest> {
-    request
-        .extensions
-        .get::<Guest>()
-        .cloned()
-        .ok_or_else(|| S3Error::new(S3ErrorCode::AccessDenied))
+    request.extensions.get::<Guest>().cloned().ok_or_else(|| S3Error::new(S3ErrorCode::AccessDenied))
 }
 
 impl Simulated {
@@ -23,50 +19,31 @@ impl Simulated {
         operation: fn(&Simulated, &Visit, I) -> Result<O, Refusal>,
     ) -> S3Result<S3Response<O>> {
         let guest = guest(&request)?;
-        operation(self, &guest, request.input)
-            .map(S3Response::new)
-            .map_err(|refusal| guest.refuse(refusal))
+        operation(self, &guest, request.input).map(S3Response::new).map_err(|refusal| guest.refuse(refusal))
     }
 }
 
 #[async_trait::async_trait]
 impl S3 for Simulated {
-    async fn put_object(
-        &self,
-        request: S3Request<PutObjectInput>,
-    ) -> S3Result<S3Response<PutObjectOutput>> {
+    async fn put_object(&self, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
         let guest = guest(&request)?;
         let answer = objects::put(self, request.input, request.trailing_headers).await;
-        answer
-            .map(S3Response::new)
-            .map_err(|refusal| guest.refuse(refusal))
+        answer.map(S3Response::new).map_err(|refusal| guest.refuse(refusal))
     }
 
-    async fn create_bucket(
-        &self,
-        request: S3Request<CreateBucketInput>,
-    ) -> S3Result<S3Response<CreateBucketOutput>> {
+    async fn create_bucket(&self, request: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
         self.run(request, buckets::create)
     }
 
-    async fn head_bucket(
-        &self,
-        request: S3Request<HeadBucketInput>,
-    ) -> S3Result<S3Response<HeadBucketOutput>> {
+    async fn head_bucket(&self, request: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
         self.run(request, buckets::head)
     }
 
-    async fn delete_bucket(
-        &self,
-        request: S3Request<DeleteBucketInput>,
-    ) -> S3Result<S3Response<DeleteBucketOutput>> {
+    async fn delete_bucket(&self, request: S3Request<DeleteBucketInput>) -> S3Result<S3Response<DeleteBucketOutput>> {
         self.run(request, buckets::delete)
     }
 
-    async fn list_buckets(
-        &self,
-        request: S3Request<ListBucketsInput>,
-    ) -> S3Result<S3Response<ListBucketsOutput>> {
+    async fn list_buckets(&self, request: S3Request<ListBucketsInput>) -> S3Result<S3Response<ListBucketsOutput>> {
         self.run(request, buckets::list)
     }
 
@@ -77,10 +54,7 @@ impl S3 for Simulated {
         self.run(request, buckets::location)
     }
 
-    async fn list_objects(
-        &self,
-        request: S3Request<ListObjectsInput>,
-    ) -> S3Result<S3Response<ListObjectsOutput>> {
+    async fn list_objects(&self, request: S3Request<ListObjectsInput>) -> S3Result<S3Response<ListObjectsOutput>> {
         self.run(request, buckets::list_v1)
     }
 
@@ -175,24 +149,15 @@ impl S3 for Simulated {
         self.run(request, settings::delete_ownership)
     }
 
-    async fn get_object(
-        &self,
-        request: S3Request<GetObjectInput>,
-    ) -> S3Result<S3Response<GetObjectOutput>> {
+    async fn get_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
         self.run(request, objects::get)
     }
 
-    async fn head_object(
-        &self,
-        request: S3Request<HeadObjectInput>,
-    ) -> S3Result<S3Response<HeadObjectOutput>> {
+    async fn head_object(&self, request: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
         self.run(request, objects::head)
     }
 
-    async fn delete_object(
-        &self,
-        request: S3Request<DeleteObjectInput>,
-    ) -> S3Result<S3Response<DeleteObjectOutput>> {
+    async fn delete_object(&self, request: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
         self.run(request, deleting::delete)
     }
 
@@ -203,10 +168,7 @@ impl S3 for Simulated {
         self.run(request, deleting::delete_many)
     }
 
-    async fn copy_object(
-        &self,
-        request: S3Request<CopyObjectInput>,
-    ) -> S3Result<S3Response<CopyObjectOutput>> {
+    async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
         self.run(request, copying::copy)
     }
 }

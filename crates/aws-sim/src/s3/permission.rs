@@ -40,13 +40,9 @@ fn need(operation: &str) -> Need {
         "PutBucketPolicy" => Need::Bucket("s3:PutBucketPolicy"),
         "DeleteBucketPolicy" => Need::Bucket("s3:DeleteBucketPolicy"),
         "GetPublicAccessBlock" => Need::Bucket("s3:GetBucketPublicAccessBlock"),
-        "PutPublicAccessBlock" | "DeletePublicAccessBlock" => {
-            Need::Bucket("s3:PutBucketPublicAccessBlock")
-        }
+        "PutPublicAccessBlock" | "DeletePublicAccessBlock" => Need::Bucket("s3:PutBucketPublicAccessBlock"),
         "GetBucketOwnershipControls" => Need::Bucket("s3:GetBucketOwnershipControls"),
-        "PutBucketOwnershipControls" | "DeleteBucketOwnershipControls" => {
-            Need::Bucket("s3:PutBucketOwnershipControls")
-        }
+        "PutBucketOwnershipControls" | "DeleteBucketOwnershipControls" => Need::Bucket("s3:PutBucketOwnershipControls"),
         "GetObject" | "HeadObject" => Need::Object("s3:GetObject"),
         // The source of a copy is settled inside the operation.
         "PutObject" | "CopyObject" => Need::Object("s3:PutObject"),
@@ -94,13 +90,9 @@ impl Simulated {
         bucket: &str,
         keys: &[(&str, &str)],
     ) -> Result<(), Refusal> {
-        let (owner, policy, block) = self.store.bucket(bucket, |bucket| {
-            (
-                bucket.owner.clone(),
-                bucket.policy.clone(),
-                bucket.public_access_block,
-            )
-        })?;
+        let (owner, policy, block) = self
+            .store
+            .bucket(bucket, |bucket| (bucket.owner.clone(), bucket.policy.clone(), bucket.public_access_block))?;
         let foreign = visit.caller.account != owner;
         let restricted = block.is_some_and(|block| block.restrict_buckets);
         if foreign && restricted && policy.as_deref().is_some_and(is_public) {
@@ -111,14 +103,7 @@ impl Simulated {
             context.set(key, *value);
         }
         self.state
-            .authorize(
-                &visit.caller,
-                action,
-                resource,
-                &context,
-                policy.as_deref(),
-                &owner,
-            )
+            .authorize(&visit.caller, action, resource, &context, policy.as_deref(), &owner)
             .map_err(|denied| Refusal::denied(denied.message))
     }
 
@@ -135,14 +120,7 @@ impl Simulated {
             context.set(key, *value);
         }
         self.state
-            .authorize(
-                &visit.caller,
-                action,
-                resource,
-                &context,
-                None,
-                &visit.caller.account,
-            )
+            .authorize(&visit.caller, action, resource, &context, None, &visit.caller.account)
             .map_err(|denied| Refusal::denied(denied.message))
     }
 
@@ -159,21 +137,15 @@ impl Simulated {
         let bucket = path.get_bucket_name();
         if let Some(expected) = context.headers().get("x-amz-expected-bucket-owner")
             && let Some(bucket) = bucket
-            && self
-                .store
-                .bucket(bucket, |bucket| expected != bucket.owner.as_str())
-                .unwrap_or(false)
+            && self.store.bucket(bucket, |bucket| expected != bucket.owner.as_str()).unwrap_or(false)
         {
             return Err(Refusal::denied("Access Denied"));
         }
         match (need, path) {
             (Need::Unsupported, _) => Err(Refusal::not_implemented()),
-            (Need::Account(action), _) => {
-                self.permit_in_account(visit, action, "arn:aws:s3:::*", &[])
-            }
+            (Need::Account(action), _) => self.permit_in_account(visit, action, "arn:aws:s3:::*", &[]),
             (Need::Bucket(action), S3Path::Bucket { bucket }) => {
-                let query: Vec<(String, String)> =
-                    query_pairs(context.uri().query().unwrap_or("")).collect();
+                let query: Vec<(String, String)> = query_pairs(context.uri().query().unwrap_or("")).collect();
                 let keys: Vec<(&str, &str)> = query
                     .iter()
                     .filter_map(|(name, value)| {
@@ -203,7 +175,6 @@ impl S3Access for Simulated {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
         let guest = context.extensions_mut().get::<Guest>().cloned();
         let guest = guest.ok_or_else(|| S3Error::new(S3ErrorCode::AccessDenied))?;
-        self.settle(&guest, context)
-            .map_err(|refusal| guest.refuse(refusal))
+        self.settle(&guest, context).map_err(|refusal| guest.refuse(refusal))
     }
 }

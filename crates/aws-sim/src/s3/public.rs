@@ -30,9 +30,7 @@ pub(super) fn is_public(policy: &str) -> bool {
 fn allows_everyone(statement: &Value) -> bool {
     let principal = &statement["Principal"];
     statement["Effect"] == "Allow"
-        && (has_star(principal)
-            || has_star(&principal["AWS"])
-            || !statement["NotPrincipal"].is_null())
+        && (has_star(principal) || has_star(&principal["AWS"]) || !statement["NotPrincipal"].is_null())
         && !is_narrowed(&statement["Condition"])
 }
 
@@ -45,16 +43,10 @@ fn has_star(value: &Value) -> bool {
 }
 
 fn is_narrowed(condition: &Value) -> bool {
-    let tests = condition
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter(|(operator, _)| is_positive(operator));
+    let tests = condition.as_object().into_iter().flatten().filter(|(operator, _)| is_positive(operator));
     tests
         .flat_map(|(_, keys)| keys.as_object().into_iter().flatten())
-        .any(|(key, values)| {
-            NARROWING.contains(&key.to_ascii_lowercase().as_str()) && is_fixed(values)
-        })
+        .any(|(key, values)| NARROWING.contains(&key.to_ascii_lowercase().as_str()) && is_fixed(values))
 }
 
 /// A negated or optional test also lets through who is not named.
@@ -87,51 +79,19 @@ mod tests {
     fn sees_who_is_everyone() {
         check(r#""*""#, "", true);
         check(r#"{"AWS":"*"}"#, "", true);
-        check(
-            r#"{"AWS":["arn:aws:iam::123456789012:root","*"]}"#,
-            "",
-            true,
-        );
+        check(r#"{"AWS":["arn:aws:iam::123456789012:root","*"]}"#, "", true);
         check(r#"{"AWS":"arn:aws:iam::123456789012:root"}"#, "", false);
-        check(
-            r#""*""#,
-            r#","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-1"}}"#,
-            false,
-        );
-        check(
-            r#""*""#,
-            r#","Condition":{"StringLike":{"aws:PrincipalOrgID":"o-*"}}"#,
-            true,
-        );
-        check(
-            r#""*""#,
-            r#","Condition":{"StringNotEquals":{"aws:PrincipalOrgID":"o-1"}}"#,
-            true,
-        );
-        check(
-            r#""*""#,
-            r#","Condition":{"IpAddress":{"aws:SourceIp":["10.0.0.0/8"]}}"#,
-            false,
-        );
-        check(
-            r#""*""#,
-            r#","Condition":{"IpAddress":{"aws:SourceIp":["10.0.0.0/8","0.0.0.0/0"]}}"#,
-            true,
-        );
-        check(
-            r#""*""#,
-            r#","Condition":{"StringEquals":{"s3:prefix":"public"}}"#,
-            true,
-        );
+        check(r#""*""#, r#","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-1"}}"#, false);
+        check(r#""*""#, r#","Condition":{"StringLike":{"aws:PrincipalOrgID":"o-*"}}"#, true);
+        check(r#""*""#, r#","Condition":{"StringNotEquals":{"aws:PrincipalOrgID":"o-1"}}"#, true);
+        check(r#""*""#, r#","Condition":{"IpAddress":{"aws:SourceIp":["10.0.0.0/8"]}}"#, false);
+        check(r#""*""#, r#","Condition":{"IpAddress":{"aws:SourceIp":["10.0.0.0/8","0.0.0.0/0"]}}"#, true);
+        check(r#""*""#, r#","Condition":{"StringEquals":{"s3:prefix":"public"}}"#, true);
     }
 
     #[test]
     fn a_denial_to_everyone_is_not_public() {
-        assert!(!is_public(
-            r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*"}}"#
-        ));
-        assert!(is_public(
-            r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}}"#
-        ));
+        assert!(!is_public(r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*"}}"#));
+        assert!(is_public(r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}}"#));
     }
 }

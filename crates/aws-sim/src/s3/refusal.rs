@@ -59,11 +59,7 @@ impl Refusal {
 
     /// For a header or operation that this simulator does not honour: better refused than ignored.
     pub(super) fn not_implemented() -> Refusal {
-        Refusal::new(
-            501,
-            "NotImplemented",
-            "A header you provided implies functionality that is not implemented",
-        )
+        Refusal::new(501, "NotImplemented", "A header you provided implies functionality that is not implemented")
     }
 
     /// Adds an element to the body.
@@ -81,15 +77,10 @@ impl Refusal {
     /// Reads a refusal of the protocol library back from its answer.
     pub(super) async fn of_answer(answer: HttpResponse) -> Refusal {
         let (parts, body) = answer.into_parts();
-        let body = body
-            .collect()
-            .await
-            .map(http_body_util::Collected::to_bytes)
-            .unwrap_or_default();
+        let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         let body = String::from_utf8_lossy(&body);
         let code = element(&body, "Code").unwrap_or_else(|| "InternalError".to_owned());
-        let message =
-            element(&body, "Message").unwrap_or_else(|| default_message(&code).to_owned());
+        let message = element(&body, "Message").unwrap_or_else(|| default_message(&code).to_owned());
         Refusal::new(parts.status.as_u16(), code, message)
     }
 
@@ -131,10 +122,7 @@ impl Refusal {
         let mut response = Response::new(Body::from(xml));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/xml"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
         put(headers, "x-amz-request-id", &request_id);
         put(headers, "x-amz-id-2", &host_id);
         for (name, value) in &self.headers {
@@ -156,14 +144,10 @@ fn default_message(code: &str) -> &'static str {
         "InvalidBucketName" => "The specified bucket is not valid.",
         "KeyTooLongError" => "Your key is too long",
         "InvalidURI" => "Couldn't parse the specified URI.",
-        "MalformedXML" => {
-            "The XML you provided was not well-formed or did not validate against our published schema"
-        }
+        "MalformedXML" => "The XML you provided was not well-formed or did not validate against our published schema",
         "MissingRequestBodyError" => "Request Body is empty",
         "MissingContentLength" => "You must provide the Content-Length HTTP header.",
-        "IncompleteBody" => {
-            "You did not provide the number of bytes specified by the Content-Length HTTP header"
-        }
+        "IncompleteBody" => "You did not provide the number of bytes specified by the Content-Length HTTP header",
         "MethodNotAllowed" => "The specified method is not allowed against this resource.",
         "SignatureDoesNotMatch" => {
             "The request signature we calculated does not match the signature you provided. Check your key and \

@@ -5,15 +5,13 @@
 use std::collections::BTreeSet;
 
 use s3s::dto::{
-    self, DeleteBucketOwnershipControlsInput, DeleteBucketOwnershipControlsOutput,
-    DeleteBucketPolicyInput, DeleteBucketPolicyOutput, DeleteBucketTaggingInput,
-    DeleteBucketTaggingOutput, DeletePublicAccessBlockInput, DeletePublicAccessBlockOutput,
-    GetBucketOwnershipControlsInput, GetBucketOwnershipControlsOutput, GetBucketPolicyInput,
-    GetBucketPolicyOutput, GetBucketTaggingInput, GetBucketTaggingOutput,
+    self, DeleteBucketOwnershipControlsInput, DeleteBucketOwnershipControlsOutput, DeleteBucketPolicyInput,
+    DeleteBucketPolicyOutput, DeleteBucketTaggingInput, DeleteBucketTaggingOutput, DeletePublicAccessBlockInput,
+    DeletePublicAccessBlockOutput, GetBucketOwnershipControlsInput, GetBucketOwnershipControlsOutput,
+    GetBucketPolicyInput, GetBucketPolicyOutput, GetBucketTaggingInput, GetBucketTaggingOutput,
     GetPublicAccessBlockInput, GetPublicAccessBlockOutput, PutBucketOwnershipControlsInput,
-    PutBucketOwnershipControlsOutput, PutBucketPolicyInput, PutBucketPolicyOutput,
-    PutBucketTaggingInput, PutBucketTaggingOutput, PutPublicAccessBlockInput,
-    PutPublicAccessBlockOutput,
+    PutBucketOwnershipControlsOutput, PutBucketPolicyInput, PutBucketPolicyOutput, PutBucketTaggingInput,
+    PutBucketTaggingOutput, PutPublicAccessBlockInput, PutPublicAccessBlockOutput,
 };
 use serde_json::Value;
 use trust::policy::{Document, Kind};
@@ -32,28 +30,20 @@ pub(super) fn put_tags(
     input: PutBucketTaggingInput,
 ) -> Result<PutBucketTaggingOutput, Refusal> {
     let tags = checked_tags(input.tagging.tag_set)?;
-    simulated
-        .store
-        .change(&input.bucket, |bucket| bucket.tags = tags)?;
+    simulated.store.change(&input.bucket, |bucket| bucket.tags = tags)?;
     Ok(PutBucketTaggingOutput::default())
 }
 
 fn checked_tags(given: dto::TagSet) -> Result<Vec<(String, String)>, Refusal> {
     let invalid = |message: &'static str| Refusal::new(400, "InvalidTag", message);
-    let tags: Vec<(String, String)> = given
-        .into_iter()
-        .map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default()))
-        .collect();
+    let tags: Vec<(String, String)> =
+        given.into_iter().map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())).collect();
     let names: BTreeSet<&String> = tags.iter().map(|(name, _)| name).collect();
     if names.len() != tags.len() {
         return Err(invalid("Cannot provide multiple Tags with the same key"));
     }
     if tags.len() > 50 {
-        return Err(Refusal::new(
-            400,
-            "BadRequest",
-            "Bucket tag count cannot be greater than 50",
-        ));
+        return Err(Refusal::new(400, "BadRequest", "Bucket tag count cannot be greater than 50"));
     }
     for (name, value) in &tags {
         if name.to_ascii_lowercase().starts_with("aws:") {
@@ -74,23 +64,11 @@ pub(super) fn get_tags(
     _visit: &Visit,
     input: GetBucketTaggingInput,
 ) -> Result<GetBucketTaggingOutput, Refusal> {
-    let tags = simulated
-        .store
-        .bucket(&input.bucket, |bucket| bucket.tags.clone())?;
+    let tags = simulated.store.bucket(&input.bucket, |bucket| bucket.tags.clone())?;
     if tags.is_empty() {
-        return Err(Refusal::new(
-            404,
-            "NoSuchTagSet",
-            "The TagSet does not exist",
-        ));
+        return Err(Refusal::new(404, "NoSuchTagSet", "The TagSet does not exist"));
     }
-    let tag_set = tags
-        .into_iter()
-        .map(|(key, value)| dto::Tag {
-            key: Some(key),
-            value: Some(value),
-        })
-        .collect();
+    let tag_set = tags.into_iter().map(|(key, value)| dto::Tag { key: Some(key), value: Some(value) }).collect();
     Ok(GetBucketTaggingOutput { tag_set })
 }
 
@@ -99,9 +77,7 @@ pub(super) fn delete_tags(
     _visit: &Visit,
     input: DeleteBucketTaggingInput,
 ) -> Result<DeleteBucketTaggingOutput, Refusal> {
-    simulated
-        .store
-        .change(&input.bucket, |bucket| bucket.tags.clear())?;
+    simulated.store.change(&input.bucket, |bucket| bucket.tags.clear())?;
     Ok(DeleteBucketTaggingOutput::default())
 }
 
@@ -111,8 +87,7 @@ pub(super) fn put_policy(
     input: PutBucketPolicyInput,
 ) -> Result<PutBucketPolicyOutput, Refusal> {
     let malformed = |message: String| Refusal::new(400, "MalformedPolicy", message);
-    Document::parse(&input.policy, Kind::Resource)
-        .map_err(|error| malformed(error.aws_message()))?;
+    Document::parse(&input.policy, Kind::Resource).map_err(|error| malformed(error.aws_message()))?;
     if !is_about(&input.policy, &input.bucket) {
         return Err(malformed("Policy has invalid resource".to_owned()));
     }
@@ -141,11 +116,7 @@ fn is_about(policy: &str, bucket: &str) -> bool {
         .flat_map(listed)
         .filter_map(Value::as_str)
         .all(|resource| {
-            let name = resource
-                .strip_prefix("arn:aws:s3:::")
-                .unwrap_or(resource)
-                .split('/')
-                .next();
+            let name = resource.strip_prefix("arn:aws:s3:::").unwrap_or(resource).split('/').next();
             // Whether a pattern fits is decided when a request comes.
             name.is_some_and(|name| name == bucket || name.contains(['*', '?', '$']))
         })
@@ -164,18 +135,9 @@ pub(super) fn get_policy(
     _visit: &Visit,
     input: GetBucketPolicyInput,
 ) -> Result<GetBucketPolicyOutput, Refusal> {
-    match simulated
-        .store
-        .bucket(&input.bucket, |bucket| bucket.policy.clone())?
-    {
-        Some(policy) => Ok(GetBucketPolicyOutput {
-            policy: Some(policy),
-        }),
-        None => Err(Refusal::new(
-            404,
-            "NoSuchBucketPolicy",
-            "The bucket policy does not exist",
-        )),
+    match simulated.store.bucket(&input.bucket, |bucket| bucket.policy.clone())? {
+        Some(policy) => Ok(GetBucketPolicyOutput { policy: Some(policy) }),
+        None => Err(Refusal::new(404, "NoSuchBucketPolicy", "The bucket policy does not exist")),
     }
 }
 
@@ -184,9 +146,7 @@ pub(super) fn delete_policy(
     _visit: &Visit,
     input: DeleteBucketPolicyInput,
 ) -> Result<DeleteBucketPolicyOutput, Refusal> {
-    simulated
-        .store
-        .change(&input.bucket, |bucket| bucket.policy = None)?;
+    simulated.store.change(&input.bucket, |bucket| bucket.policy = None)?;
     Ok(DeleteBucketPolicyOutput::default())
 }
 
@@ -202,9 +162,7 @@ pub(super) fn put_public_access_block(
         block_policy: given.block_public_policy.unwrap_or(false),
         restrict_buckets: given.restrict_public_buckets.unwrap_or(false),
     };
-    simulated.store.change(&input.bucket, |bucket| {
-        bucket.public_access_block = Some(block)
-    })?;
+    simulated.store.change(&input.bucket, |bucket| bucket.public_access_block = Some(block))?;
     Ok(PutPublicAccessBlockOutput::default())
 }
 
@@ -213,16 +171,9 @@ pub(super) fn get_public_access_block(
     _visit: &Visit,
     input: GetPublicAccessBlockInput,
 ) -> Result<GetPublicAccessBlockOutput, Refusal> {
-    let block = simulated
-        .store
-        .bucket(&input.bucket, |bucket| bucket.public_access_block)?
-        .ok_or_else(|| {
-            Refusal::new(
-                404,
-                "NoSuchPublicAccessBlockConfiguration",
-                "The public access block configuration was not found",
-            )
-        })?;
+    let block = simulated.store.bucket(&input.bucket, |bucket| bucket.public_access_block)?.ok_or_else(|| {
+        Refusal::new(404, "NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found")
+    })?;
     Ok(GetPublicAccessBlockOutput {
         public_access_block_configuration: Some(dto::PublicAccessBlockConfiguration {
             block_public_acls: Some(block.block_acls),
@@ -238,9 +189,7 @@ pub(super) fn delete_public_access_block(
     _visit: &Visit,
     input: DeletePublicAccessBlockInput,
 ) -> Result<DeletePublicAccessBlockOutput, Refusal> {
-    simulated
-        .store
-        .change(&input.bucket, |bucket| bucket.public_access_block = None)?;
+    simulated.store.change(&input.bucket, |bucket| bucket.public_access_block = None)?;
     Ok(DeletePublicAccessBlockOutput::default())
 }
 
@@ -257,9 +206,7 @@ pub(super) fn put_ownership(
         ));
     };
     let ownership = check_ownership(&rule.object_ownership)?;
-    simulated
-        .store
-        .change(&input.bucket, |bucket| bucket.ownership = Some(ownership))?;
+    simulated.store.change(&input.bucket, |bucket| bucket.ownership = Some(ownership))?;
     Ok(PutBucketOwnershipControlsOutput::default())
 }
 
@@ -268,22 +215,11 @@ pub(super) fn get_ownership(
     _visit: &Visit,
     input: GetBucketOwnershipControlsInput,
 ) -> Result<GetBucketOwnershipControlsOutput, Refusal> {
-    let ownership = simulated
-        .store
-        .bucket(&input.bucket, |bucket| bucket.ownership.clone())?
-        .ok_or_else(|| {
-            Refusal::new(
-                404,
-                "OwnershipControlsNotFoundError",
-                "The bucket ownership controls were not found",
-            )
-        })?;
-    let rule = dto::OwnershipControlsRule {
-        object_ownership: ownership.into(),
-    };
-    Ok(GetBucketOwnershipControlsOutput {
-        ownership_controls: Some(dto::OwnershipControls { rules: vec![rule] }),
-    })
+    let ownership = simulated.store.bucket(&input.bucket, |bucket| bucket.ownership.clone())?.ok_or_else(|| {
+        Refusal::new(404, "OwnershipControlsNotFoundError", "The bucket ownership controls were not found")
+    })?;
+    let rule = dto::OwnershipControlsRule { object_ownership: ownership.into() };
+    Ok(GetBucketOwnershipControlsOutput { ownership_controls: Some(dto::OwnershipControls { rules: vec![rule] }) })
 }
 
 pub(super) fn delete_ownership(
@@ -291,8 +227,6 @@ pub(super) fn delete_ownership(
     _visit: &Visit,
     input: DeleteBucketOwnershipControlsInput,
 ) -> Result<DeleteBucketOwnershipControlsOutput, Refusal> {
-    simulated
-        .store
-        .change(&input.bucket, |bucket| bucket.ownership = None)?;
+    simulated.store.change(&input.bucket, |bucket| bucket.ownership = None)?;
     Ok(DeleteBucketOwnershipControlsOutput::default())
 }

@@ -42,12 +42,8 @@ pub(super) struct PublicAccessBlock {
 }
 
 impl PublicAccessBlock {
-    const ALL: PublicAccessBlock = PublicAccessBlock {
-        block_acls: true,
-        ignore_acls: true,
-        block_policy: true,
-        restrict_buckets: true,
-    };
+    const ALL: PublicAccessBlock =
+        PublicAccessBlock { block_acls: true, ignore_acls: true, block_policy: true, restrict_buckets: true };
 }
 
 #[derive(Clone, Debug)]
@@ -93,29 +89,15 @@ impl Bucket {
 
 impl Store {
     /// Reads one bucket.
-    pub(super) fn bucket<T>(
-        &self,
-        name: &str,
-        read: impl FnOnce(&Bucket) -> T,
-    ) -> Result<T, Refusal> {
+    pub(super) fn bucket<T>(&self, name: &str, read: impl FnOnce(&Bucket) -> T) -> Result<T, Refusal> {
         let buckets = self.buckets.read().unwrap_or_else(PoisonError::into_inner);
-        buckets
-            .get(name)
-            .map(read)
-            .ok_or_else(Refusal::no_such_bucket)
+        buckets.get(name).map(read).ok_or_else(Refusal::no_such_bucket)
     }
 
     /// Changes one bucket.
-    pub(super) fn change<T>(
-        &self,
-        name: &str,
-        change: impl FnOnce(&mut Bucket) -> T,
-    ) -> Result<T, Refusal> {
+    pub(super) fn change<T>(&self, name: &str, change: impl FnOnce(&mut Bucket) -> T) -> Result<T, Refusal> {
         let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
-        buckets
-            .get_mut(name)
-            .map(change)
-            .ok_or_else(Refusal::no_such_bucket)
+        buckets.get_mut(name).map(change).ok_or_else(Refusal::no_such_bucket)
     }
 
     /// Changes the set of buckets.
@@ -127,11 +109,7 @@ impl Store {
         self.bucket(name, |bucket| bucket.region.clone()).ok()
     }
 
-    pub(super) fn object(
-        &self,
-        bucket: &str,
-        key: &str,
-    ) -> Result<Option<Arc<StoredObject>>, Refusal> {
+    pub(super) fn object(&self, bucket: &str, key: &str) -> Result<Option<Arc<StoredObject>>, Refusal> {
         self.bucket(bucket, |bucket| bucket.objects.get(key).cloned())
     }
 }
@@ -143,7 +121,5 @@ pub(super) fn canonical_user(account: &AccountId) -> String {
 
 /// A moment as the protocol library has it, in whole seconds as S3 keeps them.
 pub(super) fn wire_time(at: Timestamp) -> dto::Timestamp {
-    OffsetDateTime::from_unix_timestamp(at.as_second())
-        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
-        .into()
+    OffsetDateTime::from_unix_timestamp(at.as_second()).unwrap_or(OffsetDateTime::UNIX_EPOCH).into()
 }

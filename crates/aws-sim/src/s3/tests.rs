@@ -46,38 +46,19 @@ struct World {
 impl World {
     /// Nothing but an account.
     fn new() -> World {
-        let clock = Arc::new(FixedClock::new(
-            "2026-05-04T10:00:00Z"
-                .parse()
-                .expect("timestamp must parse"),
-        ));
-        let authority =
-            transport::Authority::generate("test", &*clock).expect("authority must generate");
+        let clock = Arc::new(FixedClock::new("2026-05-04T10:00:00Z".parse().expect("timestamp must parse")));
+        let authority = transport::Authority::generate("test", &*clock).expect("authority must generate");
         let roots = transport::Roots::of(&authority).expect("roots must load");
-        let state = State::new(
-            clock.clone(),
-            transport::Client::new(roots, Duration::from_secs(1)),
-        );
+        let state = State::new(clock.clone(), transport::Client::new(roots, Duration::from_secs(1)));
         let admin = admin_of(&state, ACCOUNT);
-        World {
-            router: super::service(state.clone()),
-            state,
-            clock,
-            admin,
-        }
+        World { router: super::service(state.clone()), state, clock, admin }
     }
 
     /// With the bucket `data`, and in it `hello.txt`.
     async fn with_data() -> World {
         let world = World::new();
-        world
-            .put(HOST, "/data", &create_in(REGION))
-            .await
-            .expect(200);
-        world
-            .put(HOST, "/data/hello.txt", "hello, world")
-            .await
-            .expect(200);
+        world.put(HOST, "/data", &create_in(REGION)).await.expect(200);
+        world.put(HOST, "/data/hello.txt", "hello, world").await.expect(200);
         world
     }
 
@@ -128,12 +109,7 @@ impl World {
         };
         let mut directory = self.state.write();
         directory.keys.insert(key.id.clone(), record);
-        directory
-            .accounts
-            .get_mut(&account)
-            .expect("account must exist")
-            .roles
-            .insert(role.name.clone(), role);
+        directory.accounts.get_mut(&account).expect("account must exist").roles.insert(role.name.clone(), role);
         key
     }
 
@@ -164,17 +140,11 @@ impl World {
 
 fn admin_of(state: &State, account: &str) -> Key {
     let (id, secret) = state.create_account(&account.parse().expect("account must parse"));
-    Key {
-        id,
-        secret: secret.expose().to_owned(),
-        token: None,
-    }
+    Key { id, secret: secret.expose().to_owned(), token: None }
 }
 
 fn create_in(region: &str) -> String {
-    format!(
-        "<CreateBucketConfiguration><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
-    )
+    format!("<CreateBucketConfiguration><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>")
 }
 
 /// One request on its way to be signed. A target's query must be in canonical order and encoding.
@@ -226,12 +196,7 @@ impl Call<'_> {
     }
 
     fn scope(&self) -> String {
-        format!(
-            "{}/{}/{}/aws4_request",
-            self.at.strftime("%Y%m%d"),
-            self.region,
-            self.service
-        )
+        format!("{}/{}/{}/aws4_request", self.at.strftime("%Y%m%d"), self.region, self.service)
     }
 
     fn stamp(&self) -> String {
@@ -247,12 +212,7 @@ impl Call<'_> {
     }
 
     fn sign(&self, canonical: &str) -> String {
-        let text = format!(
-            "AWS4-HMAC-SHA256\n{}\n{}\n{}",
-            self.stamp(),
-            self.scope(),
-            sha256(canonical.as_bytes())
-        );
+        let text = format!("AWS4-HMAC-SHA256\n{}\n{}\n{}", self.stamp(), self.scope(), sha256(canonical.as_bytes()));
         hex(&mac(&self.signing_key(), text.as_bytes()))
     }
 
@@ -261,13 +221,7 @@ impl Call<'_> {
         let pairs: Vec<String> = query
             .split('&')
             .filter(|pair| !pair.is_empty())
-            .map(|pair| {
-                if pair.contains('=') {
-                    pair.to_owned()
-                } else {
-                    format!("{pair}=")
-                }
-            })
+            .map(|pair| if pair.contains('=') { pair.to_owned() } else { format!("{pair}=") })
             .collect();
         (path, pairs.join("&"))
     }
@@ -284,15 +238,9 @@ impl Call<'_> {
         }
         let names: Vec<&str> = headers.keys().map(String::as_str).collect();
         let names = names.join(";");
-        let lines: String = headers
-            .iter()
-            .map(|(name, value)| format!("{name}:{value}\n"))
-            .collect();
+        let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
         let (path, query) = self.parts();
-        let canonical = format!(
-            "{}\n{path}\n{query}\n{lines}\n{names}\n{payload}",
-            self.method
-        );
+        let canonical = format!("{}\n{path}\n{query}\n{lines}\n{names}\n{payload}", self.method);
         let signature = self.sign(&canonical);
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders={names}, Signature={signature}",
@@ -317,27 +265,16 @@ impl Call<'_> {
         let (path, query) = self.parts();
         let mut pairs = vec![
             "X-Amz-Algorithm=AWS4-HMAC-SHA256".to_owned(),
-            format!(
-                "X-Amz-Credential={}",
-                encode(&format!("{}/{}", self.key.id, self.scope()))
-            ),
+            format!("X-Amz-Credential={}", encode(&format!("{}/{}", self.key.id, self.scope()))),
             format!("X-Amz-Date={}", self.stamp()),
             format!("X-Amz-Expires={expires}"),
             "X-Amz-SignedHeaders=host".to_owned(),
         ];
-        pairs.extend(
-            self.key
-                .token
-                .iter()
-                .map(|token| format!("X-Amz-Security-Token={token}")),
-        );
+        pairs.extend(self.key.token.iter().map(|token| format!("X-Amz-Security-Token={token}")));
         pairs.extend((!query.is_empty()).then_some(query));
         pairs.sort();
         let query = pairs.join("&");
-        let canonical = format!(
-            "{}\n{path}\n{query}\nhost:{}\n\nhost\nUNSIGNED-PAYLOAD",
-            self.method, self.host
-        );
+        let canonical = format!("{}\n{path}\n{query}\nhost:{}\n\nhost\nUNSIGNED-PAYLOAD", self.method, self.host);
         let signature = self.sign(&canonical);
         Request::builder()
             .method(self.method)
@@ -355,16 +292,9 @@ impl Call<'_> {
 
 impl World {
     async fn deliver(&self, request: Request<Body>) -> Answer {
-        let response = self
-            .router
-            .clone()
-            .oneshot(request)
-            .await
-            .expect("router never fails");
+        let response = self.router.clone().oneshot(request).await.expect("router never fails");
         let (parts, body) = response.into_parts();
-        let body = axum::body::to_bytes(body, usize::MAX)
-            .await
-            .expect("body must arrive");
+        let body = axum::body::to_bytes(body, usize::MAX).await.expect("body must arrive");
         Answer {
             status: parts.status.as_u16(),
             headers: parts.headers,
@@ -402,32 +332,20 @@ impl Answer {
 
     fn elements(&self, name: &str) -> Vec<String> {
         let (open, close) = (format!("<{name}>"), format!("</{name}>"));
-        self.body
-            .split(&open)
-            .skip(1)
-            .filter_map(|rest| Some(rest.split_once(&close)?.0.to_owned()))
-            .collect()
+        self.body.split(&open).skip(1).filter_map(|rest| Some(rest.split_once(&close)?.0.to_owned())).collect()
     }
 
     fn message(&self) -> String {
-        self.element("Message")
-            .unwrap_or_default()
-            .replace("&quot;", "\"")
-            .replace("&apos;", "'")
+        self.element("Message").unwrap_or_default().replace("&quot;", "\"").replace("&apos;", "'")
     }
 
     fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or("")
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
     }
 }
 
 fn mac(key: &[u8], data: &[u8]) -> Vec<u8> {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), data)
-        .as_ref()
-        .to_vec()
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), data).as_ref().to_vec()
 }
 
 fn sha256(data: &[u8]) -> String {

@@ -16,20 +16,11 @@ pub(crate) enum PathRule {
 }
 
 /// The canonical request.
-pub(super) fn request(
-    parts: &Parts,
-    signed: &[String],
-    payload_hash: &str,
-    rule: PathRule,
-) -> String {
+pub(super) fn request(parts: &Parts, signed: &[String], payload_hash: &str, rule: PathRule) -> String {
     let path = path(parts.uri.path(), rule);
     let query = query(parts.uri.query().unwrap_or(""));
     let headers = headers(&parts.headers, signed);
-    format!(
-        "{}\n{path}\n{query}\n{headers}\n{}\n{payload_hash}",
-        parts.method,
-        signed.join(";")
-    )
+    format!("{}\n{path}\n{query}\n{headers}\n{}\n{payload_hash}", parts.method, signed.join(";"))
 }
 
 fn path(raw: &str, rule: PathRule) -> String {
@@ -46,11 +37,7 @@ fn path(raw: &str, rule: PathRule) -> String {
                     other => kept.push(other),
                 }
             }
-            let end = if raw.ends_with('/') && !kept.is_empty() {
-                "/"
-            } else {
-                ""
-            };
+            let end = if raw.ends_with('/') && !kept.is_empty() { "/" } else { "" };
             format!("/{}{end}", percent_encode(kept.join("/").as_bytes(), true))
         }
     }
@@ -59,18 +46,10 @@ fn path(raw: &str, rule: PathRule) -> String {
 fn query(raw: &str) -> String {
     let mut pairs: Vec<(String, String)> = query_pairs(raw)
         .filter(|(name, _)| name != "X-Amz-Signature")
-        .map(|(name, value)| {
-            (
-                percent_encode(name.as_bytes(), false),
-                percent_encode(value.as_bytes(), false),
-            )
-        })
+        .map(|(name, value)| (percent_encode(name.as_bytes(), false), percent_encode(value.as_bytes(), false)))
         .collect();
     pairs.sort();
-    let pairs: Vec<String> = pairs
-        .into_iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+    let pairs: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     pairs.join("&")
 }
 
@@ -130,11 +109,7 @@ pub(crate) fn percent_decode(text: &str) -> Cow<'_, [u8]> {
         return Cow::Borrowed(text.as_bytes());
     }
     let bytes = text.as_bytes();
-    let nibble = |at: usize| {
-        bytes
-            .get(at)
-            .and_then(|byte| char::from(*byte).to_digit(16))
-    };
+    let nibble = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {

@@ -52,9 +52,7 @@ pub(crate) enum Malformed {
     Mechanism,
     #[error("Authorization header requires '{0}' parameter.")]
     Parameter(&'static str),
-    #[error(
-        "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '{0}'"
-    )]
+    #[error("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '{0}'")]
     Credential(String),
     #[error("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")]
     Date,
@@ -66,9 +64,7 @@ impl Presented {
     /// Reads the header form, or the query form where there is no `Authorization` header.
     pub(crate) fn of(parts: &Parts) -> Result<Presented, Malformed> {
         match parts.headers.get(http::header::AUTHORIZATION) {
-            Some(value) => {
-                Presented::of_header(parts, value.to_str().map_err(|_| Malformed::Mechanism)?)
-            }
+            Some(value) => Presented::of_header(parts, value.to_str().map_err(|_| Malformed::Mechanism)?),
             None => Presented::of_query(parts.uri.query().unwrap_or("")),
         }
     }
@@ -81,12 +77,7 @@ impl Presented {
                 .find_map(|(found, value)| (found == name).then_some(value))
                 .ok_or(Malformed::Parameter(name))
         };
-        let header = |name: &str| {
-            parts
-                .headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-        };
+        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
         Presented::new(
             Form::Header,
             field("Credential")?,
@@ -99,12 +90,7 @@ impl Presented {
 
     fn of_query(query: &str) -> Result<Presented, Malformed> {
         let pairs: Vec<(String, String)> = query_pairs(query).collect();
-        let field = |name: &str| {
-            pairs
-                .iter()
-                .find(|(found, _)| found == name)
-                .map(|(_, value)| value.as_str())
-        };
+        let field = |name: &str| pairs.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str());
         match field("X-Amz-Algorithm") {
             Some(ALGORITHM) => {}
             Some(_) => return Err(Malformed::Mechanism),
@@ -143,10 +129,8 @@ impl Presented {
         let [access_key_id, scope_date, region, service, terminator] = elements[..] else {
             return Err(Malformed::Credential(credential.to_owned()));
         };
-        let mut signed_headers: Vec<String> = signed_headers
-            .split(';')
-            .map(|name| name.trim().to_ascii_lowercase())
-            .collect();
+        let mut signed_headers: Vec<String> =
+            signed_headers.split(';').map(|name| name.trim().to_ascii_lowercase()).collect();
         signed_headers.sort();
         Ok(Presented {
             form,
@@ -179,11 +163,7 @@ pub(super) fn stamp(at: Timestamp) -> String {
 }
 
 fn parse_stamp(text: &str) -> Option<Timestamp> {
-    let at = DateTime::strptime(STAMP, text)
-        .ok()?
-        .to_zoned(TimeZone::UTC)
-        .ok()?
-        .timestamp();
+    let at = DateTime::strptime(STAMP, text).ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp();
     // Only the one spelling: its first eight characters are the day.
     (stamp(at) == text).then_some(at)
 }

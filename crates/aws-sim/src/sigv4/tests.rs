@@ -20,9 +20,7 @@ fn record(secret: &str, token: Option<&str>, expires: Option<&str>) -> KeyRecord
             arn: format!("arn:aws:iam::{account}:user/admin"),
             account,
             user_id: "AIDAEXAMPLE".to_owned(),
-            kind: CallerKind::User {
-                name: "admin".to_owned(),
-            },
+            kind: CallerKind::User { name: "admin".to_owned() },
         },
     }
 }
@@ -43,14 +41,7 @@ fn authorization(signed_headers: &str, signature: &str) -> String {
     )
 }
 
-fn vector(
-    method: &str,
-    uri: &str,
-    extra: &[(&str, &str)],
-    body: &str,
-    signed_headers: &str,
-    signature: &str,
-) {
+fn vector(method: &str, uri: &str, extra: &[(&str, &str)], body: &str, signed_headers: &str, signature: &str) {
     let authorization = authorization(signed_headers, signature);
     let mut headers = vec![
         ("host", "example.amazonaws.com"),
@@ -60,18 +51,11 @@ fn vector(
     headers.extend(extra);
     let parts = parts(method, uri, &headers);
     let now = AT.parse().expect("timestamp must parse");
-    let token = parts
-        .headers
-        .get("x-amz-security-token")
-        .map(|token| token.to_str().expect("ascii").to_owned());
-    let verified = verify(&parts, body.as_bytes(), now, |key| {
-        (key == KEY).then(|| record(SECRET, token.as_deref(), None))
-    })
-    .unwrap_or_else(|error| panic!("{method} {uri} must verify: {error}"));
-    assert_eq!(
-        (verified.region.as_str(), verified.service.as_str()),
-        ("us-east-1", "service")
-    );
+    let token = parts.headers.get("x-amz-security-token").map(|token| token.to_str().expect("ascii").to_owned());
+    let verified =
+        verify(&parts, body.as_bytes(), now, |key| (key == KEY).then(|| record(SECRET, token.as_deref(), None)))
+            .unwrap_or_else(|error| panic!("{method} {uri} must verify: {error}"));
+    assert_eq!((verified.region.as_str(), verified.service.as_str()), ("us-east-1", "service"));
 }
 
 #[test]
@@ -99,10 +83,7 @@ fn accepts_the_published_suite_of_signed_headers() {
     vector(
         "GET",
         "/",
-        &[(
-            "x-amz-security-token",
-            "6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267",
-        )],
+        &[("x-amz-security-token", "6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267")],
         "",
         "host;x-amz-date;x-amz-security-token",
         "07ec1639c89043aa0e3e2de82b96708f198cceab042d4a97044c66dd9f74e7f8",
@@ -113,10 +94,7 @@ fn accepts_the_published_suite_of_signed_headers() {
         &[
             ("content-type", "application/x-www-form-urlencoded"),
             ("content-length", "13"),
-            (
-                "x-amz-content-sha256",
-                "9095672bbd1f56dfc5b65f3e153adc8731a4a654192329106275f4c7b24d0b6e",
-            ),
+            ("x-amz-content-sha256", "9095672bbd1f56dfc5b65f3e153adc8731a4a654192329106275f4c7b24d0b6e"),
         ],
         "Param1=value1",
         "content-length;content-type;host;x-amz-content-sha256;x-amz-date",
@@ -131,12 +109,7 @@ const PRESIGNED: &str = "/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKI
 
 fn presigned_at(now: &str) -> Result<Verified, SigError> {
     let parts = parts("GET", PRESIGNED, &[("host", "example.amazonaws.com")]);
-    verify(
-        &parts,
-        b"",
-        now.parse().expect("timestamp must parse"),
-        |_| Some(record(SECRET, None, None)),
-    )
+    verify(&parts, b"", now.parse().expect("timestamp must parse"), |_| Some(record(SECRET, None, None)))
 }
 
 #[test]
@@ -144,11 +117,7 @@ fn accepts_the_published_presigned_url_until_it_expires() {
     presigned_at("2015-08-30T13:36:00Z").expect("the last second must be accepted");
     let late = presigned_at("2015-08-30T13:36:01Z").expect_err("a second later must be refused");
     assert_eq!(late.code, "SignatureDoesNotMatch");
-    assert!(
-        late.message
-            .starts_with("Signature expired: 20150830T123600Z"),
-        "{late}"
-    );
+    assert!(late.message.starts_with("Signature expired: 20150830T123600Z"), "{late}");
 }
 
 /// The two requests of the S3 API reference, "Examples: Signature Calculations".
@@ -189,39 +158,25 @@ fn accepts_the_published_examples_of_s3() {
 }
 
 /// AWS's "get-vanilla" with one thing changed; returns the code or `ok`.
-fn vanilla(
-    change: impl FnOnce(&mut http::HeaderMap, &mut KeyRecord, &mut Timestamp),
-) -> (String, String) {
-    let authorization = authorization(
-        "host;x-amz-date",
-        "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
-    );
+fn vanilla(change: impl FnOnce(&mut http::HeaderMap, &mut KeyRecord, &mut Timestamp)) -> (String, String) {
+    let authorization =
+        authorization("host;x-amz-date", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31");
     let mut parts = parts(
         "GET",
         "/",
-        &[
-            ("host", "example.amazonaws.com"),
-            ("x-amz-date", "20150830T123600Z"),
-            ("authorization", &authorization),
-        ],
+        &[("host", "example.amazonaws.com"), ("x-amz-date", "20150830T123600Z"), ("authorization", &authorization)],
     );
     let mut record = record(SECRET, None, None);
     let mut now = AT.parse().expect("timestamp must parse");
     change(&mut parts.headers, &mut record, &mut now);
     match verify(&parts, b"", now, |key| (key == KEY).then(|| record.clone())) {
         Ok(_) => ("ok".to_owned(), String::new()),
-        Err(error) => (
-            format!("{} {}", error.status.as_u16(), error.code),
-            error.message,
-        ),
+        Err(error) => (format!("{} {}", error.status.as_u16(), error.code), error.message),
     }
 }
 
 fn replace(headers: &mut http::HeaderMap, from: &str, to: &str) {
-    let value = headers["authorization"]
-        .to_str()
-        .expect("ascii")
-        .replace(from, to);
+    let value = headers["authorization"].to_str().expect("ascii").replace(from, to);
     headers.insert("authorization", value.parse().expect("header must parse"));
 }
 
@@ -240,67 +195,28 @@ fn refuses_with_the_codes_of_the_query_services() {
         }),
         "403 MissingAuthenticationToken"
     );
-    assert_eq!(
-        code(|h, _, _| replace(h, "AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256")),
-        "400 IncompleteSignature"
-    );
-    assert_eq!(
-        code(|h, _, _| replace(h, "Signature=5", "Sig=5")),
-        "400 IncompleteSignature"
-    );
-    assert_eq!(
-        code(|h, _, _| replace(h, "/service/", "/")),
-        "400 IncompleteSignature"
-    );
+    assert_eq!(code(|h, _, _| replace(h, "AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256")), "400 IncompleteSignature");
+    assert_eq!(code(|h, _, _| replace(h, "Signature=5", "Sig=5")), "400 IncompleteSignature");
+    assert_eq!(code(|h, _, _| replace(h, "/service/", "/")), "400 IncompleteSignature");
     assert_eq!(
         code(|h, _, _| {
             h.remove("x-amz-date");
         }),
         "400 IncompleteSignature"
     );
-    assert_eq!(
-        code(|h, _, _| replace(h, "aws4_request", "aws4_reques")),
-        "403 SignatureDoesNotMatch"
-    );
-    assert_eq!(
-        code(|h, _, _| replace(h, "/20150830/", "/20150831/")),
-        "403 SignatureDoesNotMatch"
-    );
-    assert_eq!(
-        code(|h, _, _| replace(h, "host;", "")),
-        "403 SignatureDoesNotMatch"
-    );
-    assert_eq!(
-        code(|h, _, _| replace(h, ";x-amz-date", "")),
-        "403 SignatureDoesNotMatch"
-    );
-    assert_eq!(
-        code(|h, _, _| replace(h, "us-east-1", "us-east-2")),
-        "403 SignatureDoesNotMatch"
-    );
-    assert_eq!(
-        code(|h, _, _| replace(h, KEY, "AKIDUNKNOWN")),
-        "403 InvalidClientTokenId"
-    );
-    assert_eq!(
-        code(|_, r, _| r.secret = Secret::new("other")),
-        "403 SignatureDoesNotMatch"
-    );
-    assert_eq!(
-        code(|_, r, _| r.session_token = Some(Secret::new("token"))),
-        "403 InvalidClientTokenId"
-    );
+    assert_eq!(code(|h, _, _| replace(h, "aws4_request", "aws4_reques")), "403 SignatureDoesNotMatch");
+    assert_eq!(code(|h, _, _| replace(h, "/20150830/", "/20150831/")), "403 SignatureDoesNotMatch");
+    assert_eq!(code(|h, _, _| replace(h, "host;", "")), "403 SignatureDoesNotMatch");
+    assert_eq!(code(|h, _, _| replace(h, ";x-amz-date", "")), "403 SignatureDoesNotMatch");
+    assert_eq!(code(|h, _, _| replace(h, "us-east-1", "us-east-2")), "403 SignatureDoesNotMatch");
+    assert_eq!(code(|h, _, _| replace(h, KEY, "AKIDUNKNOWN")), "403 InvalidClientTokenId");
+    assert_eq!(code(|_, r, _| r.secret = Secret::new("other")), "403 SignatureDoesNotMatch");
+    assert_eq!(code(|_, r, _| r.session_token = Some(Secret::new("token"))), "403 InvalidClientTokenId");
     assert_eq!(code(|_, r, _| r.expires = Some(at(AT))), "403 ExpiredToken");
-    assert_eq!(
-        code(|_, r, _| r.expires = Some(at("2015-08-30T12:36:01Z"))),
-        "ok"
-    );
+    assert_eq!(code(|_, r, _| r.expires = Some(at("2015-08-30T12:36:01Z"))), "ok");
     assert_eq!(
         code(|h, _, _| {
-            h.insert(
-                "x-amz-security-token",
-                http::HeaderValue::from_static("unsigned"),
-            );
+            h.insert("x-amz-security-token", http::HeaderValue::from_static("unsigned"));
         }),
         "403 SignatureDoesNotMatch"
     );
@@ -308,14 +224,8 @@ fn refuses_with_the_codes_of_the_query_services() {
 
 #[test]
 fn accepts_fifteen_minutes_of_skew_and_no_more() {
-    assert_eq!(
-        vanilla(|_, _, now| *now = at("2015-08-30T12:51:00Z")).0,
-        "ok"
-    );
-    assert_eq!(
-        vanilla(|_, _, now| *now = at("2015-08-30T12:21:00Z")).0,
-        "ok"
-    );
+    assert_eq!(vanilla(|_, _, now| *now = at("2015-08-30T12:51:00Z")).0, "ok");
+    assert_eq!(vanilla(|_, _, now| *now = at("2015-08-30T12:21:00Z")).0, "ok");
     insta::assert_snapshot!(
         vanilla(|_, _, now| *now = at("2015-08-30T12:51:01Z")).1,
         @"Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150830T125101Z - 15 min.)"
@@ -328,23 +238,14 @@ fn accepts_fifteen_minutes_of_skew_and_no_more() {
 
 #[test]
 fn refuses_another_body_than_the_signed_one() {
-    let authorization = authorization(
-        "host;x-amz-date",
-        "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
-    );
+    let authorization =
+        authorization("host;x-amz-date", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31");
     let parts = parts(
         "GET",
         "/",
-        &[
-            ("host", "example.amazonaws.com"),
-            ("x-amz-date", "20150830T123600Z"),
-            ("authorization", &authorization),
-        ],
+        &[("host", "example.amazonaws.com"), ("x-amz-date", "20150830T123600Z"), ("authorization", &authorization)],
     );
     let verify = |body: &[u8]| verify(&parts, body, at(AT), |_| Some(record(SECRET, None, None)));
     verify(b"").expect("the signed body must be accepted");
-    assert_eq!(
-        verify(b"x").expect_err("another body must be refused").code,
-        "SignatureDoesNotMatch"
-    );
+    assert_eq!(verify(b"x").expect_err("another body must be refused").code, "SignatureDoesNotMatch");
 }

@@ -32,10 +32,7 @@ pub(super) fn decode(token: &str) -> Result<UnverifiedToken, ApiError> {
 }
 
 pub(super) fn issuer(token: &UnverifiedToken) -> Result<&str, ApiError> {
-    token
-        .issuer()
-        .filter(|issuer| !issuer.is_empty())
-        .ok_or_else(|| missing("iss"))
+    token.issuer().filter(|issuer| !issuer.is_empty()).ok_or_else(|| missing("iss"))
 }
 
 /// `azp` where there is one, else the only `aud`.
@@ -77,10 +74,7 @@ pub(super) fn check_times(token: &UnverifiedToken, now: Timestamp) -> Result<(),
 fn date(token: &UnverifiedToken, claim: &str) -> Result<Option<i64>, ApiError> {
     match token.claims.get(claim) {
         None => Ok(None),
-        Some(_) => token
-            .numeric_date(claim)
-            .map(Some)
-            .ok_or_else(not_validated),
+        Some(_) => token.numeric_date(claim).map(Some).ok_or_else(not_validated),
     }
 }
 
@@ -89,21 +83,13 @@ pub(super) fn subject(token: &UnverifiedToken) -> Result<&str, ApiError> {
     if !token.claims.contains_key("iat") {
         return Err(missing("iat"));
     }
-    token
-        .subject()
-        .filter(|subject| !subject.is_empty())
-        .ok_or_else(|| missing("sub"))
+    token.subject().filter(|subject| !subject.is_empty()).ok_or_else(|| missing("sub"))
 }
 
 /// The condition keys of a token from the provider registered as `url` (IAM user guide, "Available
 /// keys for AWS OIDC federation"): `aud`, `sub`, `amr`, and `oaud` where `azp` took the place of `aud`.
 /// Other claims are not exposed.
-pub(super) fn context(
-    token: &UnverifiedToken,
-    url: &str,
-    audience: &str,
-    subject: &str,
-) -> Context {
+pub(super) fn context(token: &UnverifiedToken, url: &str, audience: &str, subject: &str) -> Context {
     let mut context = Context::new();
     let key = |claim: &str| format!("{url}:{claim}");
     context.set(&key("aud"), audience);

@@ -28,11 +28,7 @@ struct Trusted {
 }
 
 /// Answers one request. `context` holds the keys that describe the request itself.
-pub(crate) async fn exchange(
-    state: &State,
-    parameters: &Parameters,
-    context: Context,
-) -> Result<Answer, ApiError> {
+pub(crate) async fn exchange(state: &State, parameters: &Parameters, context: Context) -> Result<Answer, ApiError> {
     let request = ExchangeRequest::read(parameters)?;
     let token = claims::decode(request.token.expose())?;
     let issuer = claims::issuer(&token)?;
@@ -48,38 +44,21 @@ pub(crate) async fn exchange(
     let facts = claims::context(&token, &provider.url, audience, subject);
     let issued = assume(state, &request, &provider, &facts, context)?;
     let answer = write(&request, &token, &issued, audience, subject);
-    state
-        .write()
-        .keys
-        .insert(issued.access_key_id, issued.record);
+    state.write().keys.insert(issued.access_key_id, issued.record);
     Ok(answer)
 }
 
 /// The provider is looked for in the account that the role's ARN names, whether or not the role exists.
-fn find_provider(
-    state: &State,
-    request: &ExchangeRequest,
-    issuer: &str,
-) -> Result<Trusted, ApiError> {
-    let absent = || {
-        ApiError::invalid_identity_token(format!(
-            "No OpenIDConnect provider found in your account for {issuer}"
-        ))
-    };
+fn find_provider(state: &State, request: &ExchangeRequest, issuer: &str) -> Result<Trusted, ApiError> {
+    let absent =
+        || ApiError::invalid_identity_token(format!("No OpenIDConnect provider found in your account for {issuer}"));
     if request.partition != "aws" {
         return Err(absent());
     }
     let url: IssuerUrl = issuer.parse().map_err(|_| absent())?;
-    let arn = format!(
-        "arn:aws:iam::{}:oidc-provider/{}",
-        request.account,
-        url.without_scheme()
-    );
+    let arn = format!("arn:aws:iam::{}:oidc-provider/{}", request.account, url.without_scheme());
     let directory = state.read();
-    let account = directory
-        .accounts
-        .get(&request.account)
-        .ok_or_else(absent)?;
+    let account = directory.accounts.get(&request.account).ok_or_else(absent)?;
     let provider = account.providers.get(&arn).ok_or_else(absent)?;
     Ok(Trusted {
         arn,
@@ -95,11 +74,7 @@ fn find_provider(
 ///
 /// The text for a bad signature and for an algorithm that is not supported is not known; the API
 /// reference's description of the code stands in.
-async fn verify(
-    state: &State,
-    request: &ExchangeRequest,
-    provider: &Trusted,
-) -> Result<(), ApiError> {
+async fn verify(state: &State, request: &ExchangeRequest, provider: &Trusted) -> Result<(), ApiError> {
     let no_key = || {
         ApiError::invalid_identity_token(
             "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements",
@@ -117,9 +92,9 @@ async fn verify(
     })?;
     verify_signature(request.token.expose(), &keys).map_err(|error| match error {
         SignatureError::UnknownKey(_) => no_key(),
-        SignatureError::BadSignature
-        | SignatureError::UnsupportedAlgorithm(_)
-        | SignatureError::Malformed => claims::not_validated(),
+        SignatureError::BadSignature | SignatureError::UnsupportedAlgorithm(_) | SignatureError::Malformed => {
+            claims::not_validated()
+        }
     })
 }
 
@@ -140,14 +115,9 @@ fn assume(
     context.extend(facts);
 
     let directory = state.read();
-    let account = directory
-        .accounts
-        .get(&request.account)
-        .ok_or_else(not_authorized)?;
+    let account = directory.accounts.get(&request.account).ok_or_else(not_authorized)?;
     let name = request.role_arn.rsplit('/').next().unwrap_or_default();
-    let role = account
-        .role(name)
-        .filter(|role| role.arn == request.role_arn);
+    let role = account.role(name).filter(|role| role.arn == request.role_arn);
     let role = role.ok_or_else(not_authorized)?;
     if !is_trusted(role, provider, &context) {
         return Err(not_authorized());
@@ -161,15 +131,8 @@ fn assume(
 }
 
 fn is_trusted(role: &Role, provider: &Trusted, context: &Context) -> bool {
-    let principal = PrincipalFacts::WebIdentity {
-        provider: provider.arn.clone(),
-    };
-    let request = Request {
-        principal: &principal,
-        action: ACTION,
-        resource: &role.arn,
-        context,
-    };
+    let principal = PrincipalFacts::WebIdentity { provider: provider.arn.clone() };
+    let request = Request { principal: &principal, action: ACTION, resource: &role.arn, context };
     let decision = role.trust.document.evaluate(&request);
     let trusted = decision.outcome == Outcome::Allowed;
     if !trusted {
@@ -180,13 +143,7 @@ fn is_trusted(role: &Role, provider: &Trusted, context: &Context) -> bool {
 
 /// `Provider` is documented as the token's `iss`; a known sample shows the provider's ARN. The
 /// documentation is followed.
-fn write(
-    request: &ExchangeRequest,
-    token: &UnverifiedToken,
-    issued: &Issued,
-    audience: &str,
-    subject: &str,
-) -> Answer {
+fn write(request: &ExchangeRequest, token: &UnverifiedToken, issued: &Issued, audience: &str, subject: &str) -> Answer {
     let caller = &issued.record.caller;
     Answer::of(|xml| {
         xml.text("SubjectFromWebIdentityToken", subject);

@@ -39,16 +39,12 @@ struct Discovery {
 ///
 /// A chain that leads to the client's roots is good whatever the thumbprints; any other must end in a
 /// certificate whose thumbprint is registered (IAM API reference, `UpdateOpenIDConnectProviderThumbprint`).
-pub(super) async fn keys(
-    client: &Client,
-    issuer: &IssuerUrl,
-    thumbprints: &[String],
-) -> Result<Jwks, IssuerError> {
+pub(super) async fn keys(client: &Client, issuer: &IssuerUrl, thumbprints: &[String]) -> Result<Jwks, IssuerError> {
     let document = fetch(client, &issuer.discovery_url(), thumbprints).await?;
     let jwks_uri = key_location(&document, issuer)?;
     let document = fetch(client, &jwks_uri, thumbprints).await?;
-    let keys: Jwks = serde_json::from_slice(&document.body)
-        .map_err(|_| IssuerError::KeySet("it is no JSON key set"))?;
+    let keys: Jwks =
+        serde_json::from_slice(&document.body).map_err(|_| IssuerError::KeySet("it is no JSON key set"))?;
     let too_many = |kind: &str| keys.keys.iter().filter(|key| key.kty == kind).count() > MAX_KEYS;
     if too_many("RSA") || too_many("EC") {
         return Err(IssuerError::KeySet("it has too many keys"));
@@ -72,12 +68,8 @@ fn key_location(document: &Fetched, issuer: &IssuerUrl) -> Result<String, Issuer
     if stated != issuer.as_str() {
         return Err(IssuerError::Discovery("issuer is another one"));
     }
-    discovery
-        .response_types_supported
-        .ok_or(absent("response_types_supported is missing"))?;
-    discovery
-        .subject_types_supported
-        .ok_or(absent("subject_types_supported is missing"))?;
+    discovery.response_types_supported.ok_or(absent("response_types_supported is missing"))?;
+    discovery.subject_types_supported.ok_or(absent("subject_types_supported is missing"))?;
     discovery
         .id_token_signing_alg_values_supported
         .ok_or(absent("id_token_signing_alg_values_supported is missing"))?;
@@ -87,24 +79,14 @@ fn key_location(document: &Fetched, issuer: &IssuerUrl) -> Result<String, Issuer
 async fn fetch(client: &Client, url: &str, thumbprints: &[String]) -> Result<Fetched, IssuerError> {
     let fetched = get(client, url).await?;
     let known = || thumbprint_of(&fetched).is_some_and(|found| thumbprints.contains(&found));
-    if fetched.trusted || known() {
-        Ok(fetched)
-    } else {
-        Err(IssuerError::Thumbprint(url.to_owned()))
-    }
+    if fetched.trusted || known() { Ok(fetched) } else { Err(IssuerError::Thumbprint(url.to_owned())) }
 }
 
 async fn get(client: &Client, url: &str) -> Result<Fetched, IssuerError> {
-    let fetched = client.get(url).await.map_err(|source| IssuerError::Fetch {
-        url: url.to_owned(),
-        source,
-    })?;
+    let fetched = client.get(url).await.map_err(|source| IssuerError::Fetch { url: url.to_owned(), source })?;
     match fetched.status {
         200 => Ok(fetched),
-        status => Err(IssuerError::Status {
-            url: url.to_owned(),
-            status,
-        }),
+        status => Err(IssuerError::Status { url: url.to_owned(), status }),
     }
 }
 

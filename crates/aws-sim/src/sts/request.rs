@@ -32,9 +32,7 @@ impl ExchangeRequest {
         let role_arn = check.required("RoleArn", ROLE_ARN);
         let session_name = check.required("RoleSessionName", SESSION_NAME);
         let token = check.required("WebIdentityToken", TOKEN);
-        let seconds = check
-            .integer("DurationSeconds", 900..=43200)
-            .unwrap_or(DEFAULT_SECONDS);
+        let seconds = check.integer("DurationSeconds", 900..=43200).unwrap_or(DEFAULT_SECONDS);
         let policy = check.optional("Policy", Text::of(1, MAX_POLICY));
         check.optional("ProviderId", Text::of(4, 2048));
         check.finish()?;
@@ -58,10 +56,7 @@ impl ExchangeRequest {
             token: Secret::new(token),
             seconds,
             policy: policy.map(str::to_owned),
-            policy_arns: policy_arns
-                .into_iter()
-                .map(|(_, arn)| arn.to_owned())
-                .collect(),
+            policy_arns: policy_arns.into_iter().map(|(_, arn)| arn.to_owned()).collect(),
         })
     }
 }

@@ -37,10 +37,7 @@ pub(super) fn mk_session(
     context.set("aws:TokenIssueTime", now.to_string());
     let caller = Caller {
         account: account.id.clone(),
-        arn: format!(
-            "arn:aws:sts::{}:assumed-role/{}/{}",
-            account.id, role.name, request.session_name
-        ),
+        arn: format!("arn:aws:sts::{}:assumed-role/{}/{}", account.id, role.name, request.session_name),
         user_id: format!("{}:{}", role.id, request.session_name),
         kind: CallerKind::AssumedRole(Box::new(RoleSession {
             role_arn: role.arn.clone(),
@@ -50,15 +47,9 @@ pub(super) fn mk_session(
             context,
         })),
     };
-    let expires = now
-        .saturating_add(SignedDuration::from_secs(request.seconds))
-        .unwrap_or(now);
+    let expires = now.saturating_add(SignedDuration::from_secs(request.seconds)).unwrap_or(now);
     let secret = Secret::new(random::secret(30));
-    let session_token = Secret::new(format!(
-        "IQoJb3JpZ2luX2Vj{}{}",
-        random::secret(96),
-        random::secret(96)
-    ));
+    let session_token = Secret::new(format!("IQoJb3JpZ2luX2Vj{}{}", random::secret(96), random::secret(96)));
     Ok(Issued {
         access_key_id: random::id("ASIA", 20),
         record: KeyRecord {
@@ -75,10 +66,7 @@ pub(super) fn mk_session(
 
 /// Session policies narrow what the role allows. How STS refuses a managed policy that does not exist
 /// is not documented; it is treated as a malformed one.
-fn session_policies(
-    request: &ExchangeRequest,
-    account: &Account,
-) -> Result<Option<Vec<Arc<Document>>>, ApiError> {
+fn session_policies(request: &ExchangeRequest, account: &Account) -> Result<Option<Vec<Arc<Document>>>, ApiError> {
     if request.policy.is_none() && request.policy_arns.is_empty() {
         return Ok(None);
     }
@@ -87,9 +75,11 @@ fn session_policies(
         policies.push(Arc::new(Document::parse(text, Kind::Identity)?));
     }
     for arn in &request.policy_arns {
-        policies.push(managed::document(account, arn).ok_or_else(|| {
-            ApiError::malformed_policy(format!("Policy {arn} does not exist or is not attachable."))
-        })?);
+        policies.push(
+            managed::document(account, arn).ok_or_else(|| {
+                ApiError::malformed_policy(format!("Policy {arn} does not exist or is not attachable."))
+            })?,
+        );
     }
     Ok(Some(policies))
 }

@@ -6,9 +6,9 @@ use crate::signing::Credentials;
 use crate::world::{OTHER_ACCOUNT, World};
 
 const ALLOW: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:GetRole","Resource":"arn:aws:iam::111122223333:role/reader"}]}"#;
-const DENY: &str =
-    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"iam:*","Resource":"*"}]}"#;
-const OTHER: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:ListRoles","Resource":"*"}]}"#;
+const DENY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"iam:*","Resource":"*"}]}"#;
+const OTHER: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:ListRoles","Resource":"*"}]}"#;
 
 fn refusal(because: &str) -> String {
     format!(
@@ -23,22 +23,12 @@ async fn session(world: &World, policies: &[(&str, &str)]) -> Credentials {
 }
 
 async fn get_role(world: &World, session: &Credentials) -> String {
-    world
-        .iam_as(session, "GetRole", &[("RoleName", "reader")])
-        .await
-        .outcome()
+    world.iam_as(session, "GetRole", &[("RoleName", "reader")]).await.outcome()
 }
 
 async fn put(world: &World, name: &str, document: &str) {
-    let parameters = [
-        ("RoleName", "reader"),
-        ("PolicyName", name),
-        ("PolicyDocument", document),
-    ];
-    assert_eq!(
-        world.iam("PutRolePolicy", &parameters).await.outcome(),
-        "200"
-    );
+    let parameters = [("RoleName", "reader"), ("PolicyName", name), ("PolicyDocument", document)];
+    assert_eq!(world.iam("PutRolePolicy", &parameters).await.outcome(), "200");
 }
 
 #[tokio::test]
@@ -50,10 +40,7 @@ async fn a_session_may_do_what_its_role_may() {
     put(&world, "allow", ALLOW).await;
     assert_eq!(get_role(&world, &pod).await, "200");
     put(&world, "deny", DENY).await;
-    assert_eq!(
-        get_role(&world, &pod).await,
-        refusal("with an explicit deny in an identity-based policy")
-    );
+    assert_eq!(get_role(&world, &pod).await, refusal("with an explicit deny in an identity-based policy"));
 }
 
 #[tokio::test]
@@ -68,13 +55,8 @@ async fn session_policies_narrow() {
     let managed = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess";
     let narrowed = session(&world, &[("PolicyArns.member.1.arn", managed)]).await;
     assert_eq!(get_role(&world, &narrowed).await, expected);
-    let malformed = world
-        .exchange(&world.token(json!({})), &[("Policy", "{}")])
-        .await;
-    assert_eq!(
-        malformed.text("Code").as_deref(),
-        Some("MalformedPolicyDocument")
-    );
+    let malformed = world.exchange(&world.token(json!({})), &[("Policy", "{}")]).await;
+    assert_eq!(malformed.text("Code").as_deref(), Some("MalformedPolicyDocument"));
 }
 
 #[tokio::test]
@@ -94,21 +76,11 @@ async fn the_boundary_narrows_and_the_tokens_claims_stay_with_the_session() {
             let policy = [("PolicyName", name), ("PolicyDocument", boundary)];
             let created = world.iam("CreatePolicy", &policy).await;
             let arn = created.text("Arn").expect("policy must have an ARN");
-            let parameters = [
-                ("RoleName", name),
-                ("AssumeRolePolicyDocument", &trust),
-                ("PermissionsBoundary", &arn),
-            ];
+            let parameters = [("RoleName", name), ("AssumeRolePolicyDocument", &trust), ("PermissionsBoundary", &arn)];
             assert_eq!(world.iam("CreateRole", &parameters).await.outcome(), "200");
             let role_arn = format!("arn:aws:iam::111122223333:role/{name}");
-            let attach = [
-                ("RoleName", name),
-                ("PolicyArn", "arn:aws:iam::aws:policy/AdministratorAccess"),
-            ];
-            assert_eq!(
-                world.iam("AttachRolePolicy", &attach).await.outcome(),
-                "200"
-            );
+            let attach = [("RoleName", name), ("PolicyArn", "arn:aws:iam::aws:policy/AdministratorAccess")];
+            assert_eq!(world.iam("AttachRolePolicy", &attach).await.outcome(), "200");
             session(world, &[("RoleArn", &role_arn)]).await
         }
     };
@@ -116,18 +88,10 @@ async fn the_boundary_narrows_and_the_tokens_claims_stay_with_the_session() {
     assert_eq!(get_role(&world, &free).await, "200");
     let bound = bounded("bound", OTHER).await;
     let refused = get_role(&world, &bound).await;
-    assert!(
-        refused.ends_with("because no permissions boundary allows the iam:GetRole action"),
-        "{refused}"
-    );
+    assert!(refused.ends_with("because no permissions boundary allows the iam:GetRole action"), "{refused}");
 
     let pod = session(&world, &[]).await;
-    put(
-        &world,
-        "conditional",
-        &conditional("system:serviceaccount:shop:other"),
-    )
-    .await;
+    put(&world, "conditional", &conditional("system:serviceaccount:shop:other")).await;
     assert_ne!(get_role(&world, &pod).await, "200");
     put(&world, "conditional", &conditional(crate::world::SUBJECT)).await;
     assert_eq!(get_role(&world, &pod).await, "200");
@@ -140,22 +104,10 @@ async fn a_role_made_anew_does_not_revive_its_sessions() {
     let pod = session(&world, &[]).await;
     assert_eq!(get_role(&world, &pod).await, "200");
     let inline = [("RoleName", "reader"), ("PolicyName", "allow")];
-    assert_eq!(
-        world.iam("DeleteRolePolicy", &inline).await.outcome(),
-        "200"
-    );
-    assert_eq!(
-        world
-            .iam("DeleteRole", &[("RoleName", "reader")])
-            .await
-            .outcome(),
-        "200"
-    );
+    assert_eq!(world.iam("DeleteRolePolicy", &inline).await.outcome(), "200");
+    assert_eq!(world.iam("DeleteRole", &[("RoleName", "reader")]).await.outcome(), "200");
     let trust = world.trust_policy();
-    let again = [
-        ("RoleName", "reader"),
-        ("AssumeRolePolicyDocument", trust.as_str()),
-    ];
+    let again = [("RoleName", "reader"), ("AssumeRolePolicyDocument", trust.as_str())];
     assert_eq!(world.iam("CreateRole", &again).await.outcome(), "200");
     put(&world, "allow", ALLOW).await;
     assert_ne!(get_role(&world, &pod).await, "200");
@@ -166,9 +118,7 @@ async fn a_role_made_anew_does_not_revive_its_sessions() {
 #[tokio::test]
 async fn accounts_do_not_see_each_other() {
     let world = World::new().await;
-    let elsewhere = world
-        .iam_as(&world.other_admin, "GetRole", &[("RoleName", "reader")])
-        .await;
+    let elsewhere = world.iam_as(&world.other_admin, "GetRole", &[("RoleName", "reader")]).await;
     assert_eq!(elsewhere.text("Code").as_deref(), Some("NoSuchEntity"));
     let here = world.iam("GetRole", &[("RoleName", "reader")]).await;
     assert_eq!(here.outcome(), "200");
@@ -182,15 +132,8 @@ async fn signatures_must_be_for_this_service_region_and_time() {
     let now = trust::Clock::now(&*world.clock);
     let check = async |scope: (&str, &str), skew: i64, code: Option<&str>| {
         let at = now + jiff::SignedDuration::from_secs(skew);
-        let reply = world
-            .signed(&world.admin, "iam.amazonaws.com", scope, body(), at)
-            .await;
-        assert_eq!(
-            reply.text("Code").as_deref(),
-            code,
-            "{scope:?} {skew} {}",
-            reply.body
-        );
+        let reply = world.signed(&world.admin, "iam.amazonaws.com", scope, body(), at).await;
+        assert_eq!(reply.text("Code").as_deref(), code, "{scope:?} {skew} {}", reply.body);
     };
     check(("iam", "us-east-1"), 0, None).await;
     check(("iam", "us-east-1"), 899, None).await;
@@ -200,19 +143,7 @@ async fn signatures_must_be_for_this_service_region_and_time() {
     let mut forged = world.admin.clone();
     forged.secret = trust::Secret::new("wrong");
     let reply = world.iam_as(&forged, "ListRoles", &[]).await;
-    assert_eq!(
-        (reply.status, reply.text("Code").as_deref()),
-        (403, Some("SignatureDoesNotMatch"))
-    );
-    let unsigned = world
-        .send(
-            "iam.amazonaws.com",
-            vec![("host", "iam.amazonaws.com".to_owned())],
-            body(),
-        )
-        .await;
-    assert_eq!(
-        (unsigned.status, unsigned.text("Code").as_deref()),
-        (403, Some("MissingAuthenticationToken"))
-    );
+    assert_eq!((reply.status, reply.text("Code").as_deref()), (403, Some("SignatureDoesNotMatch")));
+    let unsigned = world.send("iam.amazonaws.com", vec![("host", "iam.amazonaws.com".to_owned())], body()).await;
+    assert_eq!((unsigned.status, unsigned.text("Code").as_deref()), (403, Some("MissingAuthenticationToken")));
 }

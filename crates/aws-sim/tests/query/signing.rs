@@ -17,9 +17,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn sign(key: &[u8], text: &str) -> Vec<u8> {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes())
-        .as_ref()
-        .to_vec()
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes()).as_ref().to_vec()
 }
 
 /// The headers that sign `POST /` with a form body.
@@ -38,10 +36,7 @@ pub(crate) fn headers(
     }
     let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
     let names = names.join(";");
-    let listed: String = headers
-        .iter()
-        .map(|(name, value)| format!("{name}:{value}\n"))
-        .collect();
+    let listed: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
     let payload = hex(digest::digest(&digest::SHA256, body.as_bytes()).as_ref());
     let canonical = format!("POST\n/\n\n{listed}\n{names}\n{payload}");
     let scope = format!("{day}/{region}/{service}/aws4_request");

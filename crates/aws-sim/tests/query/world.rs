@@ -42,22 +42,14 @@ pub(crate) struct Issuer {
 impl Issuer {
     /// Starts one whose certificate comes from `authority`.
     pub(crate) async fn start(authority: &Authority) -> Issuer {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("loopback must be free");
-        let addr = listener
-            .local_addr()
-            .expect("listener must have an address");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback must be free");
+        let addr = listener.local_addr().expect("listener must have an address");
         let url = format!("https://{addr}/tenant/guid/");
         let key = SigningKey::generate().expect("key must generate");
-        let identity = authority
-            .server_identity(&["127.0.0.1"])
-            .expect("identity must be made");
+        let identity = authority.server_identity(&["127.0.0.1"]).expect("identity must be made");
         let thumbprint = identity.cert.last().expect("chain must not be empty");
         let thumbprint = sha1(thumbprint);
-        let jwks = Jwks {
-            keys: vec![key.public_jwk().clone()],
-        };
+        let jwks = Jwks { keys: vec![key.public_jwk().clone()] };
         let keys = serde_json::to_value(jwks).expect("keys must serialise");
         let discovery = Served::Json(discovery(&url));
         let served = Arc::new(Mutex::new((discovery, Served::Json(keys))));
@@ -72,21 +64,13 @@ impl Issuer {
                 };
                 match document {
                     Served::Json(value) => value.to_string().into_response(),
-                    Served::Status(code) => StatusCode::from_u16(code)
-                        .expect("status must exist")
-                        .into_response(),
+                    Served::Status(code) => StatusCode::from_u16(code).expect("status must exist").into_response(),
                     Served::Never => std::future::pending().await,
                 }
             }
         });
         let server = Server::tls(listener, identity, app).expect("server must start");
-        Issuer {
-            url,
-            key,
-            thumbprint,
-            served,
-            _server: server,
-        }
+        Issuer { url, key, thumbprint, served, _server: server }
     }
 
     pub(crate) fn serve_discovery(&self, document: Served) {
@@ -118,10 +102,7 @@ pub(crate) fn discovery(url: &str) -> Value {
 
 fn sha1(bytes: &[u8]) -> String {
     let sum = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, bytes);
-    sum.as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    sum.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A response, read as far as tests need.
@@ -136,11 +117,7 @@ impl Reply {
     pub(crate) fn text(&self, element: &str) -> Option<String> {
         let (_, rest) = self.body.split_once(&format!("<{element}>"))?;
         let (text, _) = rest.split_once(&format!("</{element}>"))?;
-        Some(
-            quick_xml::escape::unescape(text)
-                .expect("text must unescape")
-                .into_owned(),
-        )
+        Some(quick_xml::escape::unescape(text).expect("text must unescape").into_owned())
     }
 
     /// `status code: message` of a refusal, `200` of a success.
@@ -174,20 +151,9 @@ pub(crate) struct World {
 pub(crate) fn form(parameters: &[(&str, &str)]) -> String {
     let encode = |text: &str| -> String {
         let kept = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
-        text.bytes()
-            .map(|b| {
-                if kept(&b) {
-                    char::from(b).to_string()
-                } else {
-                    format!("%{b:02X}")
-                }
-            })
-            .collect()
+        text.bytes().map(|b| if kept(&b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
     };
-    let pairs: Vec<String> = parameters
-        .iter()
-        .map(|(name, value)| format!("{name}={}", encode(value)))
-        .collect();
+    let pairs: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     pairs.join("&")
 }
 
@@ -198,33 +164,18 @@ impl World {
     }
 
     async fn bare_within(deadline: Duration) -> World {
-        let authority =
-            Authority::generate("public", &SystemClock).expect("authority must be made");
+        let authority = Authority::generate("public", &SystemClock).expect("authority must be made");
         let issuer = Issuer::start(&authority).await;
         let clock = Arc::new(FixedClock::new(SystemClock.now()));
         let roots = Roots::of(&authority).expect("roots must be taken");
         let issuers = Client::new(roots, deadline);
-        let sim = AwsSim::new(AwsSimConfig {
-            clock: clock.clone(),
-            issuers,
-        });
+        let sim = AwsSim::new(AwsSimConfig { clock: clock.clone(), issuers });
         let open = |account: &str| {
             let admin = sim.create_account(account.parse().expect("account must parse"));
-            Credentials {
-                access_key_id: admin.access_key_id,
-                secret: admin.secret_access_key,
-                session_token: None,
-            }
+            Credentials { access_key_id: admin.access_key_id, secret: admin.secret_access_key, session_token: None }
         };
         let (admin, other_admin) = (open(ACCOUNT), open(OTHER_ACCOUNT));
-        World {
-            sim,
-            clock,
-            authority,
-            issuer,
-            admin,
-            other_admin,
-        }
+        World { sim, clock, authority, issuer, admin, other_admin }
     }
 
     /// [`World::bare`] with the provider registered and a role that trusts [`SUBJECT`].
@@ -236,16 +187,9 @@ impl World {
     pub(crate) async fn within(deadline: Duration) -> World {
         let world = World::bare_within(deadline).await;
         let issuer = world.issuer.url.clone();
-        world
-            .register(&issuer, "0123456789012345678901234567890123456789")
-            .await;
+        world.register(&issuer, "0123456789012345678901234567890123456789").await;
         let trust = world.trust_policy();
-        let created = world
-            .iam(
-                "CreateRole",
-                &[("RoleName", "reader"), ("AssumeRolePolicyDocument", &trust)],
-            )
-            .await;
+        let created = world.iam("CreateRole", &[("RoleName", "reader"), ("AssumeRolePolicyDocument", &trust)]).await;
         assert_eq!(created.outcome(), "200");
         world
     }
@@ -283,12 +227,7 @@ impl World {
     }
 
     pub(crate) async fn set_trust(&self, document: &str) {
-        let set = self
-            .iam(
-                "UpdateAssumeRolePolicy",
-                &[("RoleName", "reader"), ("PolicyDocument", document)],
-            )
-            .await;
+        let set = self.iam("UpdateAssumeRolePolicy", &[("RoleName", "reader"), ("PolicyDocument", document)]).await;
         assert_eq!(set.outcome(), "200", "{document}");
     }
 
@@ -331,14 +270,10 @@ impl World {
             ("WebIdentityToken", token),
         ];
         let replaced = |name: &str| changed.iter().any(|(other, _)| *other == name);
-        let mut parameters: Vec<(&str, &str)> = base
-            .into_iter()
-            .filter(|(name, _)| !replaced(name))
-            .collect();
+        let mut parameters: Vec<(&str, &str)> = base.into_iter().filter(|(name, _)| !replaced(name)).collect();
         parameters.extend(changed.iter().filter(|(_, value)| !value.is_empty()));
         let host = "sts.eu-central-1.amazonaws.com";
-        self.send(host, vec![("host", host.to_owned())], form(&parameters))
-            .await
+        self.send(host, vec![("host", host.to_owned())], form(&parameters)).await
     }
 
     /// A signed IAM call of the first account's administrator.
@@ -346,24 +281,17 @@ impl World {
         self.iam_as(&self.admin, action, parameters).await
     }
 
-    pub(crate) async fn iam_as(
-        &self,
-        credentials: &Credentials,
-        action: &str,
-        parameters: &[(&str, &str)],
-    ) -> Reply {
+    pub(crate) async fn iam_as(&self, credentials: &Credentials, action: &str, parameters: &[(&str, &str)]) -> Reply {
         let mut all = vec![("Action", action), ("Version", "2010-05-08")];
         all.extend(parameters);
         let (host, scope) = ("iam.amazonaws.com", ("iam", "us-east-1"));
-        self.signed(credentials, host, scope, form(&all), self.clock.now())
-            .await
+        self.signed(credentials, host, scope, form(&all), self.clock.now()).await
     }
 
     pub(crate) async fn identity_of(&self, credentials: &Credentials) -> Reply {
         let body = form(&[("Action", "GetCallerIdentity"), ("Version", "2011-06-15")]);
         let (host, scope) = ("sts.eu-central-1.amazonaws.com", ("sts", "eu-central-1"));
-        self.signed(credentials, host, scope, body, self.clock.now())
-            .await
+        self.signed(credentials, host, scope, body, self.clock.now()).await
     }
 
     pub(crate) async fn signed(
@@ -378,38 +306,18 @@ impl World {
         self.send(host, headers, body).await
     }
 
-    pub(crate) async fn send(
-        &self,
-        host: &str,
-        headers: Vec<(&'static str, String)>,
-        body: String,
-    ) -> Reply {
-        let mut request = Request::post(format!("https://{host}/"))
-            .header("content-type", "application/x-www-form-urlencoded");
+    pub(crate) async fn send(&self, host: &str, headers: Vec<(&'static str, String)>, body: String) -> Reply {
+        let mut request =
+            Request::post(format!("https://{host}/")).header("content-type", "application/x-www-form-urlencoded");
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let request = request
-            .body(Body::from(body))
-            .expect("request must be built");
-        let response = self
-            .sim
-            .router()
-            .oneshot(request)
-            .await
-            .expect("router never fails");
+        let request = request.body(Body::from(body)).expect("request must be built");
+        let response = self.sim.router().oneshot(request).await.expect("router never fails");
         let status = response.status().as_u16();
-        assert!(
-            response.headers().contains_key("x-amzn-requestid"),
-            "every answer has an id"
-        );
-        let body = axum::body::to_bytes(response.into_body(), 1 << 20)
-            .await
-            .expect("body must end");
-        Reply {
-            status,
-            body: String::from_utf8_lossy(&body).into_owned(),
-        }
+        assert!(response.headers().contains_key("x-amzn-requestid"), "every answer has an id");
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.expect("body must end");
+        Reply { status, body: String::from_utf8_lossy(&body).into_owned() }
     }
 
     pub(crate) fn wait(&self, seconds: i64) {

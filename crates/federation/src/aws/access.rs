@@ -89,30 +89,22 @@ impl HttpStack {
     /// # Errors
     /// When the wire's proxy URL or root certificate cannot be read.
     pub fn new(wire: Option<&Wire>) -> Result<Self, AccessError> {
-        let settings = HttpConnectorSettings::builder()
-            .connect_timeout(CONNECT)
-            .read_timeout(ATTEMPT)
-            .build();
-        let mut connector = Connector::builder()
-            .connector_settings(settings)
-            .tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(ATTEMPT).build();
+        let mut connector =
+            Connector::builder().connector_settings(settings).tls_provider(Provider::Rustls(CryptoMode::AwsLc));
         if let Some(wire) = wire {
             // The SDK panics on a bundle that it cannot read, so it is read here first.
             transport::Roots::pem(&wire.root_pem)?;
             let store = TrustStore::empty().with_pem_certificate(wire.root_pem.as_bytes());
             let context = TlsContext::builder().with_trust_store(store).build();
-            connector = connector
-                .tls_context(context.map_err(|error| AccessError::Tls(error.to_string()))?);
+            connector = connector.tls_context(context.map_err(|error| AccessError::Tls(error.to_string()))?);
             if let Some(url) = &wire.proxy_url {
-                connector = connector
-                    .proxy_config(ProxyConfig::all(url.expose()).map_err(|_| AccessError::Proxy)?);
+                connector = connector.proxy_config(ProxyConfig::all(url.expose()).map_err(|_| AccessError::Proxy)?);
             }
         }
         // One connector for all: the SDK's own cache would build one more for each client that it validates.
         let connector = SharedHttpConnector::new(connector.build());
-        Ok(Self {
-            client: http_client_fn(move |_, _| connector.clone()),
-        })
+        Ok(Self { client: http_client_fn(move |_, _| connector.clone()) })
     }
 }
 
@@ -139,10 +131,7 @@ impl Clients {
         let credentials = Credentials::new(
             &access.access_key_id,
             access.secret_access_key.expose(),
-            access
-                .session_token
-                .as_ref()
-                .map(|token| token.expose().to_owned()),
+            access.session_token.as_ref().map(|token| token.expose().to_owned()),
             None,
             "crossfed",
         );
@@ -154,10 +143,7 @@ impl Clients {
             // Retries are ours (see `call`): only then do we know whether a lost attempt may have created something.
             .retry_config(RetryConfig::disabled())
             .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(CONNECT)
-                    .operation_attempt_timeout(ATTEMPT)
-                    .build(),
+                TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build(),
             );
         sdk.set_endpoint_url(access.endpoint.clone());
         let sdk = sdk.build();
@@ -200,11 +186,7 @@ impl Clients {
 
     /// The S3 of another region, for what a journal of another run names.
     pub(super) fn s3_in(&self, region: &str) -> Cow<'_, aws_sdk_s3::Client> {
-        if region == self.region {
-            Cow::Borrowed(&self.s3)
-        } else {
-            Cow::Owned(s3_client(&self.sdk, Some(region)))
-        }
+        if region == self.region { Cow::Borrowed(&self.s3) } else { Cow::Owned(s3_client(&self.sdk, Some(region))) }
     }
 }
 
@@ -212,7 +194,12 @@ impl Clients {
 ///
 /// # Errors
 /// When STS does not answer, refuses the keys, or names no account.
-pub async fn caller_account(access_key_id: &str, secret_access_key: &Secret, session_token: Option<&Secret>, http: &HttpStack) -> Result<AccountId, String> {
+pub async fn caller_account(
+    access_key_id: &str,
+    secret_access_key: &Secret,
+    session_token: Option<&Secret>,
+    http: &HttpStack,
+) -> Result<AccountId, String> {
     let token = session_token.map(|token| token.expose().to_owned());
     let credentials = Credentials::new(access_key_id, secret_access_key.expose(), token, None, "crossfed");
     let config = aws_sdk_sts::Config::builder()
@@ -230,8 +217,7 @@ pub async fn caller_account(access_key_id: &str, secret_access_key: &Secret, ses
 }
 
 fn s3_client(sdk: &SdkConfig, region: Option<&str>) -> aws_sdk_s3::Client {
-    let mut config =
-        aws_sdk_s3::config::Builder::from(sdk).force_path_style(sdk.endpoint_url().is_some());
+    let mut config = aws_sdk_s3::config::Builder::from(sdk).force_path_style(sdk.endpoint_url().is_some());
     if let Some(region) = region {
         config.set_region(Some(Region::new(region.to_owned())));
     }
@@ -263,15 +249,11 @@ mod tests {
     #[test]
     fn refuses_a_wire_that_cannot_carry() {
         let check = |proxy: Option<&str>, root: &str, expected: &str| {
-            let wire = Wire {
-                proxy_url: proxy.map(Secret::new),
-                root_pem: root.to_owned(),
-            };
+            let wire = Wire { proxy_url: proxy.map(Secret::new), root_pem: root.to_owned() };
             let error = HttpStack::new(Some(&wire)).expect_err("wire must be refused");
             assert_eq!(error.to_string(), expected);
         };
-        let authority = transport::Authority::generate("t", &trust::SystemClock)
-            .expect("authority must generate");
+        let authority = transport::Authority::generate("t", &trust::SystemClock).expect("authority must generate");
         check(None, "", "root certificate of the wire is unusable");
         check(
             Some("http://u:hunter2@bad host"),
@@ -283,10 +265,8 @@ mod tests {
             authority.root_pem(),
             "proxy URL is not of the form http://user:password@host:port",
         );
-        let good = Wire {
-            proxy_url: Some(Secret::new("http://u:p@127.0.0.1:1")),
-            root_pem: authority.root_pem().to_owned(),
-        };
+        let good =
+            Wire { proxy_url: Some(Secret::new("http://u:p@127.0.0.1:1")), root_pem: authority.root_pem().to_owned() };
         HttpStack::new(Some(&good)).expect("a good wire must be taken");
     }
 
@@ -301,10 +281,7 @@ mod tests {
             endpoint: None,
             consistency: Consistency::Immediate,
         };
-        let clients = Clients::new(
-            &access,
-            &HttpStack::new(None).expect("system roots must load"),
-        );
+        let clients = Clients::new(&access, &HttpStack::new(None).expect("system roots must load"));
         for shown in [format!("{access:?}"), format!("{clients:?}")] {
             assert!(!shown.contains("canary"), "{shown}");
         }
@@ -312,9 +289,8 @@ mod tests {
 
     #[test]
     fn partitions_follow_the_region() {
-        let check = |region: &str, expected: (&str, &str)| {
-            assert_eq!((partition(region), iam_region(region)), expected)
-        };
+        let check =
+            |region: &str, expected: (&str, &str)| assert_eq!((partition(region), iam_region(region)), expected);
         check("eu-central-1", ("aws", "us-east-1"));
         check("cn-northwest-1", ("aws-cn", "cn-north-1"));
         check("us-gov-east-1", ("aws-us-gov", "us-gov-west-1"));

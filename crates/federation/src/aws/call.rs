@@ -25,11 +25,7 @@ struct Patience {
 }
 
 /// A second is what the SDKs' own IAM waiters use.
-const PATIENCE: Patience = Patience {
-    attempts: 4,
-    backoff: Duration::from_millis(100),
-    poll: Duration::from_secs(1),
-};
+const PATIENCE: Patience = Patience { attempts: 4, backoff: Duration::from_millis(100), poll: Duration::from_secs(1) };
 
 /// Refusals that a lag between two of our own writes explains: operation, code, and a part of the message.
 ///
@@ -98,9 +94,7 @@ fn may_settle(consistency: Consistency, error: &ProvisionError, next: Duration) 
     };
     next <= deadline
         && SETTLING.iter().any(|(operation, code, part)| {
-            error.operation == *operation
-                && error.code.as_deref() == Some(code)
-                && error.message.contains(part)
+            error.operation == *operation && error.code.as_deref() == Some(code) && error.message.contains(part)
         })
 }
 
@@ -111,14 +105,8 @@ mod tests {
     use aws_smithy_types::error::ErrorMetadata;
 
     fn answer(code: &str, status: u16) -> SdkError<ErrorMetadata, HttpResponse> {
-        let raw = HttpResponse::new(
-            status.try_into().expect("status must be valid"),
-            SdkBody::empty(),
-        );
-        SdkError::service_error(
-            ErrorMetadata::builder().code(code).message("m").build(),
-            raw,
-        )
+        let raw = HttpResponse::new(status.try_into().expect("status must be valid"), SdkBody::empty());
+        SdkError::service_error(ErrorMetadata::builder().code(code).message("m").build(), raw)
     }
 
     /// Calls `operation`, answered by `answers` in turn and the last of them for ever; tells how often it was sent.
@@ -131,33 +119,20 @@ mod tests {
         let result = call_with(HASTE, consistency, operation, "x", || {
             let (code, status) = answers[count.min(answers.len() - 1)];
             count += 1;
-            std::future::ready(if code.is_empty() {
-                Ok(())
-            } else {
-                Err(answer(code, status))
-            })
+            std::future::ready(if code.is_empty() { Ok(()) } else { Err(answer(code, status)) })
         })
         .await;
         (count, result)
     }
 
-    const HASTE: Patience = Patience {
-        attempts: 4,
-        backoff: Duration::from_micros(10),
-        poll: Duration::from_millis(1),
-    };
-    const EVENTUAL: Consistency = Consistency::Eventual {
-        deadline: Duration::from_secs(10),
-    };
+    const HASTE: Patience =
+        Patience { attempts: 4, backoff: Duration::from_micros(10), poll: Duration::from_millis(1) };
+    const EVENTUAL: Consistency = Consistency::Eventual { deadline: Duration::from_secs(10) };
 
     #[tokio::test]
     async fn only_listed_refusals_are_waited_out_and_only_where_writes_lag() {
-        let (count, result) = sent(
-            EVENTUAL,
-            "AttachRolePolicy",
-            &[("NoSuchEntity", 404), ("NoSuchEntity", 404), ("", 200)],
-        )
-        .await;
+        let (count, result) =
+            sent(EVENTUAL, "AttachRolePolicy", &[("NoSuchEntity", 404), ("NoSuchEntity", 404), ("", 200)]).await;
         assert_eq!((count, result.is_ok()), (3, true));
         for (consistency, operation, code) in [
             (Consistency::Immediate, "AttachRolePolicy", "NoSuchEntity"),
@@ -172,43 +147,21 @@ mod tests {
 
     #[tokio::test]
     async fn waiting_ends_at_the_deadline() {
-        let brief = Consistency::Eventual {
-            deadline: Duration::from_millis(5),
-        };
+        let brief = Consistency::Eventual { deadline: Duration::from_millis(5) };
         let (count, result) = sent(brief, "DeleteRole", &[("DeleteConflict", 409)]).await;
-        assert_eq!(
-            result.expect_err("must give up").code.as_deref(),
-            Some("DeleteConflict")
-        );
-        assert!(
-            (1..=5).contains(&count),
-            "sent {count} times, a millisecond apart, in five"
-        );
+        assert_eq!(result.expect_err("must give up").code.as_deref(), Some("DeleteConflict"));
+        assert!((1..=5).contains(&count), "sent {count} times, a millisecond apart, in five");
     }
 
     #[tokio::test]
     async fn a_lost_attempt_is_remembered_beside_the_final_refusal() {
-        let (count, result) = sent(
-            Consistency::Immediate,
-            "CreateRole",
-            &[("ServiceFailure", 500), ("EntityAlreadyExists", 409)],
-        )
-        .await;
+        let (count, result) =
+            sent(Consistency::Immediate, "CreateRole", &[("ServiceFailure", 500), ("EntityAlreadyExists", 409)]).await;
         let error = result.expect_err("must be refused");
         assert_eq!((count, error.maybe_done), (2, true));
-        let (_, result) = sent(
-            Consistency::Immediate,
-            "CreateRole",
-            &[("EntityAlreadyExists", 409)],
-        )
-        .await;
+        let (_, result) = sent(Consistency::Immediate, "CreateRole", &[("EntityAlreadyExists", 409)]).await;
         assert!(!result.expect_err("must be refused").maybe_done);
-        let (count, _) = sent(
-            Consistency::Immediate,
-            "CreateRole",
-            &[("ServiceFailure", 500)],
-        )
-        .await;
+        let (count, _) = sent(Consistency::Immediate, "CreateRole", &[("ServiceFailure", 500)]).await;
         assert_eq!(count, 4);
     }
 }

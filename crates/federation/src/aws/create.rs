@@ -35,10 +35,7 @@ pub async fn create_journaled(
     tags: &Tags,
     ledger: &dyn Ledger<Undo>,
 ) -> Result<u64, ApplyError> {
-    let entry = ledger.intend(
-        &desired.label(),
-        &desired.undo(clients.account(), clients.region()),
-    )?;
+    let entry = ledger.intend(&desired.label(), &desired.undo(clients.account(), clients.region()))?;
     match create(clients, desired, tags).await {
         Ok(()) => ledger.done(entry)?,
         Err(error) => {
@@ -55,25 +52,14 @@ pub async fn create_journaled(
 ///
 /// # Errors
 /// [`Kind::Exists`] if it is there already; it is not touched then. With `maybe_done`, it may have been created.
-pub async fn create(
-    clients: &Clients,
-    desired: &Desired,
-    tags: &Tags,
-) -> Result<(), ProvisionError> {
+pub async fn create(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<(), ProvisionError> {
     match send(clients, desired, tags).await {
         // An attempt before this one got no answer: then the thing that is there may well be ours.
         Err(error) if error.kind == Kind::Exists && error.maybe_done => {
             let undo = desired.undo(clients.account(), clients.region());
             let owner = owner::of(clients, &undo, tags.run()).await;
-            if owner.map_err(|unread| ProvisionError {
-                maybe_done: true,
-                ..unread
-            })? != Owner::Run
-            {
-                return Err(ProvisionError {
-                    maybe_done: false,
-                    ..error
-                });
+            if owner.map_err(|unread| ProvisionError { maybe_done: true, ..unread })? != Owner::Run {
+                return Err(ProvisionError { maybe_done: false, ..error });
             }
             if let Desired::Bucket { name } = desired {
                 tag_bucket(clients, name, tags).await?;
@@ -90,31 +76,15 @@ async fn send(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<(), P
         Desired::Bucket { name } => create_bucket(clients, name, tags).await,
         Desired::Object { bucket, key, body } => {
             let send = || {
-                let put = clients
-                    .s3()
-                    .put_object()
-                    .bucket(bucket)
-                    .key(key)
-                    .body(ByteStream::from(body.clone()));
-                put.if_none_match("*")
-                    .metadata(RUN_METADATA, tags.run())
-                    .send()
+                let put = clients.s3().put_object().bucket(bucket).key(key).body(ByteStream::from(body.clone()));
+                put.if_none_match("*").metadata(RUN_METADATA, tags.run()).send()
             };
-            call(consistency, "PutObject", &resource, send)
-                .await
-                .map(drop)
+            call(consistency, "PutObject", &resource, send).await.map(drop)
         }
-        Desired::OidcProvider {
-            url,
-            client_ids,
-            thumbprints,
-        } => {
+        Desired::OidcProvider { url, client_ids, thumbprints } => {
             let tags = iam_tags(tags, &resource)?;
             let send = || {
-                let thumbprints = thumbprints
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>();
+                let thumbprints = thumbprints.iter().map(ToString::to_string).collect::<Vec<_>>();
                 iam.create_open_id_connect_provider()
                     .url(url.as_str())
                     .set_client_id_list(Some(client_ids.clone()))
@@ -122,28 +92,15 @@ async fn send(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<(), P
                     .set_tags(Some(tags.clone()))
                     .send()
             };
-            call(consistency, "CreateOpenIDConnectProvider", &resource, send)
-                .await
-                .map(drop)
+            call(consistency, "CreateOpenIDConnectProvider", &resource, send).await.map(drop)
         }
         Desired::Policy { name, document } => {
             let tags = iam_tags(tags, &resource)?;
-            let send = || {
-                iam.create_policy()
-                    .policy_name(name)
-                    .policy_document(document)
-                    .set_tags(Some(tags.clone()))
-                    .send()
-            };
-            call(consistency, "CreatePolicy", &resource, send)
-                .await
-                .map(drop)
+            let send =
+                || iam.create_policy().policy_name(name).policy_document(document).set_tags(Some(tags.clone())).send();
+            call(consistency, "CreatePolicy", &resource, send).await.map(drop)
         }
-        Desired::Role {
-            name,
-            trust_policy,
-            max_session_seconds,
-        } => {
+        Desired::Role { name, trust_policy, max_session_seconds } => {
             let tags = iam_tags(tags, &resource)?;
             let send = || {
                 iam.create_role()
@@ -153,20 +110,11 @@ async fn send(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<(), P
                     .set_tags(Some(tags.clone()))
                     .send()
             };
-            call(consistency, "CreateRole", &resource, send)
-                .await
-                .map(drop)
+            call(consistency, "CreateRole", &resource, send).await.map(drop)
         }
         Desired::Attachment { role, policy_arn } => {
-            let send = || {
-                iam.attach_role_policy()
-                    .role_name(role)
-                    .policy_arn(policy_arn)
-                    .send()
-            };
-            call(consistency, "AttachRolePolicy", &resource, send)
-                .await
-                .map(drop)
+            let send = || iam.attach_role_policy().role_name(role).policy_arn(policy_arn).send();
+            call(consistency, "AttachRolePolicy", &resource, send).await.map(drop)
         }
     }
 }
@@ -182,19 +130,10 @@ async fn create_bucket(clients: &Clients, name: &str, tags: &Tags) -> Result<(),
         }
         region => {
             let constraint = BucketLocationConstraint::from(region);
-            Some(
-                CreateBucketConfiguration::builder()
-                    .location_constraint(constraint)
-                    .build(),
-            )
+            Some(CreateBucketConfiguration::builder().location_constraint(constraint).build())
         }
     };
-    let send = || {
-        s3.create_bucket()
-            .bucket(name)
-            .set_create_bucket_configuration(location.clone())
-            .send()
-    };
+    let send = || s3.create_bucket().bucket(name).set_create_bucket_configuration(location.clone()).send();
     call(clients.consistency(), "CreateBucket", &resource, send).await?;
     tag_bucket(clients, name, tags).await
 }
@@ -206,17 +145,10 @@ async fn refuse_own_bucket(clients: &Clients, name: &str) -> Result<(), Provisio
         Ok(_) => Err(ProvisionError {
             kind: Kind::Exists,
             code: Some("BucketAlreadyOwnedByYou".to_owned()),
-            ..ProvisionError::bug(
-                "CreateBucket",
-                &resource,
-                "the account has a bucket of that name".to_owned(),
-            )
+            ..ProvisionError::bug("CreateBucket", &resource, "the account has a bucket of that name".to_owned())
         }),
         // Another's bucket answers 403 here; CreateBucket then says so better.
-        Err(error) if error.kind == Kind::Unavailable => Err(ProvisionError {
-            maybe_done: false,
-            ..error
-        }),
+        Err(error) if error.kind == Kind::Unavailable => Err(ProvisionError { maybe_done: false, ..error }),
         Err(_) => Ok(()),
     }
 }
@@ -227,40 +159,20 @@ async fn tag_bucket(clients: &Clients, name: &str, tags: &Tags) -> Result<(), Pr
     let set: Result<Vec<_>, _> = tags
         .pairs()
         .into_iter()
-        .map(|(key, value)| {
-            aws_sdk_s3::types::Tag::builder()
-                .key(key)
-                .value(value)
-                .build()
-        })
+        .map(|(key, value)| aws_sdk_s3::types::Tag::builder().key(key).value(value).build())
         .collect();
     let tagging = set.and_then(|set| Tagging::builder().set_tag_set(Some(set)).build());
     let tagging = tagging.map_err(|error| ProvisionError {
         maybe_done: true,
         ..ProvisionError::bug("PutBucketTagging", &resource, error.to_string())
     })?;
-    let send = || {
-        clients
-            .s3()
-            .put_bucket_tagging()
-            .bucket(name)
-            .tagging(tagging.clone())
-            .send()
-    };
+    let send = || clients.s3().put_bucket_tagging().bucket(name).tagging(tagging.clone()).send();
     let tagged = call(clients.consistency(), "PutBucketTagging", &resource, send).await;
-    tagged.map(drop).map_err(|error| ProvisionError {
-        maybe_done: true,
-        ..error
-    })
+    tagged.map(drop).map_err(|error| ProvisionError { maybe_done: true, ..error })
 }
 
 fn iam_tags(tags: &Tags, resource: &str) -> Result<Vec<aws_sdk_iam::types::Tag>, ProvisionError> {
-    let tag = |(key, value)| {
-        aws_sdk_iam::types::Tag::builder()
-            .key(key)
-            .value(value)
-            .build()
-    };
+    let tag = |(key, value)| aws_sdk_iam::types::Tag::builder().key(key).value(value).build();
     let built: Result<Vec<_>, _> = tags.pairs().into_iter().map(tag).collect();
     built.map_err(|error| ProvisionError::bug("Tag", resource, error.to_string()))
 }

@@ -92,11 +92,9 @@ impl Desired {
         match self {
             Self::Bucket { name } => arn("s3", "", name.clone()),
             Self::Object { bucket, key, .. } => arn("s3", "", format!("{bucket}/{key}")),
-            Self::OidcProvider { url, .. } => arn(
-                "iam",
-                account.as_str(),
-                format!("oidc-provider/{}", url.without_scheme()),
-            ),
+            Self::OidcProvider { url, .. } => {
+                arn("iam", account.as_str(), format!("oidc-provider/{}", url.without_scheme()))
+            }
             Self::Policy { name, .. } => arn("iam", account.as_str(), format!("policy/{name}")),
             Self::Role { name, .. } => arn("iam", account.as_str(), format!("role/{name}")),
             Self::Attachment { .. } => None,
@@ -107,40 +105,18 @@ impl Desired {
     pub fn undo(&self, account: &AccountId, region: &str) -> Undo {
         let account = account.clone();
         let region = region.to_owned();
-        let arn = || {
-            self.arn(&account, &region)
-                .map(|arn| arn.to_string())
-                .unwrap_or_default()
-        };
+        let arn = || self.arn(&account, &region).map(|arn| arn.to_string()).unwrap_or_default();
         match self {
-            Self::Bucket { name } => Undo::Bucket {
-                account,
-                region,
-                name: name.clone(),
-            },
-            Self::Object { bucket, key, .. } => Undo::Object {
-                account,
-                region,
-                bucket: bucket.clone(),
-                key: key.clone(),
-            },
-            Self::OidcProvider { .. } => Undo::OidcProvider {
-                arn: arn(),
-                account,
-            },
-            Self::Policy { .. } => Undo::Policy {
-                arn: arn(),
-                account,
-            },
-            Self::Role { name, .. } => Undo::Role {
-                account,
-                name: name.clone(),
-            },
-            Self::Attachment { role, policy_arn } => Undo::Attachment {
-                account,
-                role: role.clone(),
-                policy_arn: policy_arn.clone(),
-            },
+            Self::Bucket { name } => Undo::Bucket { account, region, name: name.clone() },
+            Self::Object { bucket, key, .. } => {
+                Undo::Object { account, region, bucket: bucket.clone(), key: key.clone() }
+            }
+            Self::OidcProvider { .. } => Undo::OidcProvider { arn: arn(), account },
+            Self::Policy { .. } => Undo::Policy { arn: arn(), account },
+            Self::Role { name, .. } => Undo::Role { account, name: name.clone() },
+            Self::Attachment { role, policy_arn } => {
+                Undo::Attachment { account, role: role.clone(), policy_arn: policy_arn.clone() }
+            }
         }
     }
 
@@ -169,10 +145,7 @@ impl fmt::Debug for Desired {
 /// Take things down in the reverse order.
 pub fn stages(desired: Vec<Desired>) -> Vec<Vec<Desired>> {
     // Nothing that something else needs has needs of its own, so there are two rounds at most.
-    let waits: Vec<bool> = desired
-        .iter()
-        .map(|one| desired.iter().any(|other| one.needs(other)))
-        .collect();
+    let waits: Vec<bool> = desired.iter().map(|one| desired.iter().any(|other| one.needs(other))).collect();
     let mut rounds = vec![Vec::new(), Vec::new()];
     for (one, waits) in desired.into_iter().zip(waits) {
         rounds[usize::from(waits)].push(one);
@@ -191,10 +164,7 @@ pub struct Tags {
 impl Tags {
     /// `expires` is written as RFC 3339, such as a `jiff::Timestamp` shows it.
     pub fn new(run: impl Into<String>, expires: impl fmt::Display) -> Self {
-        Self {
-            run: run.into(),
-            expires: expires.to_string(),
-        }
+        Self { run: run.into(), expires: expires.to_string() }
     }
 
     /// The run.
@@ -204,18 +174,11 @@ impl Tags {
 
     /// Key and value of each tag.
     pub fn pairs(&self) -> [(&'static str, &str); 3] {
-        [
-            ("tool", "crossfed"),
-            (RUN_TAG, &self.run),
-            (EXPIRES_TAG, &self.expires),
-        ]
+        [("tool", "crossfed"), (RUN_TAG, &self.run), (EXPIRES_TAG, &self.expires)]
     }
 
     /// True if a tag says that `run` made the thing.
-    pub(super) fn claims<'a>(
-        mut tags: impl Iterator<Item = (&'a str, &'a str)>,
-        run: &str,
-    ) -> bool {
+    pub(super) fn claims<'a>(mut tags: impl Iterator<Item = (&'a str, &'a str)>, run: &str) -> bool {
         tags.any(|tag| tag == (RUN_TAG, run))
     }
 }
@@ -228,40 +191,20 @@ mod tests {
         Desired::Bucket { name: name.into() }
     }
     fn object(bucket: &str, key: &str) -> Desired {
-        Desired::Object {
-            bucket: bucket.into(),
-            key: key.into(),
-            body: b"canary".to_vec(),
-        }
+        Desired::Object { bucket: bucket.into(), key: key.into(), body: b"canary".to_vec() }
     }
     fn provider() -> Desired {
-        let url = "https://westeurope.oic.prod-aks.azure.com/t/g/"
-            .parse()
-            .expect("issuer must parse");
-        Desired::OidcProvider {
-            url,
-            client_ids: vec!["sts.amazonaws.com".into()],
-            thumbprints: vec![],
-        }
+        let url = "https://westeurope.oic.prod-aks.azure.com/t/g/".parse().expect("issuer must parse");
+        Desired::OidcProvider { url, client_ids: vec!["sts.amazonaws.com".into()], thumbprints: vec![] }
     }
     fn policy(name: &str) -> Desired {
-        Desired::Policy {
-            name: name.into(),
-            document: "{}".into(),
-        }
+        Desired::Policy { name: name.into(), document: "{}".into() }
     }
     fn role(name: &str) -> Desired {
-        Desired::Role {
-            name: name.into(),
-            trust_policy: "{}".into(),
-            max_session_seconds: None,
-        }
+        Desired::Role { name: name.into(), trust_policy: "{}".into(), max_session_seconds: None }
     }
     fn attachment(role: &str, policy: &str) -> Desired {
-        Desired::Attachment {
-            role: role.into(),
-            policy_arn: format!("arn:aws:iam::123456789012:policy/{policy}"),
-        }
+        Desired::Attachment { role: role.into(), policy_arn: format!("arn:aws:iam::123456789012:policy/{policy}") }
     }
 
     #[test]
@@ -269,75 +212,34 @@ mod tests {
         let check = |desired: Vec<Desired>, expected: &str| {
             let rounds: Vec<String> = stages(desired)
                 .iter()
-                .map(|round| {
-                    round
-                        .iter()
-                        .map(Desired::label)
-                        .collect::<Vec<_>>()
-                        .join(", ")
-                })
+                .map(|round| round.iter().map(Desired::label).collect::<Vec<_>>().join(", "))
                 .collect();
-            assert_eq!(
-                rounds
-                    .join(" | ")
-                    .replace("arn:aws:iam::123456789012:policy/", ""),
-                expected
-            );
+            assert_eq!(rounds.join(" | ").replace("arn:aws:iam::123456789012:policy/", ""), expected);
         };
         check(vec![], "");
         check(vec![role("r")], "role r");
         check(
-            vec![
-                attachment("r", "p"),
-                object("b", "k"),
-                bucket("b"),
-                policy("p"),
-                role("r"),
-                provider(),
-            ],
+            vec![attachment("r", "p"), object("b", "k"), bucket("b"), policy("p"), role("r"), provider()],
             "bucket b, policy p, role r, OIDC provider for https://westeurope.oic.prod-aks.azure.com/t/g/ | policy p on role r, object b/k",
         );
-        check(
-            vec![object("elsewhere", "k"), bucket("b")],
-            "object elsewhere/k, bucket b",
-        );
-        check(
-            vec![attachment("r", "ReadOnlyAccess"), role("r")],
-            "role r | policy ReadOnlyAccess on role r",
-        );
-        check(
-            vec![attachment("other", "p"), policy("p")],
-            "policy p | policy p on role other",
-        );
+        check(vec![object("elsewhere", "k"), bucket("b")], "object elsewhere/k, bucket b");
+        check(vec![attachment("r", "ReadOnlyAccess"), role("r")], "role r | policy ReadOnlyAccess on role r");
+        check(vec![attachment("other", "p"), policy("p")], "policy p | policy p on role other");
     }
 
     #[test]
     fn arns_are_known_beforehand() {
         let account: AccountId = "123456789012".parse().expect("account must parse");
         let check = |desired: Desired, region: &str, expected: Option<&str>| {
-            assert_eq!(
-                desired
-                    .arn(&account, region)
-                    .map(|arn| arn.to_string())
-                    .as_deref(),
-                expected
-            );
+            assert_eq!(desired.arn(&account, region).map(|arn| arn.to_string()).as_deref(), expected);
         };
         let eu = "eu-central-1";
         check(bucket("b"), eu, Some("arn:aws:s3:::b"));
         check(object("b", "d/k.txt"), eu, Some("arn:aws:s3:::b/d/k.txt"));
-        check(
-            provider(),
-            eu,
-            Some("arn:aws:iam::123456789012:oidc-provider/westeurope.oic.prod-aks.azure.com/t/g/"),
-        );
+        check(provider(), eu, Some("arn:aws:iam::123456789012:oidc-provider/westeurope.oic.prod-aks.azure.com/t/g/"));
         check(policy("p"), eu, Some("arn:aws:iam::123456789012:policy/p"));
         check(role("r"), eu, Some("arn:aws:iam::123456789012:role/r"));
-        check(
-            role("r"),
-            "cn-north-1",
-            Some("arn:aws-cn:iam::123456789012:role/r"),
-        );
+        check(role("r"), "cn-north-1", Some("arn:aws-cn:iam::123456789012:role/r"));
         check(attachment("r", "p"), eu, None);
     }
 
@@ -345,20 +247,10 @@ mod tests {
     fn undo_survives_the_journal() {
         let account: AccountId = "123456789012".parse().expect("account must parse");
         let mut lines = String::new();
-        for desired in [
-            bucket("b"),
-            object("b", "k"),
-            provider(),
-            policy("p"),
-            role("r"),
-            attachment("r", "p"),
-        ] {
+        for desired in [bucket("b"), object("b", "k"), provider(), policy("p"), role("r"), attachment("r", "p")] {
             let undo = desired.undo(&account, "eu-central-1");
             let line = serde_json::to_string(&undo).expect("undo must serialise");
-            assert_eq!(
-                serde_json::from_str::<Undo>(&line).expect("undo must parse"),
-                undo
-            );
+            assert_eq!(serde_json::from_str::<Undo>(&line).expect("undo must parse"), undo);
             lines += &format!("{undo}\n{line}\n");
         }
         insta::assert_snapshot!(lines, @r#"
@@ -385,13 +277,8 @@ mod tests {
     #[test]
     fn a_claim_is_the_very_run() {
         let tags = Tags::new("r-1", "2026-11-23T12:00:00Z");
-        let check = |run: &str, expected: bool| {
-            assert_eq!(
-                Tags::claims(tags.pairs().into_iter(), run),
-                expected,
-                "{run}"
-            )
-        };
+        let check =
+            |run: &str, expected: bool| assert_eq!(Tags::claims(tags.pairs().into_iter(), run), expected, "{run}");
         check("r-1", true);
         check("r-2", false);
         check("crossfed", false);

@@ -30,9 +30,7 @@ impl Kind {
             (Self::Exists, "CreateOpenIDConnectProvider") => {
                 "an issuer can be registered once in an account, and that provider is not this run's: use another account or issuer"
             }
-            (Self::Exists, _) => {
-                "it is not this run's and is left alone: use another run id, or remove it by hand"
-            }
+            (Self::Exists, _) => "it is not this run's and is left alone: use another run id, or remove it by hand",
             (Self::Invalid, "DeleteBucket") => {
                 "delete what was put into the bucket from outside of the run, then clean up again"
             }
@@ -78,12 +76,7 @@ impl fmt::Display for ProvisionError {
             (None, Some(status)) => write!(f, "status {status}: ")?,
             (None, None) => {}
         }
-        write!(
-            f,
-            "{}; {}",
-            self.message.trim_end_matches('.'),
-            self.kind.advice(self.operation)
-        )
+        write!(f, "{}; {}", self.message.trim_end_matches('.'), self.kind.advice(self.operation))
     }
 }
 
@@ -103,19 +96,11 @@ impl ProvisionError {
         }
     }
 
-    pub(super) fn of<E>(
-        operation: &'static str,
-        resource: &str,
-        error: &SdkError<E, HttpResponse>,
-    ) -> Self
+    pub(super) fn of<E>(operation: &'static str, resource: &str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
-        let mut told = Self::bug(
-            operation,
-            resource,
-            trust::redact(&causes(error)).into_owned(),
-        );
+        let mut told = Self::bug(operation, resource, trust::redact(&causes(error)).into_owned());
         match error {
             SdkError::ServiceError(answer) => {
                 let status = answer.raw().status().as_u16();
@@ -133,8 +118,7 @@ impl ProvisionError {
             }
             SdkError::DispatchFailure(failure) => {
                 told.kind = Kind::Unavailable;
-                told.retryable =
-                    failure.is_io() || failure.is_timeout() || failure.as_other().is_some();
+                told.retryable = failure.is_io() || failure.is_timeout() || failure.as_other().is_some();
                 told.maybe_done = true;
             }
             SdkError::TimeoutError(_) => {
@@ -155,19 +139,14 @@ impl ProvisionError {
 /// Codes of IAM and S3 (their API references, "Common errors" and the operations' own), then the status.
 fn kind_of(code: Option<&str>, status: u16) -> Kind {
     match code.unwrap_or_default() {
-        "EntityAlreadyExists"
-        | "BucketAlreadyExists"
-        | "BucketAlreadyOwnedByYou"
-        | "PreconditionFailed" => Kind::Exists,
+        "EntityAlreadyExists" | "BucketAlreadyExists" | "BucketAlreadyOwnedByYou" | "PreconditionFailed" => {
+            Kind::Exists
+        }
         "LimitExceeded" | "TooManyBuckets" => Kind::Quota,
-        "Throttling"
-        | "ThrottlingException"
-        | "RequestLimitExceeded"
-        | "SlowDown"
-        | "RequestTimeout" => Kind::Unavailable,
-        "ConcurrentModification" | "OperationAborted" | "ConditionalRequestConflict" => {
+        "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "SlowDown" | "RequestTimeout" => {
             Kind::Unavailable
         }
+        "ConcurrentModification" | "OperationAborted" | "ConditionalRequestConflict" => Kind::Unavailable,
         "ExpiredToken" | "InvalidToken" | "RequestExpired" => Kind::Denied,
         _ => match status {
             401 | 403 => Kind::Denied,

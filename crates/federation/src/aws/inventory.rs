@@ -89,19 +89,14 @@ pub async fn inventory(clients: &Clients, scope: &Scope) -> Result<Vec<Item>, Pr
     )?;
     let kinds: [(ItemKind, Vec<String>); 6] = [
         (ItemKind::OidcProvider, providers),
-        (
-            ItemKind::Role,
-            roles.into_iter().map(|(_, arn)| arn).collect(),
-        ),
+        (ItemKind::Role, roles.into_iter().map(|(_, arn)| arn).collect()),
         (ItemKind::Policy, policies),
         (ItemKind::Attachment, attachments),
         (ItemKind::Bucket, buckets),
         (ItemKind::Object, objects),
     ];
-    let items: BTreeSet<Item> = kinds
-        .into_iter()
-        .flat_map(|(kind, ids)| ids.into_iter().map(move |id| Item { kind, id }))
-        .collect();
+    let items: BTreeSet<Item> =
+        kinds.into_iter().flat_map(|(kind, ids)| ids.into_iter().map(move |id| Item { kind, id })).collect();
     Ok(items.into_iter().collect())
 }
 
@@ -109,16 +104,11 @@ async fn each<F>(listings: impl Iterator<Item = F>) -> Result<Vec<String>, Provi
 where
     F: Future<Output = Result<Vec<String>, ProvisionError>>,
 {
-    let lists: Vec<Vec<String>> = stream::iter(listings)
-        .buffer_unordered(AT_ONCE)
-        .try_collect()
-        .await?;
+    let lists: Vec<Vec<String>> = stream::iter(listings).buffer_unordered(AT_ONCE).try_collect().await?;
     Ok(lists.into_iter().flatten().collect())
 }
 
-fn gone_is_empty(
-    listed: Result<Vec<String>, ProvisionError>,
-) -> Result<Vec<String>, ProvisionError> {
+fn gone_is_empty(listed: Result<Vec<String>, ProvisionError>) -> Result<Vec<String>, ProvisionError> {
     match listed {
         Err(error) if is_absent(&error) => Ok(Vec::new()),
         other => other,
@@ -127,38 +117,17 @@ fn gone_is_empty(
 
 async fn providers(clients: &Clients) -> Result<Vec<String>, ProvisionError> {
     let send = || clients.iam().list_open_id_connect_providers().send();
-    let listed = call(
-        clients.consistency(),
-        "ListOpenIDConnectProviders",
-        "the account",
-        send,
-    )
-    .await?;
-    let arns = listed
-        .open_id_connect_provider_list()
-        .iter()
-        .filter_map(|entry| entry.arn());
+    let listed = call(clients.consistency(), "ListOpenIDConnectProviders", "the account", send).await?;
+    let arns = listed.open_id_connect_provider_list().iter().filter_map(|entry| entry.arn());
     Ok(arns.map(str::to_owned).collect())
 }
 
 /// Name and ARN.
 async fn roles(clients: &Clients, scope: &Scope) -> Result<Vec<(String, String)>, ProvisionError> {
-    let send = || {
-        clients
-            .iam()
-            .list_roles()
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-    };
+    let send = || clients.iam().list_roles().into_paginator().items().send().collect::<Result<Vec<_>, _>>();
     let listed = call(clients.consistency(), "ListRoles", "the account", send).await?;
-    let ours = listed
-        .iter()
-        .filter(|role| !role.path().starts_with("/aws-") && scope.holds(role.role_name()));
-    Ok(ours
-        .map(|role| (role.role_name().to_owned(), role.arn().to_owned()))
-        .collect())
+    let ours = listed.iter().filter(|role| !role.path().starts_with("/aws-") && scope.holds(role.role_name()));
+    Ok(ours.map(|role| (role.role_name().to_owned(), role.arn().to_owned())).collect())
 }
 
 async fn policies(clients: &Clients, scope: &Scope) -> Result<Vec<String>, ProvisionError> {
@@ -174,37 +143,18 @@ async fn policies(clients: &Clients, scope: &Scope) -> Result<Vec<String>, Provi
             .collect::<Result<Vec<_>, _>>()
     };
     let listed = call(clients.consistency(), "ListPolicies", "the account", send).await?;
-    let ours = listed
-        .iter()
-        .filter(|policy| policy.policy_name().is_some_and(|name| scope.holds(name)));
-    Ok(ours
-        .filter_map(|policy| policy.arn())
-        .map(str::to_owned)
-        .collect())
+    let ours = listed.iter().filter(|policy| policy.policy_name().is_some_and(|name| scope.holds(name)));
+    Ok(ours.filter_map(|policy| policy.arn()).map(str::to_owned).collect())
 }
 
 async fn attachments(clients: &Clients, role: &str) -> Result<Vec<String>, ProvisionError> {
     let send = || {
-        let pages = clients
-            .iam()
-            .list_attached_role_policies()
-            .role_name(role)
-            .into_paginator();
+        let pages = clients.iam().list_attached_role_policies().role_name(role).into_paginator();
         pages.items().send().collect::<Result<Vec<_>, _>>()
     };
-    let listed = call(
-        clients.consistency(),
-        "ListAttachedRolePolicies",
-        &format!("role {role}"),
-        send,
-    )
-    .await;
+    let listed = call(clients.consistency(), "ListAttachedRolePolicies", &format!("role {role}"), send).await;
     gone_is_empty(listed.map(|listed| {
-        listed
-            .iter()
-            .filter_map(|policy| policy.policy_arn())
-            .map(|arn| format!("{role} {arn}"))
-            .collect()
+        listed.iter().filter_map(|policy| policy.policy_arn()).map(|arn| format!("{role} {arn}")).collect()
     }))
 }
 
@@ -212,33 +162,17 @@ async fn buckets(clients: &Clients, scope: &Scope) -> Result<Vec<String>, Provis
     let send = || clients.s3().list_buckets().send();
     let listed = call(clients.consistency(), "ListBuckets", "the account", send).await?;
     let names = listed.buckets().iter().filter_map(|bucket| bucket.name());
-    Ok(names
-        .filter(|name| scope.holds(name))
-        .map(str::to_owned)
-        .collect())
+    Ok(names.filter(|name| scope.holds(name)).map(str::to_owned).collect())
 }
 
 async fn objects(clients: &Clients, bucket: &str) -> Result<Vec<String>, ProvisionError> {
     let send = || {
-        let pages = clients
-            .s3()
-            .list_objects_v2()
-            .bucket(bucket)
-            .into_paginator();
+        let pages = clients.s3().list_objects_v2().bucket(bucket).into_paginator();
         pages.send().collect::<Result<Vec<_>, _>>()
     };
-    let listed = call(
-        clients.consistency(),
-        "ListObjectsV2",
-        &format!("bucket {bucket}"),
-        send,
-    )
-    .await;
+    let listed = call(clients.consistency(), "ListObjectsV2", &format!("bucket {bucket}"), send).await;
     gone_is_empty(listed.map(|pages| {
         let objects = pages.iter().flat_map(|page| page.contents());
-        objects
-            .filter_map(|object| object.key())
-            .map(|key| format!("{bucket}/{key}"))
-            .collect()
+        objects.filter_map(|object| object.key()).map(|key| format!("{bucket}/{key}")).collect()
     }))
 }

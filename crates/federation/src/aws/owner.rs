@@ -20,53 +20,24 @@ pub(super) enum Owner {
 /// Reads the tags (an object's metadata, an attachment's role).
 ///
 /// A bucket gets its tags by a second call, so one without any is the run's if its name holds the run id.
-pub(super) async fn of(
-    clients: &Clients,
-    entry: &Undo,
-    run: &str,
-) -> Result<Owner, ProvisionError> {
+pub(super) async fn of(clients: &Clients, entry: &Undo, run: &str) -> Result<Owner, ProvisionError> {
     let told = match entry {
         Undo::Bucket { region, name, .. } => bucket(clients, region, name, run).await,
-        Undo::Object {
-            region,
-            bucket,
-            key,
-            ..
-        } => object(clients, region, bucket, key, run).await,
+        Undo::Object { region, bucket, key, .. } => object(clients, region, bucket, key, run).await,
         Undo::OidcProvider { arn, .. } => {
-            let send = || {
-                clients
-                    .iam()
-                    .get_open_id_connect_provider()
-                    .open_id_connect_provider_arn(arn)
-                    .send()
-            };
-            let found = call(
-                clients.consistency(),
-                "GetOpenIDConnectProvider",
-                &entry.resource(),
-                send,
-            )
-            .await;
+            let send = || clients.iam().get_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
+            let found = call(clients.consistency(), "GetOpenIDConnectProvider", &entry.resource(), send).await;
             found.map(|provider| iam_claims(provider.tags(), run))
         }
         Undo::Policy { arn, .. } => {
             let send = || clients.iam().get_policy().policy_arn(arn).send();
             let found = call(clients.consistency(), "GetPolicy", &entry.resource(), send).await;
-            found.map(|found| {
-                found
-                    .policy()
-                    .is_some_and(|policy| iam_claims(policy.tags(), run))
-            })
+            found.map(|found| found.policy().is_some_and(|policy| iam_claims(policy.tags(), run)))
         }
         Undo::Role { name: role, .. } | Undo::Attachment { role, .. } => {
             let send = || clients.iam().get_role().role_name(role).send();
             let found = call(clients.consistency(), "GetRole", &entry.resource(), send).await;
-            found.map(|found| {
-                found
-                    .role()
-                    .is_some_and(|role| iam_claims(role.tags(), run))
-            })
+            found.map(|found| found.role().is_some_and(|role| iam_claims(role.tags(), run)))
         }
     };
     match told {
@@ -81,39 +52,23 @@ fn iam_claims(tags: &[aws_sdk_iam::types::Tag], run: &str) -> bool {
     Tags::claims(tags.iter().map(|tag| (tag.key(), tag.value())), run)
 }
 
-async fn bucket(
-    clients: &Clients,
-    region: &str,
-    name: &str,
-    run: &str,
-) -> Result<bool, ProvisionError> {
+async fn bucket(clients: &Clients, region: &str, name: &str, run: &str) -> Result<bool, ProvisionError> {
     let s3 = clients.s3_in(region);
     let resource = format!("bucket {name}");
     let send = || s3.get_bucket_tagging().bucket(name).send();
     match call(clients.consistency(), "GetBucketTagging", &resource, send).await {
-        Ok(found) => Ok(Tags::claims(
-            found.tag_set().iter().map(|tag| (tag.key(), tag.value())),
-            run,
-        )),
+        Ok(found) => Ok(Tags::claims(found.tag_set().iter().map(|tag| (tag.key(), tag.value())), run)),
         Err(error) if error.code.as_deref() == Some("NoSuchTagSet") => Ok(name.contains(run)),
         Err(error) => Err(error),
     }
 }
 
-async fn object(
-    clients: &Clients,
-    region: &str,
-    bucket: &str,
-    key: &str,
-    run: &str,
-) -> Result<bool, ProvisionError> {
+async fn object(clients: &Clients, region: &str, bucket: &str, key: &str, run: &str) -> Result<bool, ProvisionError> {
     let s3 = clients.s3_in(region);
     let resource = format!("object {bucket}/{key}");
     let send = || s3.head_object().bucket(bucket).key(key).send();
     let found = call(clients.consistency(), "HeadObject", &resource, send).await?;
-    let metadata = found
-        .metadata()
-        .and_then(|metadata| metadata.get(RUN_METADATA));
+    let metadata = found.metadata().and_then(|metadata| metadata.get(RUN_METADATA));
     Ok(metadata.is_some_and(|value| value == run))
 }
 

@@ -86,9 +86,7 @@ impl Undo {
             Self::OidcProvider { arn, .. } => format!("OIDC provider {arn}"),
             Self::Policy { arn, .. } => format!("policy {arn}"),
             Self::Role { name, .. } => format!("role {name}"),
-            Self::Attachment {
-                role, policy_arn, ..
-            } => format!("policy {policy_arn} on role {role}"),
+            Self::Attachment { role, policy_arn, .. } => format!("policy {policy_arn} on role {role}"),
         }
     }
 
@@ -107,17 +105,8 @@ impl Undo {
 /// What a person is told.
 impl fmt::Display for Undo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verb = if matches!(self, Self::Attachment { .. }) {
-            "detach"
-        } else {
-            "delete"
-        };
-        write!(
-            f,
-            "{verb} {} in account {}",
-            self.resource(),
-            self.account()
-        )
+        let verb = if matches!(self, Self::Attachment { .. }) { "detach" } else { "delete" };
+        write!(f, "{verb} {} in account {}", self.resource(), self.account())
     }
 }
 
@@ -151,11 +140,7 @@ pub async fn undo(clients: &Clients, undo: &Undo) -> Result<Undone, ProvisionErr
 ///
 /// # Errors
 /// As [`undo`], and when the owner cannot be read.
-pub async fn undo_unconfirmed(
-    clients: &Clients,
-    entry: &Undo,
-    run: &str,
-) -> Result<Undone, ProvisionError> {
+pub async fn undo_unconfirmed(clients: &Clients, entry: &Undo, run: &str) -> Result<Undone, ProvisionError> {
     check_account(clients, entry)?;
     match owner::of(clients, entry, run).await? {
         owner::Owner::Absent => Ok(Undone::AlreadyGone),
@@ -166,27 +151,15 @@ pub async fn undo_unconfirmed(
 
 /// True if the answer says that there is no such thing.
 pub(super) fn is_absent(error: &ProvisionError) -> bool {
-    error.status == Some(404)
-        || matches!(
-            error.code.as_deref(),
-            Some("NoSuchEntity" | "NoSuchBucket" | "NoSuchKey")
-        )
+    error.status == Some(404) || matches!(error.code.as_deref(), Some("NoSuchEntity" | "NoSuchBucket" | "NoSuchKey"))
 }
 
 fn check_account(clients: &Clients, undo: &Undo) -> Result<(), ProvisionError> {
     if clients.account() == undo.account() {
         return Ok(());
     }
-    let message = format!(
-        "it stands in account {}, the clients are of {}",
-        undo.account(),
-        clients.account()
-    );
-    Err(ProvisionError::bug(
-        undo.operation(),
-        &undo.resource(),
-        message,
-    ))
+    let message = format!("it stands in account {}, the clients are of {}", undo.account(), clients.account());
+    Err(ProvisionError::bug(undo.operation(), &undo.resource(), message))
 }
 
 async fn delete(clients: &Clients, undo: &Undo) -> Result<(), ProvisionError> {
@@ -195,57 +168,27 @@ async fn delete(clients: &Clients, undo: &Undo) -> Result<(), ProvisionError> {
     match undo {
         Undo::Bucket { region, name, .. } => {
             let s3 = clients.s3_in(region);
-            call(consistency, operation, &resource, || {
-                s3.delete_bucket().bucket(name).send()
-            })
-            .await
-            .map(drop)
+            call(consistency, operation, &resource, || s3.delete_bucket().bucket(name).send()).await.map(drop)
         }
-        Undo::Object {
-            region,
-            bucket,
-            key,
-            ..
-        } => {
+        Undo::Object { region, bucket, key, .. } => {
             let s3 = clients.s3_in(region);
-            call(consistency, operation, &resource, || {
-                s3.delete_object().bucket(bucket).key(key).send()
-            })
-            .await
-            .map(drop)
+            call(consistency, operation, &resource, || s3.delete_object().bucket(bucket).key(key).send())
+                .await
+                .map(drop)
         }
         Undo::OidcProvider { arn, .. } => {
-            let send = || {
-                iam.delete_open_id_connect_provider()
-                    .open_id_connect_provider_arn(arn)
-                    .send()
-            };
-            call(consistency, operation, &resource, send)
-                .await
-                .map(drop)
+            let send = || iam.delete_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
+            call(consistency, operation, &resource, send).await.map(drop)
         }
-        Undo::Policy { arn, .. } => call(consistency, operation, &resource, || {
-            iam.delete_policy().policy_arn(arn).send()
-        })
-        .await
-        .map(drop),
-        Undo::Role { name, .. } => call(consistency, operation, &resource, || {
-            iam.delete_role().role_name(name).send()
-        })
-        .await
-        .map(drop),
-        Undo::Attachment {
-            role, policy_arn, ..
-        } => {
-            let send = || {
-                iam.detach_role_policy()
-                    .role_name(role)
-                    .policy_arn(policy_arn)
-                    .send()
-            };
-            call(consistency, operation, &resource, send)
-                .await
-                .map(drop)
+        Undo::Policy { arn, .. } => {
+            call(consistency, operation, &resource, || iam.delete_policy().policy_arn(arn).send()).await.map(drop)
+        }
+        Undo::Role { name, .. } => {
+            call(consistency, operation, &resource, || iam.delete_role().role_name(name).send()).await.map(drop)
+        }
+        Undo::Attachment { role, policy_arn, .. } => {
+            let send = || iam.detach_role_policy().role_name(role).policy_arn(policy_arn).send();
+            call(consistency, operation, &resource, send).await.map(drop)
         }
     }
 }

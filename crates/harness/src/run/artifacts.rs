@@ -11,12 +11,26 @@ use super::workload::Observation;
 
 /// The admitted pod and its log.
 pub(crate) fn pod(settings: &Settings, cluster: &str, cell: &LiveCell, scenario: &Scenario, seen: &Observation) {
-    let cluster: String = cluster.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect();
-    let folder = settings.artifacts.join("clusters").join(cluster);
-    let name = format!("{}_{}", cell.names.namespace, scenario.pod.name);
     let admitted = serde_json::to_string_pretty(&seen.admitted).unwrap_or_default();
-    write(&folder.join("resources").join(format!("{name}.json")), &admitted);
-    write(&folder.join("podlogs").join(format!("{name}_{}.log", scenario.pod.container)), &seen.log);
+    let name = format!("{}_{}.json", cell.names.namespace, scenario.pod.name);
+    write(&settings.artifacts.join(folder(cluster)).join("resources").join(name), &admitted);
+    write(&settings.artifacts.join(log_path(cluster, cell, scenario)), &seen.log);
+}
+
+/// Where a cell's log lies, as the user would name it.
+pub(crate) fn log_file(settings: &Settings, cluster: &str, cell: &LiveCell, scenario: &Scenario) -> PathBuf {
+    settings.options.artifacts_dir.join(settings.run.as_str()).join(log_path(cluster, cell, scenario))
+}
+
+fn log_path(cluster: &str, cell: &LiveCell, scenario: &Scenario) -> PathBuf {
+    let name = format!("{}_{}_{}.log", cell.names.namespace, scenario.pod.name, scenario.pod.container);
+    folder(cluster).join("podlogs").join(name)
+}
+
+fn folder(cluster: &str) -> PathBuf {
+    let cluster: String =
+        cluster.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect();
+    Path::new("clusters").join(cluster)
 }
 
 /// The request log of the wire.

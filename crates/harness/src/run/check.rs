@@ -11,7 +11,9 @@ use super::millis;
 pub(crate) fn expected(scenario: &Scenario, cell: &Cell) -> Expected {
     match cell.fault.as_ref().map(|fault| &fault.expect) {
         None => Expected::Read { bytes: scenario.aws.object.len(), sha256: sha256(&scenario.aws.object) },
-        Some(Expectation::Refused { link, code, status }) => Expected::Refused { link: *link, code: code.clone(), status: Some(*status) },
+        Some(Expectation::Refused { link, code, status }) => {
+            Expected::Refused { link: *link, code: code.clone(), status: Some(*status) }
+        }
         Some(Expectation::NotInjected) => Expected::NotInjected,
     }
 }
@@ -27,7 +29,9 @@ pub(crate) fn verdict(expected: &Expected, observed: &Observed, twin: Option<&Ve
         (Expected::Refused { .. } | Expected::NotInjected, Observed::Read { .. }) => {
             return failed("ACCESS WAS GRANTED where it must be refused".to_owned());
         }
-        (Expected::Read { bytes, sha256 }, Observed::Read { bytes: seen, sha256: digest }) => bytes == seen && sha256 == digest,
+        (Expected::Read { bytes, sha256 }, Observed::Read { bytes: seen, sha256: digest }) => {
+            bytes == seen && sha256 == digest
+        }
         (Expected::Refused { link, code, status }, Observed::Refused(denial)) => {
             *link == denial.link && *code == denial.code && *status == denial.status
         }
@@ -38,7 +42,9 @@ pub(crate) fn verdict(expected: &Expected, observed: &Observed, twin: Option<&Ve
         return failed(format!("expected {}, saw {}", words_expected(expected), words_observed(observed)));
     }
     match twin {
-        Some(verdict) if *verdict != Verdict::Passed => failed("its allowed twin was not allowed, so this refusal proves nothing".to_owned()),
+        Some(verdict) if *verdict != Verdict::Passed => {
+            failed("its allowed twin was not allowed, so this refusal proves nothing".to_owned())
+        }
         _ => Verdict::Passed,
     }
 }
@@ -57,7 +63,13 @@ fn words_observed(observed: &Observed) -> String {
     match observed {
         Observed::Read { bytes, .. } => format!("{bytes} bytes with other content"),
         Observed::Refused(denial) => {
-            format!("{} {} at link {} {}", denial.code, denial.status.unwrap_or_default(), denial.link.number(), denial.link.title())
+            format!(
+                "{} {} at link {} {}",
+                denial.code,
+                denial.status.unwrap_or_default(),
+                denial.link.number(),
+                denial.link.title()
+            )
         }
         Observed::NotInjected => "a pod that the webhook left alone".to_owned(),
         Observed::Crashed { exit_code, .. } => match exit_code {
@@ -69,7 +81,14 @@ fn words_observed(observed: &Observed) -> String {
 }
 
 /// The record of a check.
-pub(crate) fn record(cell: &Cell, expected: Expected, observed: Observed, verdict: Verdict, chain: Chain, duration: std::time::Duration) -> CheckRecord {
+pub(crate) fn record(
+    cell: &Cell,
+    expected: Expected,
+    observed: Observed,
+    verdict: Verdict,
+    chain: Chain,
+    duration: std::time::Duration,
+) -> CheckRecord {
     CheckRecord {
         id: cell.id.clone(),
         title: cell.title.clone(),
@@ -108,7 +127,8 @@ mod tests {
 
     #[test]
     fn a_refusal_counts_only_with_link_code_status_and_an_allowed_twin() {
-        let expected = Expected::Refused { link: Link::SubjectAccepted, code: "AccessDenied".into(), status: Some(403) };
+        let expected =
+            Expected::Refused { link: Link::SubjectAccepted, code: "AccessDenied".into(), status: Some(403) };
         let good = refused(Link::SubjectAccepted, "AccessDenied", 403);
         let check = |observed: &Observed, twin: &Verdict, word: &str| {
             assert_eq!(verdict(&expected, observed, Some(twin)).word(), word, "{observed:?}");

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use federation::aws::{self, Scope};
 use futures::{StreamExt, TryStreamExt};
-use kube::Client;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::runtime::wait::{await_condition, conditions};
+use kube::{Api, Client, ResourceExt};
 
 use super::federate::Federation;
 use super::kube_objects;
@@ -26,7 +28,12 @@ pub(crate) struct Leftover {
 }
 
 /// Takes back everything that is open in the journal, last written first, in rounds whose members do not depend on each other.
-pub(crate) async fn teardown(journal: &Journal, federation: Option<&Federation>, client: &Client, run: &RunId) -> Vec<Leftover> {
+pub(crate) async fn teardown(
+    journal: &Journal,
+    federation: Option<&Federation>,
+    client: &Client,
+    run: &RunId,
+) -> Vec<Leftover> {
     let mut open = journal.open_entries();
     open.reverse();
     let mut left = Vec::new();
@@ -51,7 +58,12 @@ fn rounds(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
     for entry in entries {
         let last = matches!(
             entry.undo,
-            Undo::Aws(aws::Undo::Bucket { .. } | aws::Undo::Role { .. } | aws::Undo::Policy { .. } | aws::Undo::OidcProvider { .. })
+            Undo::Aws(
+                aws::Undo::Bucket { .. }
+                    | aws::Undo::Role { .. }
+                    | aws::Undo::Policy { .. }
+                    | aws::Undo::OidcProvider { .. }
+            )
         );
         rounds[usize::from(last)].push(entry);
     }
@@ -76,21 +88,30 @@ async fn take_back(federation: Option<&Federation>, client: &Client, entry: &Ent
     }
 }
 
-/// Waits until an object whose deletion takes time (a namespace) is gone.
+/// Waits until a namespace, whose deletion takes time, is gone; everything else goes at once.
 async fn gone(client: &Client, path: &str) -> Result<(), String> {
-    let waiting = async {
-        let mut pause = Duration::from_millis(5);
-        while kube_objects::exists(client, path).await.map_err(|error| error.to_string())? {
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(1));
-        }
-        Ok(())
+    let Some(name) = path.strip_prefix(kube_objects::NAMESPACES).and_then(|rest| rest.strip_prefix('/')) else {
+        return Ok(());
     };
-    tokio::time::timeout(NAMESPACE, waiting).await.unwrap_or_else(|_| Err(format!("still there after {} s", NAMESPACE.as_secs())))
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let Some(namespace) = namespaces.get_opt(name).await.map_err(|error| error.to_string())? else {
+        return Ok(());
+    };
+    let uid = namespace.uid().unwrap_or_default();
+    let deleted = await_condition(namespaces, name, conditions::is_deleted(&uid));
+    match tokio::time::timeout(NAMESPACE, deleted).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("still there after {} s", NAMESPACE.as_secs())),
+    }
 }
 
 /// What of the run is still in the accounts and in the cluster.
-pub(crate) async fn inventory(federation: Option<&Federation>, client: &Client, run: &RunId) -> Result<Vec<Leftover>, Stop> {
+pub(crate) async fn inventory(
+    federation: Option<&Federation>,
+    client: &Client,
+    run: &RunId,
+) -> Result<Vec<Leftover>, Stop> {
     let infra = |message: String| Stop::new(crate::Exit::Infrastructure, message);
     let left = |kind: &str, id: String| Leftover { kind: kind.to_owned(), id, why: "still there".to_owned() };
     let prefix = run.name("");
@@ -98,9 +119,13 @@ pub(crate) async fn inventory(federation: Option<&Federation>, client: &Client, 
         .map(|clients| {
             let prefix = prefix.clone();
             async move {
-                let items = aws::inventory(clients, &Scope::Prefix(prefix)).await.map_err(|error| infra(error.to_string()))?;
+                let items =
+                    aws::inventory(clients, &Scope::Prefix(prefix)).await.map_err(|error| infra(error.to_string()))?;
                 let account = clients.account();
-                let ours = items.into_iter().filter(|item| item.kind != aws::ItemKind::OidcProvider || federation.is_some_and(|all| all.made_provider(&item.id)));
+                let ours = items.into_iter().filter(|item| {
+                    item.kind != aws::ItemKind::OidcProvider
+                        || federation.is_some_and(|all| all.made_provider(&item.id))
+                });
                 Ok(ours.map(|item| left(&format!("{} in account {account}", item.kind), item.id)).collect::<Vec<_>>())
             }
         })
@@ -109,7 +134,9 @@ pub(crate) async fn inventory(federation: Option<&Federation>, client: &Client, 
     let cluster = async {
         let mut found = Vec::new();
         for (kind, path) in kube_objects::collections(run) {
-            let names = kube_objects::names(client, &path).await.map_err(|error| infra(format!("{kind}s cannot be listed: {error}")))?;
+            let names = kube_objects::names(client, &path)
+                .await
+                .map_err(|error| infra(format!("{kind}s cannot be listed: {error}")))?;
             found.extend(names.into_iter().map(|name| left(kind, name)));
         }
         Ok(found)

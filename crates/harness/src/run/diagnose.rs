@@ -17,14 +17,19 @@ const STDERR_TAIL: usize = 1500;
 /// What a pod's end amounts to.
 pub(crate) fn observed(observation: &Observation, shown: &Shown) -> Observed {
     match observation.line.as_ref().map(|line| &line.outcome) {
-        Some(Outcome::Read { content_base64, .. }) => match base64::engine::general_purpose::STANDARD.decode(content_base64) {
-            Ok(content) => Observed::Read { bytes: content.len(), sha256: sha256(&content) },
-            Err(_) => crashed(observation, "the workload's line holds no base64"),
-        },
-        _ if shown.injected.is_none() && matches!(observation.end, End::Exited { .. }) => Observed::NotInjected,
-        Some(Outcome::Denied { service, code, status, message, .. }) => {
-            Observed::Refused(Denial { link: link(service, code, message), code: code.clone(), status: *status, message: Some(message.clone()) })
+        Some(Outcome::Read { content_base64, .. }) => {
+            match base64::engine::general_purpose::STANDARD.decode(content_base64) {
+                Ok(content) => Observed::Read { bytes: content.len(), sha256: sha256(&content) },
+                Err(_) => crashed(observation, "the workload's line holds no base64"),
+            }
         }
+        _ if shown.injected.is_none() && matches!(observation.end, End::Exited { .. }) => Observed::NotInjected,
+        Some(Outcome::Denied { service, code, status, message, .. }) => Observed::Refused(Denial {
+            link: link(service, code, message),
+            code: code.clone(),
+            status: *status,
+            message: Some(message.clone()),
+        }),
         Some(Outcome::Failed { stage, message }) => match wire_denial(&observation.requests, *stage) {
             Some(denial) => Observed::Refused(denial),
             None => crashed(observation, message),
@@ -43,7 +48,11 @@ fn crashed(observation: &Observation, message: &str) -> Observed {
     };
     let log = observation.log.trim_end();
     let start = log.char_indices().rev().nth(STDERR_TAIL - 1).map_or(0, |(at, _)| at);
-    let tail = if message.is_empty() { log[start..].to_owned() } else { format!("{message}\n{}", &log[start..]).trim_end().to_owned() };
+    let tail = if message.is_empty() {
+        log[start..].to_owned()
+    } else {
+        format!("{message}\n{}", &log[start..]).trim_end().to_owned()
+    };
     Observed::Crashed { exit_code, stderr_tail: trust::redact(&tail).into_owned() }
 }
 
@@ -118,7 +127,8 @@ pub(crate) fn chain(observed: &Observed, shown: &Shown, held: &Held, requests: &
         Observed::NotInjected => Some(Link::Injected),
         Observed::Crashed { .. } | Observed::Nothing { .. } => {
             let links = Link::ALL.into_iter().map(|link| {
-                let known = (link == Link::OptedIn && shown.role_annotation.is_some()) || (link == Link::Injected && shown.injected.is_some());
+                let known = (link == Link::OptedIn && shown.role_annotation.is_some())
+                    || (link == Link::Injected && shown.injected.is_some());
                 describe(Evidence::new(link, if known { LinkState::Holds } else { LinkState::NotChecked }), shown, held)
             });
             return Chain { links: links.collect() };
@@ -156,7 +166,10 @@ fn answered_by(requests: &[Exchange], denial: &Denial) -> String {
         _ => false,
     });
     let status = denial.status.map(|status| format!(" {status}")).unwrap_or_default();
-    answered.map_or_else(|| "the workload's log".to_owned(), |exchange| format!("{} answered{status} {}", exchange.host, denial.code))
+    answered.map_or_else(
+        || "the workload's log".to_owned(),
+        |exchange| format!("{} answered{status} {}", exchange.host, denial.code),
+    )
 }
 
 fn describe(evidence: Evidence, shown: &Shown, held: &Held) -> Evidence {
@@ -168,15 +181,27 @@ fn describe(evidence: Evidence, shown: &Shown, held: &Held) -> Evidence {
             .source("service account"),
         Link::Injected => {
             let presented = shown.injected.as_ref().map(|(role, file)| format!("{role}, {file}"));
-            evidence.presented(text(&presented)).required("AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE").source("admitted pod")
+            evidence
+                .presented(text(&presented))
+                .required("AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE")
+                .source("admitted pod")
         }
-        Link::TokenProjected => evidence.presented(text(&shown.token_source)).required("a token within its lifetime").source("admitted pod"),
-        Link::IssuerTrusted => evidence.required(format!("provider {}", text(&held.provider))).source("account of the role"),
-        Link::AudienceAccepted => {
-            evidence.presented(text(&shown.audience)).required(held.client_ids.join(", ")).source("client ids of the provider")
+        Link::TokenProjected => {
+            evidence.presented(text(&shown.token_source)).required("a token within its lifetime").source("admitted pod")
         }
-        Link::SubjectAccepted => evidence.presented(shown.subject.clone()).required(text(&held.subject)).source("trust policy of the role"),
-        Link::Permitted => evidence.presented("s3:GetObject").required(held.actions.join(", ")).source("permission policy"),
+        Link::IssuerTrusted => {
+            evidence.required(format!("provider {}", text(&held.provider))).source("account of the role")
+        }
+        Link::AudienceAccepted => evidence
+            .presented(text(&shown.audience))
+            .required(held.client_ids.join(", "))
+            .source("client ids of the provider"),
+        Link::SubjectAccepted => {
+            evidence.presented(shown.subject.clone()).required(text(&held.subject)).source("trust policy of the role")
+        }
+        Link::Permitted => {
+            evidence.presented("s3:GetObject").required(held.actions.join(", ")).source("permission policy")
+        }
         Link::IssuerDiscoverable | Link::KeyPublished | Link::CredentialIssued | Link::Read => evidence,
     }
 }
@@ -193,10 +218,22 @@ mod tests {
 
     #[test]
     fn names_the_link_that_each_answer_speaks_of() {
-        let check = |service: &str, code: &str, message: &str, expected: Link| assert_eq!(link(service, code, message), expected, "{message}");
-        check("sts", "InvalidIdentityToken", "No OpenIDConnect provider found in your account for https://h/", Link::IssuerTrusted);
+        let check = |service: &str, code: &str, message: &str, expected: Link| {
+            assert_eq!(link(service, code, message), expected, "{message}")
+        };
+        check(
+            "sts",
+            "InvalidIdentityToken",
+            "No OpenIDConnect provider found in your account for https://h/",
+            Link::IssuerTrusted,
+        );
         check("sts", "InvalidIdentityToken", "Incorrect token audience", Link::AudienceAccepted);
-        check("sts", "InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider", Link::IssuerDiscoverable);
+        check(
+            "sts",
+            "InvalidIdentityToken",
+            "Couldn't retrieve verification key from your identity provider",
+            Link::IssuerDiscoverable,
+        );
         check("sts", "InvalidIdentityToken", "The ID Token provided is not a valid JWT.", Link::TokenProjected);
         check("sts", "InvalidIdentityToken", "something else", Link::KeyPublished);
         check("sts", "ExpiredTokenException", "Token expired", Link::TokenProjected);
@@ -218,9 +255,11 @@ mod tests {
 
     #[test]
     fn what_aws_had_not_looked_at_is_not_claimed() {
-        let shown = Shown { role_annotation: Some("r".into()), injected: Some(("r".into(), "f".into())), ..Shown::default() };
+        let shown =
+            Shown { role_annotation: Some("r".into()), injected: Some(("r".into(), "f".into())), ..Shown::default() };
         let refused = |link| Observed::Refused(Denial { link, code: "c".into(), status: Some(400), message: None });
-        let check = |observed: Observed, expected: &str| assert_eq!(states(&observed, &shown), expected, "{observed:?}");
+        let check =
+            |observed: Observed, expected: &str| assert_eq!(states(&observed, &shown), expected, "{observed:?}");
         check(Observed::Read { bytes: 1, sha256: String::new() }, "+++++++++++");
         check(refused(Link::IssuerTrusted), "++???x.....");
         check(refused(Link::AudienceAccepted), "++???+x....");

@@ -23,7 +23,6 @@ impl Events {
         }
     }
 
-
     pub(crate) fn report(&self) -> Report {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).report().clone()
     }
@@ -59,6 +58,12 @@ impl Running {
 
     fn finish(self, outcome: Outcome, detail: Option<String>) {
         let duration_ms = millis(self.started.elapsed());
-        self.events.emit(Event::PhaseFinished { scenario: self.scenario, phase: self.phase, outcome, detail, duration_ms });
+        self.events.emit(Event::PhaseFinished {
+            scenario: self.scenario,
+            phase: self.phase,
+            outcome,
+            detail,
+            duration_ms,
+        });
     }
 }

@@ -55,7 +55,10 @@ impl Shown {
             (Some(token), _) => {
                 let expiry = token.numeric_date("exp").and_then(|at| jiff::Timestamp::from_second(at).ok());
                 let expiry = expiry.map(|at| format!(", expires {at}")).unwrap_or_default();
-                (token.audiences().first().map(|&audience| audience.to_owned()), Some(format!("volume of the pod's own{expiry}")))
+                (
+                    token.audiences().first().map(|&audience| audience.to_owned()),
+                    Some(format!("volume of the pod's own{expiry}")),
+                )
             }
             (None, Some(projection)) => {
                 let seconds = projection.get("expirationSeconds").and_then(Value::as_i64).unwrap_or_default();
@@ -111,7 +114,11 @@ fn actions(policy: &str) -> Vec<String> {
         Value::Array(many) => many.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         _ => Vec::new(),
     };
-    statements.iter().filter(|statement| statement["Effect"] == "Allow").flat_map(|statement| texts(&statement["Action"])).collect()
+    statements
+        .iter()
+        .filter(|statement| statement["Effect"] == "Allow")
+        .flat_map(|statement| texts(&statement["Action"]))
+        .collect()
 }
 
 #[cfg(test)]
@@ -120,7 +127,8 @@ mod tests {
 
     #[test]
     fn reads_conditions_and_actions_from_policies() {
-        let trust = r#"{"Statement":[{"Condition":{"StringEquals":{"h/:aud":"a","h/:sub":"system:serviceaccount:n:s"}}}]}"#;
+        let trust =
+            r#"{"Statement":[{"Condition":{"StringEquals":{"h/:aud":"a","h/:sub":"system:serviceaccount:n:s"}}}]}"#;
         assert_eq!(condition(trust, ":sub").as_deref(), Some("StringEquals system:serviceaccount:n:s"));
         assert_eq!(condition("{}", ":sub"), None);
         let policy = r#"{"Statement":[{"Effect":"Allow","Action":["a","b"]},{"Effect":"Deny","Action":"c"},{"Effect":"Allow","Action":"d"}]}"#;

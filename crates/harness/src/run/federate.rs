@@ -51,7 +51,12 @@ pub(crate) struct Federation {
 
 impl Federation {
     /// Decides which cells can be tried, names everything and fills in the policies. Creates nothing.
-    pub(crate) async fn plan(settings: &Settings, plan: &Plan, places: &Places, issuer_key: bool) -> Result<Self, Stop> {
+    pub(crate) async fn plan(
+        settings: &Settings,
+        plan: &Plan,
+        places: &Places,
+        issuer_key: bool,
+    ) -> Result<Self, Stop> {
         let http = places.http_stack()?;
         let thumbprints = thumbprints(places).await?;
         let issuer = places.cluster.issuer();
@@ -115,9 +120,9 @@ impl Federation {
             futures::stream::iter(stage)
                 .map(|(account, desired)| async move {
                     let clients = self.clients(&account)?;
-                    aws::create_journaled(clients, &desired, &self.tags, journal)
-                        .await
-                        .map_err(|error| Stop::new(Exit::Provisioning, format!("account {account}: {:#}", anyhow::Error::from(error))))
+                    aws::create_journaled(clients, &desired, &self.tags, journal).await.map_err(|error| {
+                        Stop::new(Exit::Provisioning, format!("account {account}: {:#}", anyhow::Error::from(error)))
+                    })
                 })
                 .buffer_unordered(AT_ONCE)
                 .try_collect::<Vec<_>>()
@@ -129,7 +134,8 @@ impl Federation {
     fn stages(&self) -> Vec<Vec<(String, Desired)>> {
         let mut rounds: Vec<Vec<(String, Desired)>> = Vec::new();
         for account in self.accounts.keys() {
-            let ours = self.desired.iter().filter(|(owner, _)| owner == account).map(|(_, desired)| desired.clone()).collect();
+            let ours =
+                self.desired.iter().filter(|(owner, _)| owner == account).map(|(_, desired)| desired.clone()).collect();
             for (at, round) in aws::stages(ours).into_iter().enumerate() {
                 if rounds.len() == at {
                     rounds.push(Vec::new());
@@ -180,7 +186,9 @@ fn missing(clouds: &dyn Backend, cell: &Cell, issuer_key: bool) -> Option<String
         }
     }
     if cell.access.token.expired_for_seconds.is_some() && !issuer_key {
-        return Some("only whoever holds the issuer's private key can make a genuine token that has expired".to_owned());
+        return Some(
+            "only whoever holds the issuer's private key can make a genuine token that has expired".to_owned(),
+        );
     }
     None
 }
@@ -200,13 +208,25 @@ fn access(scenario: &Scenario, account: &AwsAccount) -> Access {
 fn wanted(scenario: &Scenario, names: &Names, rendered: &Rendered, thumbprints: &[Thumbprint]) -> Vec<Desired> {
     let mut wanted = vec![
         Desired::Bucket { name: names.bucket.clone() },
-        Desired::Object { bucket: names.bucket.clone(), key: scenario.aws.object_key.clone(), body: scenario.aws.object.clone() },
+        Desired::Object {
+            bucket: names.bucket.clone(),
+            key: scenario.aws.object_key.clone(),
+            body: scenario.aws.object.clone(),
+        },
         Desired::Policy { name: names.policy.clone(), document: rendered.permission_policy.clone() },
-        Desired::Role { name: names.role.clone(), trust_policy: rendered.trust_policy.clone(), max_session_seconds: None },
+        Desired::Role {
+            name: names.role.clone(),
+            trust_policy: rendered.trust_policy.clone(),
+            max_session_seconds: None,
+        },
         Desired::Attachment { role: names.role.clone(), policy_arn: rendered.policy_arn.clone() },
     ];
     if let Some((url, client_ids)) = &rendered.provider {
-        wanted.push(Desired::OidcProvider { url: url.clone(), client_ids: client_ids.clone(), thumbprints: thumbprints.to_vec() });
+        wanted.push(Desired::OidcProvider {
+            url: url.clone(),
+            client_ids: client_ids.clone(),
+            thumbprints: thumbprints.to_vec(),
+        });
     }
     wanted
 }
@@ -215,5 +235,7 @@ fn wanted(scenario: &Scenario, names: &Names, rendered: &Rendered, thumbprints: 
 async fn thumbprints(places: &Places) -> Result<Vec<Thumbprint>, Stop> {
     let roots = transport::Roots::pem(places.wire.root_pem()).map_err(|error| Stop::caused(Exit::Internal, error))?;
     let client = transport::Client::new(roots, ISSUER_DEADLINE).through(places.proxy.clone());
-    thumbprint::of_issuer(&client, places.cluster.issuer()).await.map_err(|error| Stop::caused(Exit::Infrastructure, error))
+    thumbprint::of_issuer(&client, places.cluster.issuer())
+        .await
+        .map_err(|error| Stop::caused(Exit::Infrastructure, error))
 }

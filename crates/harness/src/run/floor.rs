@@ -34,12 +34,15 @@ impl Floor {
         let file = |error: std::io::Error| Stop::caused(Exit::Preflight, error);
         let places = Places::up(&settings, &plan.scenario).await?;
         let federation = Federation::plan(&settings, &plan, &places, true).await?;
-        let journal = Journal::create(&settings.artifacts.join("journal.jsonl"), settings.run.as_str(), &settings.clock).map_err(file)?;
+        let journal =
+            Journal::create(&settings.artifacts.join("journal.jsonl"), settings.run.as_str(), &settings.clock)
+                .map_err(file)?;
         federation.apply(&journal).await?;
         let cell = federation.cells.first().ok_or_else(|| Stop::new(Exit::Internal, "no control in the plan"))?;
         kube_objects::furnish(places.cluster.client(), &journal, &settings.run, cell, &[]).await?;
         let variables = variables(&places, &plan, cell).await?;
-        let arguments = ["--bucket", &cell.names.bucket, "--key", &plan.scenario.aws.object_key].map(str::to_owned).into();
+        let arguments =
+            ["--bucket", &cell.names.bucket, "--key", &plan.scenario.aws.object_key].map(str::to_owned).into();
         Ok(Self { places, program: settings.environment.programs.join("s3-reader"), arguments, variables })
     }
 
@@ -72,7 +75,9 @@ async fn variables(places: &Places, plan: &Plan, cell: &LiveCell) -> Result<Vec<
     let folder = places.folder();
     let write = |name: &str, text: &str| {
         let file = folder.join(name);
-        std::fs::write(&file, text).map(|()| file.display().to_string()).map_err(|error| Stop::caused(Exit::Preflight, error))
+        std::fs::write(&file, text)
+            .map(|()| file.display().to_string())
+            .map_err(|error| Stop::caused(Exit::Preflight, error))
     };
     let token = token::genuine(places.cluster.client(), cell).await?;
     let proxy = places.wire.admit("floor", password());

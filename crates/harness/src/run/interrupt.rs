@@ -16,7 +16,8 @@ pub(crate) async fn or<T>(work: impl Future<Output = Result<T, Stop>>) -> Result
 }
 
 async fn wait() -> Exit {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
         return std::future::pending().await;
     };
     tokio::select! {

@@ -13,7 +13,8 @@ pub(crate) const RUN_LABEL: &str = "crossfed.dev/run";
 
 /// Path of the mutating webhook configurations.
 const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
-const NAMESPACES: &str = "/api/v1/namespaces";
+/// Path of the namespaces.
+pub(crate) const NAMESPACES: &str = "/api/v1/namespaces";
 
 /// Creates an object at a collection's path.
 pub(crate) async fn create(client: &Client, path: &str, object: &Value) -> Result<Value, kube::Error> {
@@ -28,16 +29,6 @@ pub(crate) async fn delete(client: &Client, path: &str) -> Result<(), kube::Erro
     match client.request::<Value>(request).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Whether an object is there.
-pub(crate) async fn exists(client: &Client, path: &str) -> Result<bool, kube::Error> {
-    let request = http::Request::get(path).body(Vec::new()).map_err(kube::Error::HttpError)?;
-    match client.request::<Value>(request).await {
-        Ok(_) => Ok(true),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
         Err(error) => Err(error),
     }
 }
@@ -70,7 +61,12 @@ pub(crate) fn webhook_intention(name: &str) -> (String, Undo) {
 }
 
 /// Registers a webhook.
-pub(crate) async fn register(client: &Client, journal: &Journal, run: &RunId, configuration: &Value) -> Result<(), Stop> {
+pub(crate) async fn register(
+    client: &Client,
+    journal: &Journal,
+    run: &RunId,
+    configuration: &Value,
+) -> Result<(), Stop> {
     let mut configuration = configuration.clone();
     configuration["metadata"]["labels"][RUN_LABEL] = Value::from(run.as_str());
     let name = configuration.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -78,7 +74,13 @@ pub(crate) async fn register(client: &Client, journal: &Journal, run: &RunId, co
 }
 
 /// Creates a cell's namespace, its service account with the annotation, and what the pod refers to.
-pub(crate) async fn furnish(client: &Client, journal: &Journal, run: &RunId, cell: &LiveCell, objects: &[(&str, Value)]) -> Result<(), Stop> {
+pub(crate) async fn furnish(
+    client: &Client,
+    journal: &Journal,
+    run: &RunId,
+    cell: &LiveCell,
+    objects: &[(&str, Value)],
+) -> Result<(), Stop> {
     let namespace = &cell.names.namespace;
     let labels = json!({RUN_LABEL: run.as_str(), "crossfed.dev/cell": cell.cell.id});
     let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}});
@@ -86,7 +88,8 @@ pub(crate) async fn furnish(client: &Client, journal: &Journal, run: &RunId, cel
     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount",
         "metadata": {"name": cell.names.service_account, "annotations": cell.rendered.annotations}});
     // They go when the namespace goes, so they need no entry of their own.
-    let all = std::iter::once(("serviceaccounts", &account)).chain(objects.iter().map(|(plural, object)| (*plural, object)));
+    let all =
+        std::iter::once(("serviceaccounts", &account)).chain(objects.iter().map(|(plural, object)| (*plural, object)));
     let creations = all.map(|(plural, object)| async move {
         let path = format!("{NAMESPACES}/{namespace}/{plural}");
         create(client, &path, object).await.map_err(|error| refused(&format!("{plural} in {namespace}"), &error))
@@ -95,8 +98,16 @@ pub(crate) async fn furnish(client: &Client, journal: &Journal, run: &RunId, cel
     Ok(())
 }
 
-async fn journaled(client: &Client, journal: &Journal, (label, undo): (String, Undo), path: &str, object: &Value) -> Result<(), Stop> {
-    let unwritten = |error: std::io::Error| Stop::new(Exit::Provisioning, format!("the journal cannot be written, so nothing is created: {error}"));
+async fn journaled(
+    client: &Client,
+    journal: &Journal,
+    (label, undo): (String, Undo),
+    path: &str,
+    object: &Value,
+) -> Result<(), Stop> {
+    let unwritten = |error: std::io::Error| {
+        Stop::new(Exit::Provisioning, format!("the journal cannot be written, so nothing is created: {error}"))
+    };
     let entry = journal.intend(&label, undo).map_err(unwritten)?;
     match create(client, path, object).await {
         Ok(_) => journal.done(entry).map_err(unwritten),

@@ -21,14 +21,17 @@ pub struct Metrics {
 
 pub(crate) fn write(settings: &Settings, report: &Report) {
     let phases = report.scenarios.iter().flat_map(|scenario| &scenario.phases);
-    let ready = phases.filter(|phase| matches!(phase.phase, Phase::Preflight | Phase::Cluster)).map(|phase| phase.duration_ms);
+    let ready =
+        phases.filter(|phase| matches!(phase.phase, Phase::Preflight | Phase::Cluster)).map(|phase| phase.duration_ms);
     let metrics = Metrics {
         wall_ms: millis(settings.environment.started.elapsed()),
         cluster_ready_ms: ready.flatten().sum(),
         peak_memory_kib: peak_memory(),
     };
     let file = settings.artifacts.join(FILE);
-    if let Err(error) = serde_json::to_vec_pretty(&metrics).map_err(std::io::Error::from).and_then(|text| std::fs::write(&file, text)) {
+    if let Err(error) =
+        serde_json::to_vec_pretty(&metrics).map_err(std::io::Error::from).and_then(|text| std::fs::write(&file, text))
+    {
         tracing::warn!(file = %file.display(), %error, "figures were not written");
     }
 }

@@ -57,7 +57,8 @@ pub(crate) fn wire_secret(proxy: &Proxy, root_pem: &str) -> Value {
 /// A secret of texts.
 pub(crate) fn secret(name: &str, texts: &[(&str, &str)]) -> Value {
     let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
-    let data: serde_json::Map<String, Value> = texts.iter().map(|(key, text)| ((*key).to_owned(), encode(text).into())).collect();
+    let data: serde_json::Map<String, Value> =
+        texts.iter().map(|(key, text)| ((*key).to_owned(), encode(text).into())).collect();
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data})
 }
 
@@ -83,7 +84,8 @@ mod tests {
         token_overlay(&mut pod, &Token::default());
         for pointer in ["/spec/containers/0", "/spec/containers/1", "/spec/initContainers/0"] {
             let container = pod.pointer(pointer).expect("container");
-            let names: Vec<_> = container["env"].as_array().expect("env").iter().filter_map(|one| one["name"].as_str()).collect();
+            let names: Vec<_> =
+                container["env"].as_array().expect("env").iter().filter_map(|one| one["name"].as_str()).collect();
             assert!(names.ends_with(&["HTTPS_PROXY", "SSL_CERT_FILE", "AWS_EC2_METADATA_DISABLED"]), "{names:?}");
         }
         let text = pod.to_string();

@@ -2,7 +2,6 @@
 //!
 //! Cluster and clouds never see each other: here the issuer's host is put on the wire, and that is all they share.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clouds::{AwsAccount, Backend, Endpoint, EndpointConfig, Simulated, SimulatedConfig};
@@ -16,6 +15,7 @@ use trust::{AccountId, IssuerUrl, Secret};
 use uuid::Uuid;
 
 use super::Settings;
+use super::private_folder::PrivateFolder;
 use crate::cli::{ClusterKind, NodeKind};
 use crate::environment::AwsKeys;
 use crate::exit::{Exit, Stop};
@@ -32,8 +32,7 @@ pub(crate) struct Places {
     pub(crate) cluster: Cluster,
     /// The harness's own way out.
     pub(crate) proxy: Proxy,
-    /// Private folder, removed at the end.
-    folder: PathBuf,
+    folder: PrivateFolder,
 }
 
 /// A random number for a run id.
@@ -50,9 +49,10 @@ pub(crate) fn cluster_title(settings: &Settings) -> String {
     let place = &settings.options.place;
     match place.cluster {
         ClusterKind::Embedded => "embedded".to_owned(),
-        ClusterKind::Kubeconfig => {
-            place.kubeconfig.as_ref().map_or_else(|| "kubeconfig".to_owned(), |file| format!("kubeconfig {}", file.display()))
-        }
+        ClusterKind::Kubeconfig => place
+            .kubeconfig
+            .as_ref()
+            .map_or_else(|| "kubeconfig".to_owned(), |file| format!("kubeconfig {}", file.display())),
     }
 }
 
@@ -92,14 +92,15 @@ impl Places {
     pub(crate) async fn up(settings: &Settings, scenario: &Scenario) -> Result<Self, Stop> {
         let infra = |error: anyhow::Error| Stop::new(Exit::Infrastructure, format!("{error:#}"));
         let programs = programs(settings, scenario)?;
-        let folder = private_folder(settings)?;
+        let folder = PrivateFolder::make(settings)?;
         let clock = settings.clock.clone();
-        let cluster_authority = Authority::generate("crossfed cluster", &*clock).map_err(|error| infra(error.into()))?;
+        let cluster_authority =
+            Authority::generate("crossfed cluster", &*clock).map_err(|error| infra(error.into()))?;
         let cluster_authority = Arc::new(cluster_authority);
         // The embedded provider begins to generate its key here, the slowest single step of all.
         let provider = provider(settings, scenario, &cluster_authority)?;
         let surroundings = Surroundings {
-            folder: folder.clone(),
+            folder: folder.path().to_owned(),
             authority: cluster_authority,
             clock: clock.clone(),
             programs,
@@ -116,7 +117,8 @@ impl Places {
 
         let cluster = cluster.await.map_err(|error| Stop::new(Exit::Internal, error.to_string()))?;
         let cluster = cluster.map_err(|error| infra(error.into()))?;
-        let host: HostPattern = issuer_host(cluster.issuer()).parse().map_err(|error: egress::PatternError| infra(error.into()))?;
+        let host: HostPattern =
+            issuer_host(cluster.issuer()).parse().map_err(|error: egress::PatternError| infra(error.into()))?;
         wire.route(host, Upstream::service("the cluster's issuer", cluster.issuer_site()));
         if cluster.process_node().is_none() {
             let message = "this cluster has nodes of its own, whose pods cannot reach the wire on this machine's loopback; \
@@ -129,7 +131,7 @@ impl Places {
 
     /// The run's private folder.
     pub(crate) fn folder(&self) -> &std::path::Path {
-        &self.folder
+        self.folder.path()
     }
 
     /// How the federation core reaches the clouds.
@@ -141,7 +143,6 @@ impl Places {
     pub(crate) async fn down(self) {
         self.cluster.down().await;
         self.wire.stop().await;
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -163,17 +164,6 @@ fn regions(scenario: &Scenario) -> Vec<&str> {
         regions.push(default_aws_region);
     }
     regions
-}
-
-/// A folder that only its owner can enter. Tokens lie in it, so it is in memory where the system has a place for that, as a kubelet's are.
-fn private_folder(settings: &Settings) -> Result<PathBuf, Stop> {
-    use std::os::unix::fs::DirBuilderExt;
-    const IN_MEMORY: &str = "/dev/shm";
-    let make = |folder: PathBuf| std::fs::DirBuilder::new().mode(0o700).create(&folder).map(|()| folder);
-    let name = format!("crossfed-{}-{:08x}", settings.run, random_u32());
-    make(PathBuf::from(IN_MEMORY).join(name)).or_else(|_| make(settings.artifacts.join("private"))).map_err(|error| {
-        Stop::new(Exit::Preflight, format!("no private folder can be made in {}: {error}", settings.artifacts.display()))
-    })
 }
 
 fn node_choice(settings: &Settings) -> NodeChoice {
@@ -200,20 +190,27 @@ fn provider(settings: &Settings, scenario: &Scenario, authority: &Arc<Authority>
             Ok(Arc::new(Embedded::new(issuer, shape, authority.clone(), settings.clock.clone(), kubeconfig)))
         }
         ClusterKind::Kubeconfig => match &place.kubeconfig {
-            Some(file) => Ok(Arc::new(Kubeconfig::new(settings.environment.working_dir.join(file), place.context.clone()))),
-            None => Err(Stop::new(Exit::Usage, "--cluster kubeconfig needs --kubeconfig FILE, or KUBECONFIG in the environment")),
+            Some(file) => {
+                Ok(Arc::new(Kubeconfig::new(settings.environment.working_dir.join(file), place.context.clone())))
+            }
+            None => Err(Stop::new(
+                Exit::Usage,
+                "--cluster kubeconfig needs --kubeconfig FILE, or KUBECONFIG in the environment",
+            )),
         },
     }
 }
 
 async fn backend(settings: &Settings, wire: &Egress, proxy: &Proxy) -> Result<Box<dyn Backend>, Stop> {
     let Some(url) = &settings.options.place.aws_endpoint else {
-        let first_account = FIRST_ACCOUNT.parse().map_err(|error: trust::ArnError| Stop::caused(Exit::Internal, error))?;
+        let first_account =
+            FIRST_ACCOUNT.parse().map_err(|error: trust::ArnError| Stop::caused(Exit::Internal, error))?;
         let config = SimulatedConfig { clock: settings.clock.clone(), wire, wire_password: password(), first_account };
         return Ok(Box::new(Simulated::new(config).map_err(|error| Stop::caused(Exit::Internal, error))?));
     };
     let Some(keys) = settings.environment.aws_keys.clone() else {
-        let message = "--aws-endpoint needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (most emulators take any value)";
+        let message =
+            "--aws-endpoint needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (most emulators take any value)";
         return Err(Stop::new(Exit::Preflight, message));
     };
     let usage = |error: clouds::CloudError| Stop::caused(Exit::Usage, error);
@@ -223,12 +220,14 @@ async fn backend(settings: &Settings, wire: &Egress, proxy: &Proxy) -> Result<Bo
         secret_access_key: keys.secret_access_key.clone(),
         session_token: keys.session_token.clone(),
     };
-    let config = |id| EndpointConfig { url: url.clone(), account: account(id), enforces: settings.options.place.enforces() };
+    let config =
+        |id| EndpointConfig { url: url.clone(), account: account(id), enforces: settings.options.place.enforces() };
     let id = match &settings.options.place.aws_account {
         Some(id) => id.clone(),
         None => {
             // Its STS is asked over the same wire as everything after it.
-            let unknown = "000000000000".parse().map_err(|error: trust::ArnError| Stop::caused(Exit::Internal, error))?;
+            let unknown =
+                "000000000000".parse().map_err(|error: trust::ArnError| Stop::caused(Exit::Internal, error))?;
             Endpoint::new(config(unknown)).and_then(|endpoint| endpoint.attach(wire, &["us-east-1"])).map_err(usage)?;
             caller_account(wire, proxy, &keys).await?
         }
@@ -240,5 +239,10 @@ async fn caller_account(wire: &Egress, proxy: &Proxy, keys: &AwsKeys) -> Result<
     let http = stack(wire, proxy)?;
     federation::aws::caller_account(&keys.access_key_id, &keys.secret_access_key, keys.session_token.as_ref(), &http)
         .await
-        .map_err(|error| Stop::new(Exit::Infrastructure, format!("the endpoint does not say whose keys these are: {error}; pass --aws-account ID")))
+        .map_err(|error| {
+            Stop::new(
+                Exit::Infrastructure,
+                format!("the endpoint does not say whose keys these are: {error}; pass --aws-account ID"),
+            )
+        })
 }

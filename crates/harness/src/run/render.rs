@@ -81,7 +81,8 @@ pub fn render(scenario: &Scenario, cell: &Cell, names: &Names, issuer: &IssuerUr
         |fault| format!("{} with fault {}", scenario.folder.join("scenario.yaml").display(), fault.id),
     );
     let text = |member: &str, text: &str| {
-        template::render(text, &format!("{file}: access.{member}"), &variables).map_err(|error| usage(error.to_string()))
+        template::render(text, &format!("{file}: access.{member}"), &variables)
+            .map_err(|error| usage(error.to_string()))
     };
     let Access { provider, trust_policy, permission_policy, service_account, .. } = &cell.access;
     let provider = match provider {
@@ -89,7 +90,8 @@ pub fn render(scenario: &Scenario, cell: &Cell, names: &Names, issuer: &IssuerUr
         Some(provider) => {
             let url = text("provider.url", &provider.url)?;
             let url = url.parse().map_err(|error| usage(format!("{file}: access.provider.url: {error}")))?;
-            let audiences = provider.audiences.iter().map(|one| text("provider.audiences", one)).collect::<Result<_, _>>()?;
+            let audiences =
+                provider.audiences.iter().map(|one| text("provider.audiences", one)).collect::<Result<_, _>>()?;
             Some((url, audiences))
         }
     };
@@ -118,11 +120,13 @@ pub fn render(scenario: &Scenario, cell: &Cell, names: &Names, issuer: &IssuerUr
 /// A policy document from its template; it must be JSON, so that a slip in the template is found before anything exists.
 fn document(template: &scenario::file::Template, variables: &BTreeMap<&str, String>) -> Result<String, Stop> {
     let file = template.file.display().to_string();
-    let text = template::render(&template.text, &file, variables).map_err(|error| Stop::new(Exit::Usage, error.to_string()))?;
+    let text = template::render(&template.text, &file, variables)
+        .map_err(|error| Stop::new(Exit::Usage, error.to_string()))?;
     match serde_json::from_str::<serde_json::Value>(&text) {
         Ok(_) => Ok(text),
         Err(error) => {
-            let message = format!("{file}:{}:{}: the filled-in policy is no JSON: {error}", error.line(), error.column());
+            let message =
+                format!("{file}:{}:{}: the filled-in policy is no JSON: {error}", error.line(), error.column());
             Err(Stop::new(Exit::Usage, message))
         }
     }

@@ -23,7 +23,11 @@ use crate::journal::Journal;
 pub(crate) async fn run(settings: &Settings, plan: &Plan, events: &Events) -> Exit {
     let started = Instant::now();
     let name = &plan.scenario.name;
-    events.emit(Event::ScenarioStarted { scenario: name.clone(), title: plan.scenario.title.clone(), checks: plan.cells.len() });
+    events.emit(Event::ScenarioStarted {
+        scenario: name.clone(),
+        title: plan.scenario.title.clone(),
+        checks: plan.cells.len(),
+    });
     let ended = play(settings, plan, events).await;
     let (exit, verdict) = match ended {
         Ok((exit, verdict)) => (exit, verdict),
@@ -145,7 +149,8 @@ async fn provision_and_check(
     intentions.push(kube_objects::webhook_intention(&webhook_name));
     intentions.extend(federation.cells.iter().map(|cell| kube_objects::namespace_intention(&cell.names.namespace)));
     if let Err(error) = journal.announce(intentions) {
-        let stop = Stop::new(Exit::Provisioning, format!("the journal cannot be written, so nothing is created: {error}"));
+        let stop =
+            Stop::new(Exit::Provisioning, format!("the journal cannot be written, so nothing is created: {error}"));
         phase.failed(&stop.message);
         return Err(stop);
     }
@@ -228,7 +233,14 @@ async fn checks(stage: &Stage<'_>, events: &Events, federation: &Federation) -> 
         let verdict = Verdict::Skipped { reason: skipped.reason.clone() };
         let expected = check::expected(stage.scenario, &skipped.cell);
         let observed = Observed::Nothing { last_seen: None };
-        let record = check::record(&skipped.cell, expected, observed, verdict, trust::Chain::default(), std::time::Duration::ZERO);
+        let record = check::record(
+            &skipped.cell,
+            expected,
+            observed,
+            verdict,
+            trust::Chain::default(),
+            std::time::Duration::ZERO,
+        );
         events.emit(Event::CheckFinished { scenario: name.clone(), check: record });
     }
     phase.done(None);
@@ -241,7 +253,13 @@ async fn try_cell(stage: &Stage<'_>, cell: &LiveCell, ring: Option<Arc<KeyRing>>
 }
 
 /// Judges a cell, keeps its evidence, tells it.
-fn finish(stage: &Stage<'_>, events: &Events, cell: &LiveCell, seen: Result<Observation, Stop>, twin: Option<&Verdict>) -> Verdict {
+fn finish(
+    stage: &Stage<'_>,
+    events: &Events,
+    cell: &LiveCell,
+    seen: Result<Observation, Stop>,
+    twin: Option<&Verdict>,
+) -> Verdict {
     let expected = check::expected(stage.scenario, &cell.cell);
     let (observed, chain, duration) = match &seen {
         Ok(seen) => {
@@ -251,13 +269,21 @@ fn finish(stage: &Stage<'_>, events: &Events, cell: &LiveCell, seen: Result<Obse
             let chain = diagnose::chain(&observed, &shown, &Held::of(cell), &seen.requests);
             (observed, chain, seen.duration)
         }
-        Err(stop) => (Observed::Nothing { last_seen: Some(stop.message.clone()) }, trust::Chain::default(), std::time::Duration::ZERO),
+        Err(stop) => (
+            Observed::Nothing { last_seen: Some(stop.message.clone()) },
+            trust::Chain::default(),
+            std::time::Duration::ZERO,
+        ),
     };
     let verdict = match &seen {
         Ok(_) => check::verdict(&expected, &observed, twin),
         Err(stop) => Verdict::Infra { reason: stop.message.clone() },
     };
-    let record = check::record(&cell.cell, expected, observed, verdict.clone(), chain, duration);
+    let mut record = check::record(&cell.cell, expected, observed, verdict.clone(), chain, duration);
+    if verdict != Verdict::Passed && seen.is_ok() {
+        let log = artifacts::log_file(stage.settings, &stage.places.cluster.title(), cell, stage.scenario);
+        record.next = Some(format!("less {}", log.display()));
+    }
     events.emit(Event::CheckFinished { scenario: stage.scenario.name.clone(), check: record });
     verdict
 }
@@ -286,7 +312,11 @@ async fn teardown(
         Err(stop) => left.push(Leftover { kind: "inventory".into(), id: "not taken".into(), why: stop.message }),
     }
     for one in &left {
-        events.emit(Event::Leftover { scenario: plan.scenario.name.clone(), kind: one.kind.clone(), id: format!("{} ({})", one.id, one.why) });
+        events.emit(Event::Leftover {
+            scenario: plan.scenario.name.clone(),
+            kind: one.kind.clone(),
+            id: format!("{} ({})", one.id, one.why),
+        });
     }
     if left.is_empty() {
         phase.done(Some(format!("{count} taken back, inventory empty")));

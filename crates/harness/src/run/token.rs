@@ -16,12 +16,17 @@ const SECONDS: i64 = 3600;
 
 /// Asks the cluster for a token like the pod's own.
 pub(crate) async fn genuine(client: &Client, cell: &LiveCell) -> Result<Secret, Stop> {
-    let path = format!("/api/v1/namespaces/{}/serviceaccounts/{}/token", cell.names.namespace, cell.names.service_account);
+    let path =
+        format!("/api/v1/namespaces/{}/serviceaccounts/{}/token", cell.names.namespace, cell.names.service_account);
     let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
         "spec": {"audiences": [Audience::AWS_STS], "expirationSeconds": SECONDS}});
-    let answer = kube_objects::create(client, &path, &request).await.map_err(|error| kube_objects::refused("a token", &error))?;
+    let answer = kube_objects::create(client, &path, &request)
+        .await
+        .map_err(|error| kube_objects::refused("a token", &error))?;
     let token = answer.pointer("/status/token").and_then(Value::as_str);
-    token.map(Secret::new).ok_or_else(|| Stop::new(Exit::Infrastructure, "the API server's token answer holds no token"))
+    token
+        .map(Secret::new)
+        .ok_or_else(|| Stop::new(Exit::Infrastructure, "the API server's token answer holds no token"))
 }
 
 /// The genuine token with the fault in it.
@@ -61,10 +66,15 @@ mod tests {
     fn only_the_one_thing_is_wrong() {
         let ring = KeyRing::new(SigningKey::generate().expect("key"));
         let jwks: Jwks = ring.jwks();
-        let genuine = ring.active().sign(&json!({"iss": "i", "sub": "s", "iat": 10_000, "nbf": 10_000, "exp": 13_600})).map(Secret::new).expect("token");
+        let genuine = ring
+            .active()
+            .sign(&json!({"iss": "i", "sub": "s", "iat": 10_000, "nbf": 10_000, "exp": 13_600}))
+            .map(Secret::new)
+            .expect("token");
         let decode = |token: &Secret| UnverifiedToken::decode(token.expose()).expect("must decode");
 
-        let expired = altered(&genuine, &Token { expired_for_seconds: Some(100), forged: false }, Some(&ring)).expect("must be made");
+        let expired = altered(&genuine, &Token { expired_for_seconds: Some(100), forged: false }, Some(&ring))
+            .expect("must be made");
         assert_eq!(verify_signature(expired.expose(), &jwks), Ok(()), "an expired token is still the issuer's");
         assert_eq!((decode(&expired).numeric_date("exp"), decode(&expired).subject()), (Some(9_900), Some("s")));
 

@@ -77,7 +77,11 @@ pub(crate) async fn furnish(stage: &Stage<'_>, cell: &LiveCell) -> Result<(), St
 }
 
 /// Puts the token of a fault into the cell; `None` where the kubelet's own is used.
-pub(crate) async fn plant_token(client: &Client, cell: &LiveCell, ring: Option<Arc<KeyRing>>) -> Result<Option<UnverifiedToken>, Stop> {
+pub(crate) async fn plant_token(
+    client: &Client,
+    cell: &LiveCell,
+    ring: Option<Arc<KeyRing>>,
+) -> Result<Option<UnverifiedToken>, Stop> {
     let fault = &cell.cell.access.token;
     if fault.is_projected() {
         return Ok(None);
@@ -86,21 +90,29 @@ pub(crate) async fn plant_token(client: &Client, cell: &LiveCell, ring: Option<A
     let altered = token::altered(&genuine, fault, ring.as_deref())?;
     let secret = overlay::secret(overlay::TOKEN_SECRET, &[("token", altered.expose())]);
     let path = format!("/api/v1/namespaces/{}/secrets", cell.names.namespace);
-    kube_objects::create(client, &path, &secret).await.map_err(|error| kube_objects::refused("the fault's token", &error))?;
+    kube_objects::create(client, &path, &secret)
+        .await
+        .map_err(|error| kube_objects::refused("the fault's token", &error))?;
     UnverifiedToken::decode(altered.expose()).map(Some).map_err(|error| Stop::caused(Exit::Internal, error))
 }
 
 /// Creates the pod and follows it to its end.
-pub(crate) async fn observe(stage: &Stage<'_>, cell: &LiveCell, token: Option<UnverifiedToken>) -> Result<Observation, Stop> {
+pub(crate) async fn observe(
+    stage: &Stage<'_>,
+    cell: &LiveCell,
+    token: Option<UnverifiedToken>,
+) -> Result<Observation, Stop> {
     let started = Instant::now();
     let (scenario, client) = (stage.scenario, stage.places.cluster.client());
     let namespace = &cell.names.namespace;
     let pod = manifest(stage, cell);
     let path = format!("/api/v1/namespaces/{namespace}/pods");
-    let admitted = within(kube_objects::create(client, &path, &pod))
-        .await?
-        .map_err(|error| Stop { exit: Exit::Infrastructure, ..kube_objects::refused(&format!("the pod in {namespace}"), &error) })?;
-    let ended = stage.pods.wait(namespace, &scenario.pod.name, stage.settings.pod_timeout, |pod| exited(pod).is_some()).await;
+    let admitted = within(kube_objects::create(client, &path, &pod)).await?.map_err(|error| Stop {
+        exit: Exit::Infrastructure,
+        ..kube_objects::refused(&format!("the pod in {namespace}"), &error)
+    })?;
+    let ended =
+        stage.pods.wait(namespace, &scenario.pod.name, stage.settings.pod_timeout, |pod| exited(pod).is_some()).await;
     let end = match &ended {
         Ok(pod) => exited(pod).unwrap_or_else(|| End::Unfinished(describe(Some(pod)))),
         Err(last_seen) => End::Unfinished(describe(last_seen.as_deref())),
@@ -146,7 +158,10 @@ fn exited(pod: &Pod) -> Option<End> {
         return None;
     }
     let terminated = state(pod)?.terminated.as_ref()?;
-    let message = terminated.message.as_ref().map(|message| format!("{}: {message}", terminated.reason.as_deref().unwrap_or_default()));
+    let message = terminated
+        .message
+        .as_ref()
+        .map(|message| format!("{}: {message}", terminated.reason.as_deref().unwrap_or_default()));
     Some(End::Exited { code: terminated.exit_code, message })
 }
 

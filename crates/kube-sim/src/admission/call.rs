@@ -38,14 +38,9 @@ impl Callers {
         if let Some(client) = clients.get(&(bundle.to_owned(), timeout)) {
             return Ok(client.clone());
         }
-        let pem = STANDARD
-            .decode(bundle)
-            .ok()
-            .and_then(|bytes| String::from_utf8(bytes).ok())
-            .unwrap_or_default();
-        let roots = Roots::pem(&pem).map_err(|_| {
-            "unable to load root certificates: unable to parse bytes as PEM block".to_owned()
-        })?;
+        let pem = STANDARD.decode(bundle).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        let roots = Roots::pem(&pem)
+            .map_err(|_| "unable to load root certificates: unable to parse bytes as PEM block".to_owned())?;
         let client = Client::new(roots, Duration::from_secs(timeout));
         clients.insert((bundle.to_owned(), timeout), client.clone());
         Ok(client)
@@ -66,17 +61,11 @@ pub(super) async fn call(
             "admission webhook {name:?} does not support dry run"
         ))));
     }
-    let versions = object::list(webhook, "/admissionReviewVersions")
-        .iter()
-        .filter_map(Value::as_str);
-    let version = versions
-        .into_iter()
-        .find(|version| ["v1", "v1beta1"].contains(version))
-        .unwrap_or("v1");
+    let versions = object::list(webhook, "/admissionReviewVersions").iter().filter_map(Value::as_str);
+    let version = versions.into_iter().find(|version| ["v1", "v1beta1"].contains(version)).unwrap_or("v1");
     let timeout = webhook["timeoutSeconds"].as_u64().unwrap_or(10);
     let url = url(webhook, timeout);
-    let failed =
-        |why: String| CallError::Failed(format!("failed to call webhook: Post {url:?}: {why}"));
+    let failed = |why: String| CallError::Failed(format!("failed to call webhook: Post {url:?}: {why}"));
     if let Some(why) = unresolved_service(store, webhook) {
         return Err(failed(why));
     }
@@ -84,8 +73,7 @@ pub(super) async fn call(
     if bundle.is_empty() {
         // Without a bundle the system's roots decide, and no certificate of a run leads to those.
         return Err(failed(
-            "tls: failed to verify certificate: x509: certificate signed by unknown authority"
-                .to_owned(),
+            "tls: failed to verify certificate: x509: certificate signed by unknown authority".to_owned(),
         ));
     }
     let client = callers
@@ -98,10 +86,8 @@ pub(super) async fn call(
         ("accept", "application/json, */*"),
         ("user-agent", "kube-apiserver-admission"),
     ];
-    let fetched = client
-        .send(Method::POST, &url, &headers, body)
-        .await
-        .map_err(|error| failed(in_gos_words(&error)))?;
+    let fetched =
+        client.send(Method::POST, &url, &headers, body).await.map_err(|error| failed(in_gos_words(&error)))?;
     if !(200..300).contains(&fetched.status) {
         return Err(CallError::Failed(format!(
             "failed to call webhook: {}",
@@ -124,28 +110,19 @@ fn url(webhook: &Value, timeout: u64) -> String {
         Some(service) => {
             let port = service["port"].as_u64().unwrap_or(443);
             let path = text(service, "/path").trim_start_matches('/');
-            format!(
-                "https://{}.{}.svc:{port}/{path}",
-                text(service, "/name"),
-                text(service, "/namespace")
-            )
+            format!("https://{}.{}.svc:{port}/{path}", text(service, "/name"), text(service, "/namespace"))
         }
         None => text(client, "/url").to_owned(),
     };
     let has_path = base.splitn(4, '/').count() == 4;
-    format!(
-        "{base}{}?timeout={timeout}s",
-        if has_path { "" } else { "/" }
-    )
+    format!("{base}{}?timeout={timeout}s", if has_path { "" } else { "/" })
 }
 
 /// Services have no network here: the call fails as it does where the service is missing or has no endpoints.
 fn unresolved_service(store: &Store, webhook: &Value) -> Option<String> {
     let service = webhook["clientConfig"].get("service")?;
     let (namespace, name) = (text(service, "/namespace"), text(service, "/name"));
-    let known = store
-        .get(&Key::new(resources::core("services"), namespace, name))
-        .is_some();
+    let known = store.get(&Key::new(resources::core("services"), namespace, name)).is_some();
     Some(if known {
         format!("no endpoints available for service {name:?}")
     } else {
@@ -161,23 +138,17 @@ fn in_gos_words(error: &FetchError) -> String {
             let at = host.replace("localhost:", "127.0.0.1:");
             if error.contains("refused") {
                 format!("dial tcp {at}: connect: connection refused")
-            } else if error.contains("lookup")
-                || error.contains("resolve")
-                || error.contains("not known")
-            {
+            } else if error.contains("lookup") || error.contains("resolve") || error.contains("not known") {
                 format!(
                     "dial tcp: lookup {}: no such host",
-                    host.rsplit_once(':')
-                        .map_or(host.as_str(), |(name, _)| name)
+                    host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name)
                 )
             } else {
                 format!("dial tcp {at}: connect: {}", error.to_lowercase())
             }
         }
         FetchError::Tls { host, error } => tls_failure(host, error),
-        FetchError::Http(error) if error.contains("closed") || error.contains("incomplete") => {
-            "EOF".to_owned()
-        }
+        FetchError::Http(error) if error.contains("closed") || error.contains("incomplete") => "EOF".to_owned(),
         other => other.to_string(),
     }
 }
@@ -198,19 +169,14 @@ fn tls_failure(host: &str, error: &str) -> String {
         let is_address = host.parse::<IpAddr>().is_ok();
         let names = presented(error, if is_address { "IpAddress(" } else { "DnsName(" });
         return because(match (&names[..], is_address) {
-            ([], true) => format!(
-                "cannot validate certificate for {host} because it doesn't contain any IP SANs"
-            ),
+            ([], true) => format!("cannot validate certificate for {host} because it doesn't contain any IP SANs"),
             ([], false) => {
                 format!("certificate is not valid for any names, but wanted to match {host}")
             }
             (names, _) => format!("certificate is valid for {}, not {host}", names.join(", ")),
         });
     }
-    if error.contains("BadEncoding")
-        || error.contains("InvalidContentType")
-        || error.contains("corrupt")
-    {
+    if error.contains("BadEncoding") || error.contains("InvalidContentType") || error.contains("corrupt") {
         return "tls: first record does not look like a TLS handshake".to_owned();
     }
     format!("tls: {error}")
@@ -219,10 +185,7 @@ fn tls_failure(host: &str, error: &str) -> String {
 /// The certificate's own names, as the TLS library lists them.
 fn presented(error: &str, sort: &str) -> Vec<String> {
     let after = error.split(sort).skip(1);
-    after
-        .filter_map(|rest| rest.split(')').next())
-        .map(|name| name.trim_matches('"').to_owned())
-        .collect()
+    after.filter_map(|rest| rest.split(')').next()).map(|name| name.trim_matches('"').to_owned()).collect()
 }
 
 /// What client-go says of an answer that is not a success (k8s.io/apimachinery `NewGenericServerResponse`).
@@ -244,13 +207,18 @@ fn http_failure(code: u16, body: &[u8]) -> String {
         403 | 415 => message.to_owned(),
         404 => "the server could not find the requested resource".to_owned(),
         405 => "the server does not allow this method on the requested resource".to_owned(),
-        406 if message == "unknown" => "the server was unable to respond with a content type that the client supports".to_owned(),
+        406 if message == "unknown" => {
+            "the server was unable to respond with a content type that the client supports".to_owned()
+        }
         406 => message.to_owned(),
         409 => "the server reported a conflict".to_owned(),
         422 => "the server rejected our request due to an error in our request".to_owned(),
         429 => "the server has received too many requests and has asked us to try again later".to_owned(),
         503 => "the server is currently unable to handle the request".to_owned(),
-        504 => "the server was unable to return a response in the time allotted, but may still be processing the request".to_owned(),
+        504 => {
+            "the server was unable to return a response in the time allotted, but may still be processing the request"
+                .to_owned()
+        }
         500.. => format!("an error on the server ({message:?}) has prevented the request from succeeding"),
         _ => format!("the server responded with the status code {code} but did not return more information"),
     }
@@ -266,23 +234,11 @@ mod tests {
     fn failures_are_told_in_gos_words() {
         let check = |error: FetchError, expected: &str| assert_eq!(in_gos_words(&error), expected);
         check(
-            FetchError::Connect {
-                host: "127.0.0.1:1".into(),
-                error: "Connection refused (os error 111)".into(),
-            },
+            FetchError::Connect { host: "127.0.0.1:1".into(), error: "Connection refused (os error 111)".into() },
             "dial tcp 127.0.0.1:1: connect: connection refused",
         );
-        check(
-            FetchError::Deadline {
-                host: "h".into(),
-                millis: 1000,
-            },
-            "context deadline exceeded",
-        );
-        let tls = |host: &str, error: &str| FetchError::Tls {
-            host: host.into(),
-            error: error.into(),
-        };
+        check(FetchError::Deadline { host: "h".into(), millis: 1000 }, "context deadline exceeded");
+        let tls = |host: &str, error: &str| FetchError::Tls { host: host.into(), error: error.into() };
         check(
             tls("h", "invalid peer certificate: UnknownIssuer"),
             "tls: failed to verify certificate: x509: certificate signed by unknown authority",
@@ -305,43 +261,18 @@ mod tests {
 
     #[test]
     fn statuses_are_told_as_client_go_does() {
-        let check = |code: u16, body: &str, expected: &str| {
-            assert_eq!(http_failure(code, body.as_bytes()), expected)
-        };
-        check(
-            500,
-            "boom",
-            r#"an error on the server ("boom") has prevented the request from succeeding"#,
-        );
-        check(
-            500,
-            "",
-            r#"an error on the server ("unknown") has prevented the request from succeeding"#,
-        );
+        let check = |code: u16, body: &str, expected: &str| assert_eq!(http_failure(code, body.as_bytes()), expected);
+        check(500, "boom", r#"an error on the server ("boom") has prevented the request from succeeding"#);
+        check(500, "", r#"an error on the server ("unknown") has prevented the request from succeeding"#);
         check(404, "x", "the server could not find the requested resource");
-        check(
-            302,
-            "",
-            "the server responded with the status code 302 but did not return more information",
-        );
+        check(302, "", "the server responded with the status code 302 but did not return more information");
     }
 
     #[test]
     fn the_url_carries_the_timeout() {
-        let check = |client: Value, expected: &str| {
-            assert_eq!(url(&json!({"clientConfig": client}), 10), expected)
-        };
-        check(
-            json!({"url": "https://127.0.0.1:1/x"}),
-            "https://127.0.0.1:1/x?timeout=10s",
-        );
-        check(
-            json!({"url": "https://127.0.0.1:1"}),
-            "https://127.0.0.1:1/?timeout=10s",
-        );
-        check(
-            json!({"service": {"name": "s", "namespace": "n", "path": "/m"}}),
-            "https://s.n.svc:443/m?timeout=10s",
-        );
+        let check = |client: Value, expected: &str| assert_eq!(url(&json!({"clientConfig": client}), 10), expected);
+        check(json!({"url": "https://127.0.0.1:1/x"}), "https://127.0.0.1:1/x?timeout=10s");
+        check(json!({"url": "https://127.0.0.1:1"}), "https://127.0.0.1:1/?timeout=10s");
+        check(json!({"service": {"name": "s", "namespace": "n", "path": "/m"}}), "https://s.n.svc:443/m?timeout=10s");
     }
 }

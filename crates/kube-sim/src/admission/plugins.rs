@@ -49,14 +49,8 @@ fn namespace_lifecycle(store: &Store, attributes: &Attributes<'_>) -> Result<(),
 pub(super) fn terminating(attributes: &Attributes<'_>) -> Status {
     let namespace = attributes.namespace;
     attributes
-        .forbidden(&format!(
-            "unable to create new content in namespace {namespace} because it is being terminated"
-        ))
-        .caused(
-            "NamespaceTerminating",
-            &format!("namespace {namespace} is being terminated"),
-            "metadata.namespace",
-        )
+        .forbidden(&format!("unable to create new content in namespace {namespace} because it is being terminated"))
+        .caused("NamespaceTerminating", &format!("namespace {namespace} is being terminated"), "metadata.namespace")
 }
 
 fn service_account(store: &Store, attributes: &mut Attributes<'_>) -> Result<(), Status> {
@@ -64,40 +58,24 @@ fn service_account(store: &Store, attributes: &mut Attributes<'_>) -> Result<(),
         return Ok(());
     };
     // A mirror pod stands for one that a node runs by itself.
-    if pod
-        .pointer("/metadata/annotations/kubernetes.io~1config.mirror")
-        .is_some()
-    {
+    if pod.pointer("/metadata/annotations/kubernetes.io~1config.mirror").is_some() {
         return Ok(());
     }
     let spec = object::section(pod, "spec");
-    if spec
-        .get("serviceAccountName")
-        .and_then(Value::as_str)
-        .is_none_or(str::is_empty)
-    {
+    if spec.get("serviceAccountName").and_then(Value::as_str).is_none_or(str::is_empty) {
         spec.insert("serviceAccountName".into(), "default".into());
         spec.insert("serviceAccount".into(), "default".into());
     }
-    let name = spec
-        .get("serviceAccountName")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned();
-    let Some(account) = store.get(&Key::new(
-        resources::core("serviceaccounts"),
-        attributes.namespace,
-        &name,
-    )) else {
+    let name = spec.get("serviceAccountName").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let Some(account) = store.get(&Key::new(resources::core("serviceaccounts"), attributes.namespace, &name)) else {
         let why = format!(
             "error looking up service account {}/{name}: serviceaccount {name:?} not found",
             attributes.namespace
         );
         return Err(attributes.forbidden(&why));
     };
-    let wanted = spec
-        .get("automountServiceAccountToken")
-        .or_else(|| account.value().get("automountServiceAccountToken"));
+    let wanted =
+        spec.get("automountServiceAccountToken").or_else(|| account.value().get("automountServiceAccountToken"));
     if wanted.and_then(Value::as_bool).unwrap_or(true) {
         mount_token(spec);
     }
@@ -109,30 +87,15 @@ fn service_account(store: &Store, attributes: &mut Attributes<'_>) -> Result<(),
 }
 
 fn mount_token(spec: &mut Fields) {
-    let existing = spec
-        .get("volumes")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .map(|volume| text(volume, "/name"));
-    let existing = existing
-        .filter(|name| name.starts_with("kube-api-access-"))
-        .map(str::to_owned)
-        .next();
+    let existing =
+        spec.get("volumes").and_then(Value::as_array).into_iter().flatten().map(|volume| text(volume, "/name"));
+    let existing = existing.filter(|name| name.starts_with("kube-api-access-")).map(str::to_owned).next();
     let has_volume = existing.is_some();
     let volume = existing.unwrap_or_else(|| format!("kube-api-access-{}", object::suffix()));
     let mut is_needed = false;
     for key in ["initContainers", "containers"] {
-        for container in spec
-            .get_mut(key)
-            .and_then(Value::as_array_mut)
-            .into_iter()
-            .flatten()
-        {
-            if list(container, "/volumeMounts")
-                .iter()
-                .any(|mount| text(mount, "/mountPath") == TOKEN_PATH)
-            {
+        for container in spec.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten() {
+            if list(container, "/volumeMounts").iter().any(|mount| text(mount, "/mountPath") == TOKEN_PATH) {
                 continue;
             }
             is_needed = true;
@@ -169,23 +132,13 @@ fn priority(store: &Store, attributes: &mut Attributes<'_>) -> Result<(), Status
     };
     let spec = object::section(pod, "spec");
     let classes = resources::known("scheduling.k8s.io", "priorityclasses");
-    let name = spec
-        .get("priorityClassName")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned();
+    let name = spec.get("priorityClassName").and_then(Value::as_str).unwrap_or_default().to_owned();
     let class = if name.is_empty() {
-        store
-            .list(classes, "", None)
-            .0
-            .into_iter()
-            .find(|class| class.value()["globalDefault"] == true)
+        store.list(classes, "", None).0.into_iter().find(|class| class.value()["globalDefault"] == true)
     } else {
         let class = store.get(&Key::new(classes, "", &name));
         if class.is_none() {
-            return Err(
-                attributes.forbidden(&format!("no PriorityClass with name {name} was found"))
-            );
+            return Err(attributes.forbidden(&format!("no PriorityClass with name {name} was found")));
         }
         class
     };
@@ -196,9 +149,7 @@ fn priority(store: &Store, attributes: &mut Attributes<'_>) -> Result<(), Status
         spec.insert("priorityClassName".into(), object::name(class).into());
     }
     let number = class.map_or(json!(0), |class| class["value"].clone());
-    let policy = class
-        .and_then(|class| class["preemptionPolicy"].as_str())
-        .unwrap_or("PreemptLowerPriority");
+    let policy = class.and_then(|class| class["preemptionPolicy"].as_str()).unwrap_or("PreemptLowerPriority");
     default(spec, "preemptionPolicy", policy);
     match spec.get("priority") {
         Some(given) if *given != number => {
@@ -217,20 +168,11 @@ fn tolerations(attributes: &mut Attributes<'_>) {
         return;
     };
     let spec = object::section(pod, "spec");
-    for key in [
-        "node.kubernetes.io/not-ready",
-        "node.kubernetes.io/unreachable",
-    ] {
-        let tolerated = spec
-            .get("tolerations")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .any(|one| {
-                let (its_key, effect) = (text(one, "/key"), text(one, "/effect"));
-                (its_key == key || its_key.is_empty())
-                    && (effect == "NoExecute" || effect.is_empty())
-            });
+    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
+        let tolerated = spec.get("tolerations").and_then(Value::as_array).into_iter().flatten().any(|one| {
+            let (its_key, effect) = (text(one, "/key"), text(one, "/effect"));
+            (its_key == key || its_key.is_empty()) && (effect == "NoExecute" || effect.is_empty())
+        });
         if !tolerated {
             push(
                 spec,
@@ -249,18 +191,12 @@ mod tests {
     fn store(account: Value) -> Store {
         let store = Store::new();
         store.change(|tx| {
-            tx.put(
-                Key::new(resources::core("namespaces"), "", "n"),
-                json!({"metadata": {"name": "n"}}),
-            );
+            tx.put(Key::new(resources::core("namespaces"), "", "n"), json!({"metadata": {"name": "n"}}));
             tx.put(
                 Key::new(resources::core("namespaces"), "", "going"),
                 json!({"metadata": {"name": "going", "deletionTimestamp": "t"}}),
             );
-            tx.put(
-                Key::new(resources::core("serviceaccounts"), "n", "default"),
-                account,
-            );
+            tx.put(Key::new(resources::core("serviceaccounts"), "n", "default"), account);
         });
         store
     }
@@ -282,10 +218,7 @@ mod tests {
         run(store, &mut attributes)?;
         let once = attributes.object.clone();
         run(store, &mut attributes)?;
-        assert_eq!(
-            attributes.object, once,
-            "a second round must change nothing"
-        );
+        assert_eq!(attributes.object, once, "a second round must change nothing");
         Ok(once.expect("an object"))
     }
 
@@ -306,27 +239,14 @@ mod tests {
     #[test]
     fn mounting_can_be_declined_by_account_or_pod() {
         let check = |account: Value, spec: Value, mounted: bool| {
-            let pod =
-                admitted(&store(account), "n", json!({"spec": spec})).expect("must be admitted");
-            assert_eq!(
-                list(&pod, "/spec/volumes").len(),
-                usize::from(mounted),
-                "{pod}"
-            );
+            let pod = admitted(&store(account), "n", json!({"spec": spec})).expect("must be admitted");
+            assert_eq!(list(&pod, "/spec/volumes").len(), usize::from(mounted), "{pod}");
         };
         let off = json!({"automountServiceAccountToken": false});
         check(json!({}), json!({"containers": [{}]}), true);
         check(off.clone(), json!({"containers": [{}]}), false);
-        check(
-            off,
-            json!({"containers": [{}], "automountServiceAccountToken": true}),
-            true,
-        );
-        check(
-            json!({}),
-            json!({"containers": [{}], "automountServiceAccountToken": false}),
-            false,
-        );
+        check(off, json!({"containers": [{}], "automountServiceAccountToken": true}), true);
+        check(json!({}), json!({"containers": [{}], "automountServiceAccountToken": false}), false);
     }
 
     #[test]
@@ -347,12 +267,7 @@ mod tests {
             403,
             r#"pods "p-" is forbidden: no PriorityClass with name x was found"#,
         );
-        check(
-            "nowhere",
-            json!({}),
-            404,
-            r#"namespaces "nowhere" not found"#,
-        );
+        check("nowhere", json!({}), 404, r#"namespaces "nowhere" not found"#);
         check(
             "going",
             json!({"metadata": {"name": "p"}}),

@@ -57,16 +57,8 @@ pub(super) async fn run(
     if attributes.resource.group == "admissionregistration.k8s.io" {
         return Ok(());
     }
-    let configurations: Vec<Arc<Object>> = store
-        .list(
-            resources::known(
-                "admissionregistration.k8s.io",
-                "mutatingwebhookconfigurations",
-            ),
-            "",
-            None,
-        )
-        .0;
+    let configurations: Vec<Arc<Object>> =
+        store.list(resources::known("admissionregistration.k8s.io", "mutatingwebhookconfigurations"), "", None).0;
     for configuration in &configurations {
         for (index, webhook) in list(configuration.value(), "/webhooks").iter().enumerate() {
             if !matches(store, webhook, attributes) {
@@ -86,10 +78,7 @@ pub(super) async fn run(
                 }
                 Err(CallError::Refused(status)) => return Err(status),
                 Err(CallError::Failed(reason)) => {
-                    let error = format!(
-                        "failed calling webhook {:?}: {reason}",
-                        text(webhook, "/name")
-                    );
+                    let error = format!("failed calling webhook {:?}: {reason}", text(webhook, "/name"));
                     if text(webhook, "/failurePolicy") != "Ignore" {
                         return Err(Status::internal(&error));
                     }
@@ -135,23 +124,15 @@ async fn one(
 }
 
 fn matches(store: &Store, webhook: &Value, attributes: &Attributes<'_>) -> bool {
-    list(webhook, "/rules")
-        .iter()
-        .any(|rule| rule_matches(rule, attributes))
+    list(webhook, "/rules").iter().any(|rule| rule_matches(rule, attributes))
         && namespace_matches(store, webhook, attributes)
         && object_matches(webhook, attributes)
-        && list(webhook, "/matchConditions")
-            .iter()
-            .all(|condition| text(condition, "/expression").trim() == "true")
+        && list(webhook, "/matchConditions").iter().all(|condition| text(condition, "/expression").trim() == "true")
 }
 
 fn rule_matches(rule: &Value, attributes: &Attributes<'_>) -> bool {
     let resource = attributes.resource;
-    let has = |member: &str, wanted: &str| {
-        list(rule, member)
-            .iter()
-            .any(|one| one == "*" || one == wanted)
-    };
+    let has = |member: &str, wanted: &str| list(rule, member).iter().any(|one| one == "*" || one == wanted);
     let is_namespace = resource.is_core("namespaces");
     let scope = match text(rule, "/scope") {
         "Namespaced" => !is_namespace && !attributes.namespace.is_empty(),
@@ -162,21 +143,15 @@ fn rule_matches(rule: &Value, attributes: &Attributes<'_>) -> bool {
         && has("/operations", attributes.operation.name())
         && has("/apiGroups", resource.group)
         && has("/apiVersions", resource.version)
-        && list(rule, "/resources")
-            .iter()
-            .filter_map(Value::as_str)
-            .any(|wanted| {
-                let (wanted, part) = wanted.split_once('/').unwrap_or((wanted, ""));
-                (wanted == "*" || wanted == resource.plural)
-                    && (part == "*" || part == attributes.subresource)
-            })
+        && list(rule, "/resources").iter().filter_map(Value::as_str).any(|wanted| {
+            let (wanted, part) = wanted.split_once('/').unwrap_or((wanted, ""));
+            (wanted == "*" || wanted == resource.plural) && (part == "*" || part == attributes.subresource)
+        })
 }
 
 fn namespace_matches(store: &Store, webhook: &Value, attributes: &Attributes<'_>) -> bool {
     let selector = LabelSelector::of(webhook.get("namespaceSelector"));
-    if selector.is_empty()
-        || (attributes.namespace.is_empty() && !attributes.resource.is_core("namespaces"))
-    {
+    if selector.is_empty() || (attributes.namespace.is_empty() && !attributes.resource.is_core("namespaces")) {
         return true;
     }
     if attributes.resource.is_core("namespaces")
@@ -185,11 +160,7 @@ fn namespace_matches(store: &Store, webhook: &Value, attributes: &Attributes<'_>
     {
         return selector.matches(object::labels(namespace));
     }
-    let namespace = store.get(&Key::new(
-        resources::core("namespaces"),
-        "",
-        attributes.namespace,
-    ));
+    let namespace = store.get(&Key::new(resources::core("namespaces"), "", attributes.namespace));
     namespace.is_some_and(|namespace| selector.matches(object::labels(namespace.value())))
 }
 
@@ -233,11 +204,7 @@ mod tests {
             object: Some(json!({"metadata": {"labels": {"use": "true"}}})),
             old: None,
         };
-        assert_eq!(
-            matches(&store(), &whole, &attributes),
-            expected,
-            "{webhook} {subresource}"
-        );
+        assert_eq!(matches(&store(), &whole, &attributes), expected, "{webhook} {subresource}");
     }
 
     #[test]
@@ -254,30 +221,10 @@ mod tests {
         check(rule(json!({"operations": ["UPDATE"]})), "", false);
         check(rule(json!({"apiGroups": ["apps"]})), "", false);
         check(rule(json!({"scope": "Cluster"})), "", false);
-        check(
-            json!({"namespaceSelector": {"matchLabels": {"team": "a"}}}),
-            "",
-            true,
-        );
-        check(
-            json!({"namespaceSelector": {"matchLabels": {"team": "b"}}}),
-            "",
-            false,
-        );
-        check(
-            json!({"objectSelector": {"matchLabels": {"use": "true"}}}),
-            "",
-            true,
-        );
-        check(
-            json!({"objectSelector": {"matchExpressions": [{"key": "use", "operator": "DoesNotExist"}]}}),
-            "",
-            false,
-        );
-        check(
-            json!({"matchConditions": [{"name": "c", "expression": "false"}]}),
-            "",
-            false,
-        );
+        check(json!({"namespaceSelector": {"matchLabels": {"team": "a"}}}), "", true);
+        check(json!({"namespaceSelector": {"matchLabels": {"team": "b"}}}), "", false);
+        check(json!({"objectSelector": {"matchLabels": {"use": "true"}}}), "", true);
+        check(json!({"objectSelector": {"matchExpressions": [{"key": "use", "operator": "DoesNotExist"}]}}), "", false);
+        check(json!({"matchConditions": [{"name": "c", "expression": "false"}]}), "", false);
     }
 }

@@ -21,28 +21,15 @@ pub(super) async fn create(call: &mut Call<'_>) -> Answer {
     call.require_json()?;
     let options = WriteOptions::of(&call.params, "CreateOptions")?;
     let resource = call.resource;
-    let expected = Expected {
-        group: resource.group,
-        version: resource.version,
-        kind: resource.kind,
-    };
-    let mut value = decode::object(
-        &call.body,
-        expected,
-        options.field_validation,
-        &mut call.warnings,
-    )?;
+    let expected = Expected { group: resource.group, version: resource.version, kind: resource.kind };
+    let mut value = decode::object(&call.body, expected, options.field_validation, &mut call.warnings)?;
     wipe(&mut value);
     settle_namespace(call, &mut value)?;
     defaults::apply(resource, &mut value);
     let name = object::name(&value).to_owned();
     let api = call.api;
     // A namespace is its own namespace to webhooks.
-    let namespace = if resource.is_core("namespaces") {
-        name.clone()
-    } else {
-        call.info.namespace.clone()
-    };
+    let namespace = if resource.is_core("namespaces") { name.clone() } else { call.info.namespace.clone() };
     let mut attributes = Attributes {
         operation: Operation::Create,
         resource,
@@ -55,29 +42,15 @@ pub(super) async fn create(call: &mut Call<'_>) -> Answer {
         object: Some(value),
         old: None,
     };
-    admission::admit(
-        &api.store,
-        &api.callers,
-        &mut attributes,
-        &mut call.warnings,
-    )
-    .await?;
+    admission::admit(&api.store, &api.callers, &mut attributes, &mut call.warnings).await?;
     let mut value = attributes.object.take().unwrap_or(Value::Null);
     complete(call, &mut value);
     let errors = validation::create(resource, &value);
     if !errors.is_empty() {
-        return Err(Status::invalid(
-            resource.group,
-            resource.kind,
-            object::name(&value),
-            &errors,
-        ));
+        return Err(Status::invalid(resource.group, resource.kind, object::name(&value), &errors));
     }
     if !text(&value, "/metadata/resourceVersion").is_empty() {
-        return Err(Status::plain(
-            500,
-            "resourceVersion should not be set on objects to be created",
-        ));
+        return Err(Status::plain(500, "resourceVersion should not be set on objects to be created"));
     }
     let key = Key::new(resource, object::namespace(&value), object::name(&value));
     if options.dry_run {
@@ -123,11 +96,7 @@ fn wipe(value: &mut Value) {
 }
 
 fn settle_namespace(call: &Call<'_>, value: &mut Value) -> Result<(), Status> {
-    let wanted = if call.resource.namespaced {
-        call.info.namespace.as_str()
-    } else {
-        ""
-    };
+    let wanted = if call.resource.namespaced { call.info.namespace.as_str() } else { "" };
     let given = object::namespace(value);
     if !given.is_empty() && given != wanted {
         return Err(Status::bad_request(
@@ -159,39 +128,18 @@ fn complete(call: &Call<'_>, value: &mut Value) {
 pub(super) async fn bind(call: &mut Call<'_>) -> Answer {
     call.require_json()?;
     let options = WriteOptions::of(&call.params, "CreateOptions")?;
-    let expected = Expected {
-        group: "",
-        version: "v1",
-        kind: "Binding",
-    };
-    let binding = decode::object(
-        &call.body,
-        expected,
-        options.field_validation,
-        &mut call.warnings,
-    )?;
-    let (kind, node) = (
-        text(&binding, "/target/kind"),
-        text(&binding, "/target/name"),
-    );
+    let expected = Expected { group: "", version: "v1", kind: "Binding" };
+    let binding = decode::object(&call.body, expected, options.field_validation, &mut call.warnings)?;
+    let (kind, node) = (text(&binding, "/target/kind"), text(&binding, "/target/name"));
     let mut errors = Vec::new();
     if !["", "Node"].contains(&kind) {
-        errors.push(crate::status::FieldError::unsupported(
-            "target.kind",
-            &kind.into(),
-            &["Node", "<empty>"],
-        ));
+        errors.push(crate::status::FieldError::unsupported("target.kind", &kind.into(), &["Node", "<empty>"]));
     }
     if node.is_empty() {
         errors.push(crate::status::FieldError::required("target.name", ""));
     }
     if !errors.is_empty() {
-        return Err(Status::invalid(
-            "",
-            "Binding",
-            object::name(&binding),
-            &errors,
-        ));
+        return Err(Status::invalid("", "Binding", object::name(&binding), &errors));
     }
     let key = call.key();
     let refuse = |why: String| Err(Status::conflict("", "pods/binding", &key.name, &why));
@@ -200,7 +148,10 @@ pub(super) async fn bind(call: &mut Call<'_>) -> Answer {
         let pod = tx.get(&key).ok_or_else(|| Status::not_found(call.resource, &key.name))?;
         let wanted_uid = object::uid(&binding);
         if !wanted_uid.is_empty() && wanted_uid != object::uid(pod.value()) {
-            return refuse(format!("Precondition failed: UID in precondition: {wanted_uid}, UID in object meta: {}", object::uid(pod.value())));
+            return refuse(format!(
+                "Precondition failed: UID in precondition: {wanted_uid}, UID in object meta: {}",
+                object::uid(pod.value())
+            ));
         }
         if object::is_deleting(pod.value()) {
             return refuse(format!("pod {} is being deleted, cannot be assigned to a host", key.name));
@@ -222,7 +173,9 @@ pub(super) async fn bind(call: &mut Call<'_>) -> Answer {
         let conditions = status.entry("conditions").or_insert_with(|| json!([]));
         if let Value::Array(conditions) = conditions {
             conditions.retain(|condition| text(condition, "/type") != "PodScheduled");
-            conditions.push(json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now}));
+            conditions.push(
+                json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now}),
+            );
         }
         tx.put(key.clone(), value);
         Ok(())

@@ -20,24 +20,15 @@ fn options(call: &Call<'_>) -> Result<(DeleteOptions, WriteOptions), Status> {
     let mut write = WriteOptions::of(&call.params, "DeleteOptions")?;
     if call.body.is_empty() {
         return Ok((
-            DeleteOptions {
-                grace: call.params.number("gracePeriodSeconds"),
-                ..DeleteOptions::default()
-            },
+            DeleteOptions { grace: call.params.number("gracePeriodSeconds"), ..DeleteOptions::default() },
             write,
         ));
     }
     call.require_json()?;
-    let body = go_json::parse(&call.body).map_err(|why| {
-        Status::bad_request(format!(
-            "couldn't get version/kind; json parse error: {why}"
-        ))
-    })?;
-    let given =
-        |pointer: &str| Some(text(&body, pointer).to_owned()).filter(|text| !text.is_empty());
-    write.dry_run |= object::list(&body, "/dryRun")
-        .iter()
-        .any(|one| one == "All");
+    let body = go_json::parse(&call.body)
+        .map_err(|why| Status::bad_request(format!("couldn't get version/kind; json parse error: {why}")))?;
+    let given = |pointer: &str| Some(text(&body, pointer).to_owned()).filter(|text| !text.is_empty());
+    write.dry_run |= object::list(&body, "/dryRun").iter().any(|one| one == "All");
     let grace = body.get("gracePeriodSeconds").and_then(Value::as_i64);
     Ok((
         DeleteOptions {
@@ -57,9 +48,7 @@ pub(super) async fn delete(call: &mut Call<'_>) -> Answer {
     if write.dry_run {
         return Ok(super::single(call, StatusCode::OK, &current));
     }
-    let deletion = api
-        .store
-        .change(|tx| lifecycle::delete(api, tx, resource, &key, &options))?;
+    let deletion = api.store.change(|tx| lifecycle::delete(api, tx, resource, &key, &options))?;
     Ok(match deletion {
         Deletion::Gone(last) if !strategy::returns_deleted(resource) => {
             let mut details = json!({"name": key.name});
@@ -68,12 +57,11 @@ pub(super) async fn delete(call: &mut Call<'_>) -> Answer {
             }
             details["kind"] = resource.plural.into();
             details["uid"] = object::uid(last.value()).into();
-            let done = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details});
+            let done =
+                json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details});
             respond::value(StatusCode::OK, &done)
         }
-        Deletion::Gone(object) | Deletion::Marked(object) => {
-            super::single(call, StatusCode::OK, &object)
-        }
+        Deletion::Gone(object) | Deletion::Marked(object) => super::single(call, StatusCode::OK, &object),
     })
 }
 
@@ -82,22 +70,12 @@ pub(super) async fn delete_collection(call: &mut Call<'_>) -> Answer {
     let selection = Selection::of(call)?;
     let (api, resource) = (call.api, call.resource);
     let (found, version) = api.store.list(resource, &call.info.namespace, None);
-    let matching: Vec<_> = found
-        .into_iter()
-        .filter(|object| selection.matches(object.value()))
-        .collect();
+    let matching: Vec<_> = found.into_iter().filter(|object| selection.matches(object.value())).collect();
     for object in &matching {
-        let key = Key::new(
-            resource,
-            object::namespace(object.value()),
-            object::name(object.value()),
-        );
+        let key = Key::new(resource, object::namespace(object.value()), object::name(object.value()));
         admit(call, &key, object.value(), &write).await?;
         if !write.dry_run {
-            match api
-                .store
-                .change(|tx| lifecycle::delete(api, tx, resource, &key, &options))
-            {
+            match api.store.change(|tx| lifecycle::delete(api, tx, resource, &key, &options)) {
                 // Someone else was faster.
                 Err(status) if status.code == 404 => {}
                 Err(status) => return Err(status),
@@ -105,24 +83,11 @@ pub(super) async fn delete_collection(call: &mut Call<'_>) -> Answer {
             }
         }
     }
-    Ok(read::listed(
-        resource,
-        &json!({"resourceVersion": version.to_string()}),
-        &matching,
-    ))
+    Ok(read::listed(resource, &json!({"resourceVersion": version.to_string()}), &matching))
 }
 
-async fn admit(
-    call: &mut Call<'_>,
-    key: &Key,
-    value: &Value,
-    write: &WriteOptions,
-) -> Result<(), Status> {
-    let namespace = if call.resource.is_core("namespaces") {
-        key.name.clone()
-    } else {
-        key.namespace.clone()
-    };
+async fn admit(call: &mut Call<'_>, key: &Key, value: &Value, write: &WriteOptions) -> Result<(), Status> {
+    let namespace = if call.resource.is_core("namespaces") { key.name.clone() } else { key.namespace.clone() };
     let mut attributes = Attributes {
         operation: Operation::Delete,
         resource: call.resource,
@@ -135,11 +100,5 @@ async fn admit(
         object: None,
         old: Some(value.clone()),
     };
-    admission::admit(
-        &call.api.store,
-        &call.api.callers,
-        &mut attributes,
-        &mut call.warnings,
-    )
-    .await
+    admission::admit(&call.api.store, &call.api.callers, &mut attributes, &mut call.warnings).await
 }

@@ -21,12 +21,7 @@ impl Patch {
     fn parse(call: &Call<'_>) -> Result<Self, Status> {
         let decoding = |why: String| Status::bad_request(format!("error decoding patch: {why}"));
         let content = call.content_type();
-        if ![
-            "application/json-patch+json",
-            "application/merge-patch+json",
-        ]
-        .contains(&content)
-        {
+        if !["application/json-patch+json", "application/merge-patch+json"].contains(&content) {
             return Err(Status::unsupported_patch());
         }
         let (value, _) = decode::json(&call.body).map_err(decoding)?;
@@ -34,16 +29,12 @@ impl Patch {
             ("application/json-patch+json", Value::Array(operations)) => Ok(Self::Json(operations)),
             ("application/json-patch+json", other) => {
                 let given = go_json::type_name(&other);
-                Err(decoding(format!(
-                    "json: cannot unmarshal {given} into Go value of type []handlers.jsonPatchOp"
-                )))
+                Err(decoding(format!("json: cannot unmarshal {given} into Go value of type []handlers.jsonPatchOp")))
             }
             (_, Value::Object(fields)) => Ok(Self::Merge(Value::Object(fields))),
             (_, other) => {
                 let given = go_json::type_name(&other);
-                Err(decoding(format!(
-                    "json: cannot unmarshal {given} into Go value of type map[string]interface {{}}"
-                )))
+                Err(decoding(format!("json: cannot unmarshal {given} into Go value of type map[string]interface {{}}")))
             }
         }
     }
@@ -55,11 +46,8 @@ impl Patch {
                 Ok(())
             }
             Self::Json(operations) => {
-                let parsed: Result<Vec<json_patch::PatchOperation>, _> = operations
-                    .iter()
-                    .cloned()
-                    .map(serde_json::from_value)
-                    .collect();
+                let parsed: Result<Vec<json_patch::PatchOperation>, _> =
+                    operations.iter().cloned().map(serde_json::from_value).collect();
                 let parsed = parsed.map_err(|_| Status::unprocessable())?;
                 json_patch::patch(value, &parsed).map_err(|_| Status::unprocessable())
             }
@@ -71,14 +59,8 @@ pub(super) async fn patch(call: &mut Call<'_>) -> Answer {
     let patch = Patch::parse(call)?;
     let options = WriteOptions::of(&call.params, "PatchOptions")?;
     let resource = call.resource;
-    let (name, namespace) = (
-        call.info.name.clone(),
-        if resource.namespaced {
-            call.info.namespace.clone()
-        } else {
-            String::new()
-        },
-    );
+    let (name, namespace) =
+        (call.info.name.clone(), if resource.namespaced { call.info.namespace.clone() } else { String::new() });
     update::change(call, &options, "PatchOptions", |old, warnings| {
         let mut value = object::typed(resource, old);
         patch.apply(&mut value)?;
@@ -86,29 +68,20 @@ pub(super) async fn patch(call: &mut Call<'_>) -> Answer {
             let error = FieldError::invalid("patch", &value.to_string().into(), why);
             Status::invalid("", "", "", &[error])
         };
-        let (api_version, kind) = (
-            object::text(&value, "/apiVersion"),
-            object::text(&value, "/kind"),
-        );
+        let (api_version, kind) = (object::text(&value, "/apiVersion"), object::text(&value, "/kind"));
         if (api_version, kind) != (resource.api_version().as_str(), resource.kind) {
             let scheme = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30";
-            let why = format!(
-                "no kind {kind:?} is registered for version {api_version:?} in scheme {scheme:?}"
-            );
+            let why = format!("no kind {kind:?} is registered for version {api_version:?} in scheme {scheme:?}");
             return Err(invalid(&value, &why));
         }
         let fields = object::fields(&mut value);
         fields.shift_remove("kind");
         fields.shift_remove("apiVersion");
-        let unknown =
-            schema::decode(resource.kind, &mut value).map_err(|why| invalid(&value, &why))?;
+        let unknown = schema::decode(resource.kind, &mut value).map_err(|why| invalid(&value, &why))?;
         let complaints = decode::complaints(&unknown, &[]);
         match options.field_validation {
             FieldValidation::Strict if !complaints.is_empty() => {
-                return Err(invalid(
-                    &value,
-                    &format!("strict decoding error: {}", complaints.join(", ")),
-                ));
+                return Err(invalid(&value, &format!("strict decoding error: {}", complaints.join(", "))));
             }
             FieldValidation::Warn => warnings.extend(complaints),
             _ => {}
@@ -123,9 +96,7 @@ pub(super) async fn patch(call: &mut Call<'_>) -> Answer {
             )));
         }
         if object::namespace(&value) != namespace {
-            return Err(Status::bad_request(
-                "the namespace of the object does not match the namespace on the URL",
-            ));
+            return Err(Status::bad_request("the namespace of the object does not match the namespace on the URL"));
         }
         defaults::apply(resource, &mut value);
         Ok(value)

@@ -20,11 +20,7 @@ use crate::store::Key;
 
 pub(super) fn get(call: &Call<'_>) -> Answer {
     respond::negotiate(&call.headers)?;
-    let object = call
-        .api
-        .store
-        .get(&call.key())
-        .ok_or_else(|| call.not_found())?;
+    let object = call.api.store.get(&call.key()).ok_or_else(|| call.not_found())?;
     Ok(super::single(call, StatusCode::OK, &object))
 }
 
@@ -39,14 +35,10 @@ impl Selection {
     /// # Errors
     /// 400 in the parser's words.
     pub(super) fn of(call: &Call<'_>) -> Result<Self, Status> {
-        let labels =
-            LabelSelector::parse(call.params.get("labelSelector")).map_err(Status::bad_request)?;
-        let fields =
-            FieldSelector::parse(call.params.get("fieldSelector")).map_err(Status::bad_request)?;
+        let labels = LabelSelector::parse(call.params.get("labelSelector")).map_err(Status::bad_request)?;
+        let fields = FieldSelector::parse(call.params.get("fieldSelector")).map_err(Status::bad_request)?;
         if let Some(field) = fields.unsupported(call.resource.plural) {
-            return Err(Status::bad_request(format!(
-                "field label not supported: {field}"
-            )));
+            return Err(Status::bad_request(format!("field label not supported: {field}")));
         }
         Ok(Self { labels, fields })
     }
@@ -75,24 +67,11 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
         return Err(status);
     }
     let start = continue_after(call)?;
-    let limit = call
-        .params
-        .number("limit")
-        .and_then(|limit| usize::try_from(limit).ok())
-        .filter(|limit| *limit > 0);
-    let (found, version) = call.api.store.list(
-        call.resource,
-        &call.info.namespace,
-        start.as_ref().map(|(key, _)| key),
-    );
+    let limit = call.params.number("limit").and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0);
+    let (found, version) = call.api.store.list(call.resource, &call.info.namespace, start.as_ref().map(|(key, _)| key));
     let version = start.map_or(version, |(_, version)| version);
-    let mut matching = found
-        .into_iter()
-        .filter(|object| selection.matches(object.value()));
-    let page: Vec<Arc<Object>> = matching
-        .by_ref()
-        .take(limit.unwrap_or(usize::MAX))
-        .collect();
+    let mut matching = found.into_iter().filter(|object| selection.matches(object.value()));
+    let page: Vec<Arc<Object>> = matching.by_ref().take(limit.unwrap_or(usize::MAX)).collect();
     let mut metadata = json!({"resourceVersion": version.to_string()});
     let rest = matching.count();
     if rest > 0
@@ -137,15 +116,19 @@ pub(super) fn resource_version(call: &Call<'_>) -> Result<u64, Status> {
     match call.params.get("resourceVersion") {
         "" => Ok(0),
         text => text.parse().map_err(|_| {
-            Status::plain(500, format!("resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"))
+            Status::plain(
+                500,
+                format!(
+                    "resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"
+                ),
+            )
         }),
     }
 }
 
 fn continue_from(version: u64, last: &Value) -> String {
     let start = format!("{}/{}", object::namespace(last), object::name(last));
-    URL_SAFE_NO_PAD
-        .encode(json!({"v": "meta.k8s.io/v1", "rv": version, "start": start}).to_string())
+    URL_SAFE_NO_PAD.encode(json!({"v": "meta.k8s.io/v1", "rv": version, "start": start}).to_string())
 }
 
 fn continue_after(call: &Call<'_>) -> Result<Option<(Key, u64)>, Status> {
@@ -153,11 +136,7 @@ fn continue_after(call: &Call<'_>) -> Result<Option<(Key, u64)>, Status> {
     if token.is_empty() {
         return Ok(None);
     }
-    let bad = |why: String| {
-        Status::bad_request(format!(
-            "invalid continue token: continue key is not valid: {why}"
-        ))
-    };
+    let bad = |why: String| Status::bad_request(format!("invalid continue token: continue key is not valid: {why}"));
     // Go's decoder ignores bits that are left over.
     let lenient = base64::engine::GeneralPurpose::new(
         &base64::alphabet::URL_SAFE,
@@ -169,16 +148,12 @@ fn continue_after(call: &Call<'_>) -> Result<Option<(Key, u64)>, Status> {
         base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _) => {
             bad(format!("illegal base64 data at input byte {at}"))
         }
-        _ => bad(format!(
-            "illegal base64 data at input byte {}",
-            token.len() / 4 * 4
-        )),
+        _ => bad(format!("illegal base64 data at input byte {}", token.len() / 4 * 4)),
     })?;
     let token = go_json::parse(&bytes).map_err(bad)?;
     let start = text(&token, "/start");
-    let (namespace, name) = start
-        .split_once('/')
-        .ok_or_else(|| bad("incorrect encoded start key (version meta.k8s.io/v1)".to_owned()))?;
+    let (namespace, name) =
+        start.split_once('/').ok_or_else(|| bad("incorrect encoded start key (version meta.k8s.io/v1)".to_owned()))?;
     let version = token["rv"].as_u64().unwrap_or(0);
     Ok(Some((Key::new(call.resource, namespace, name), version)))
 }

@@ -17,17 +17,8 @@ pub(super) async fn create(call: &mut Call<'_>) -> Answer {
     respond::negotiate(&call.headers)?;
     let options = WriteOptions::of(&call.params, "CreateOptions")?;
     let resource = call.resource;
-    let expected = Expected {
-        group: resource.group,
-        version: resource.version,
-        kind: resource.kind,
-    };
-    let review = decode::object(
-        &call.body,
-        expected,
-        options.field_validation,
-        &mut call.warnings,
-    )?;
+    let expected = Expected { group: resource.group, version: resource.version, kind: resource.kind };
+    let review = decode::object(&call.body, expected, options.field_validation, &mut call.warnings)?;
     let status = match resource.kind {
         "TokenReview" => token(call, &review).await?,
         "SelfSubjectReview" => json!({"userInfo": call.user.to_value()}),
@@ -37,13 +28,9 @@ pub(super) async fn create(call: &mut Call<'_>) -> Answer {
         }
         _ => return Err(Status::method_not_allowed()),
     };
-    let metadata = if resource.kind == "SelfSubjectReview" {
-        json!({"creationTimestamp": call.api.now()})
-    } else {
-        json!({})
-    };
-    let mut answer =
-        json!({"kind": resource.kind, "apiVersion": resource.api_version(), "metadata": metadata});
+    let metadata =
+        if resource.kind == "SelfSubjectReview" { json!({"creationTimestamp": call.api.now()}) } else { json!({}) };
+    let mut answer = json!({"kind": resource.kind, "apiVersion": resource.api_version(), "metadata": metadata});
     if let Some(spec) = review.get("spec") {
         answer["spec"] = spec.clone();
     }
@@ -54,44 +41,22 @@ pub(super) async fn create(call: &mut Call<'_>) -> Answer {
 async fn token(call: &Call<'_>, review: &Value) -> Result<Value, Status> {
     let token = text(review, "/spec/token");
     if token.is_empty() {
-        return Err(Status::bad_request(
-            "token is required for TokenReview in authentication",
-        ));
+        return Err(Status::bad_request("token is required for TokenReview in authentication"));
     }
-    let asked: Vec<String> = list(review, "/spec/audiences")
-        .iter()
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect();
-    let audiences = if asked.is_empty() {
-        call.api.audiences()
-    } else {
-        asked
-    };
-    Ok(
-        match call
-            .api
-            .issuer
-            .authenticate(&call.api.store, token, &audiences)
-            .await
-        {
-            Ok((user, accepted)) => {
-                json!({"authenticated": true, "user": user.to_value(), "audiences": accepted})
-            }
-            Err(error) => json!({"user": {}, "error": error}),
-        },
-    )
+    let asked: Vec<String> =
+        list(review, "/spec/audiences").iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let audiences = if asked.is_empty() { call.api.audiences() } else { asked };
+    Ok(match call.api.issuer.authenticate(&call.api.store, token, &audiences).await {
+        Ok((user, accepted)) => {
+            json!({"authenticated": true, "user": user.to_value(), "audiences": accepted})
+        }
+        Err(error) => json!({"user": {}, "error": error}),
+    })
 }
 
 fn subject(spec: &Value) -> Result<User, Status> {
     let texts = |value: &Value| {
-        value
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
+        value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
     };
     let user = User {
         name: text(spec, "/user").to_owned(),
@@ -100,18 +65,13 @@ fn subject(spec: &Value) -> Result<User, Status> {
         ..User::default()
     };
     if user.name.is_empty() && user.groups.is_empty() {
-        return Err(Status::bad_request(
-            "at least one of user or group must be specified",
-        ));
+        return Err(Status::bad_request("at least one of user or group must be specified"));
     }
     Ok(user)
 }
 
 fn access(call: &Call<'_>, spec: &Value, user: &User) -> Result<Value, Status> {
-    let info = match (
-        spec.get("resourceAttributes"),
-        spec.get("nonResourceAttributes"),
-    ) {
+    let info = match (spec.get("resourceAttributes"), spec.get("nonResourceAttributes")) {
         (Some(asked), None) => of_resource(asked),
         (None, Some(asked)) => RequestInfo {
             verb: verb(text(asked, "/verb")),
@@ -125,9 +85,7 @@ fn access(call: &Call<'_>, spec: &Value, user: &User) -> Result<Value, Status> {
         }
     };
     if call.resource.kind == "LocalSubjectAccessReview" && info.namespace != call.info.namespace {
-        return Err(Status::bad_request(
-            "spec.resourceAttributes.namespace must match metadata.namespace",
-        ));
+        return Err(Status::bad_request("spec.resourceAttributes.namespace must match metadata.namespace"));
     }
     let decision = rbac::authorize(&call.api.store, user, &info);
     let mut status = json!({"allowed": decision.allowed});
@@ -168,8 +126,5 @@ fn verb(text: &str) -> &'static str {
         "escalate",
         "use",
     ];
-    KNOWN
-        .into_iter()
-        .find(|known| *known == text)
-        .unwrap_or("*")
+    KNOWN.into_iter().find(|known| *known == text).unwrap_or("*")
 }

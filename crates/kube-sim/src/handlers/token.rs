@@ -21,74 +21,37 @@ pub(super) async fn create(call: &mut Call<'_>) -> Answer {
     call.require_json()?;
     respond::negotiate(&call.headers)?;
     let options = WriteOptions::of(&call.params, "CreateOptions")?;
-    let expected = Expected {
-        group: GROUP,
-        version: "v1",
-        kind: "TokenRequest",
-    };
-    let mut request = decode::object(
-        &call.body,
-        expected,
-        options.field_validation,
-        &mut call.warnings,
-    )?;
+    let expected = Expected { group: GROUP, version: "v1", kind: "TokenRequest" };
+    let mut request = decode::object(&call.body, expected, options.field_validation, &mut call.warnings)?;
     let (name, namespace) = (call.info.name.clone(), call.info.namespace.clone());
     agrees(&request, &name, &namespace)?;
-    let account = call
-        .api
-        .store
-        .get(&call.key())
-        .ok_or_else(|| call.not_found())?;
+    let account = call.api.store.get(&call.key()).ok_or_else(|| call.not_found())?;
     let issuer = &call.api.issuer;
-    let mut audiences: Vec<String> = object::list(&request, "/spec/audiences")
-        .iter()
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect();
+    let mut audiences: Vec<String> =
+        object::list(&request, "/spec/audiences").iter().filter_map(Value::as_str).map(str::to_owned).collect();
     if audiences.is_empty() {
         audiences.push(issuer.url.to_string());
     }
-    let mut lifetime = request
-        .pointer("/spec/expirationSeconds")
-        .and_then(Value::as_i64)
-        .unwrap_or(3600);
+    let mut lifetime = request.pointer("/spec/expirationSeconds").and_then(Value::as_i64).unwrap_or(3600);
     let mut errors = Vec::new();
-    validation::check_lifetime(
-        "spec.expirationSeconds",
-        lifetime,
-        issuer.min_lifetime(),
-        &mut errors,
-    );
+    validation::check_lifetime("spec.expirationSeconds", lifetime, issuer.min_lifetime(), &mut errors);
     if !errors.is_empty() {
         return Err(Status::invalid(GROUP, "TokenRequest", "", &errors));
     }
-    let mut grant = Grant {
-        namespace: &namespace,
-        account: &name,
-        account_uid: object::uid(account.value()),
-        ..Grant::default()
-    };
-    let reference = request
-        .pointer("/spec/boundObjectRef")
-        .cloned()
-        .unwrap_or(Value::Null);
+    let mut grant =
+        Grant { namespace: &namespace, account: &name, account_uid: object::uid(account.value()), ..Grant::default() };
+    let reference = request.pointer("/spec/boundObjectRef").cloned().unwrap_or(Value::Null);
     bind(call, &reference, &mut grant)?;
     if let Some(max) = issuer.max_lifetime.filter(|max| lifetime > *max) {
-        call.warnings.push(format!(
-            "requested expiration of {lifetime} seconds shortened to {max} seconds"
-        ));
+        call.warnings.push(format!("requested expiration of {lifetime} seconds shortened to {max} seconds"));
         lifetime = max;
     }
     grant.audiences.clone_from(&audiences);
     grant.lifetime = lifetime;
     let now = issuer.clock.now();
-    let token = issuer
-        .issue(&grant)
-        .await
-        .map_err(|error| Status::internal(&format!("failed to generate token: {error}")))?;
-    let expiry = now
-        .saturating_add(SignedDuration::from_secs(lifetime))
-        .unwrap_or(now);
+    let token =
+        issuer.issue(&grant).await.map_err(|error| Status::internal(&format!("failed to generate token: {error}")))?;
+    let expiry = now.saturating_add(SignedDuration::from_secs(lifetime)).unwrap_or(now);
     let metadata = object::metadata(&mut request);
     for (key, value) in [
         ("name", name.as_str()),
@@ -109,10 +72,9 @@ pub(super) async fn create(call: &mut Call<'_>) -> Answer {
 }
 
 fn agrees(request: &Value, name: &str, namespace: &str) -> Result<(), Status> {
-    for (key, given, wanted) in [
-        ("name", object::name(request), name),
-        ("namespace", object::namespace(request), namespace),
-    ] {
+    for (key, given, wanted) in
+        [("name", object::name(request), name), ("namespace", object::namespace(request), namespace)]
+    {
         if !given.is_empty() && given != wanted {
             let error = FieldError::invalid(
                 format!("metadata.{key}"),
@@ -130,24 +92,13 @@ fn bind(call: &Call<'_>, reference: &Value, grant: &mut Grant<'_>) -> Result<(),
     if reference.is_null() {
         return Ok(());
     }
-    let (api_version, kind, name) = (
-        text(reference, "/apiVersion"),
-        text(reference, "/kind"),
-        text(reference, "/name"),
-    );
+    let (api_version, kind, name) =
+        (text(reference, "/apiVersion"), text(reference, "/kind"), text(reference, "/name"));
     let find = |plural: &str, namespace: &str, name: &str| {
         let resource = resources::core(plural);
-        call.api
-            .store
-            .get(&Key::new(resource, namespace, name))
-            .ok_or_else(|| Status::not_found(resource, name))
+        call.api.store.get(&Key::new(resource, namespace, name)).ok_or_else(|| Status::not_found(resource, name))
     };
-    let named = |object: &Object| {
-        (
-            object::name(object.value()).to_owned(),
-            object::uid(object.value()).to_owned(),
-        )
-    };
+    let named = |object: &Object| (object::name(object.value()).to_owned(), object::uid(object.value()).to_owned());
     let namespace = grant.namespace.to_owned();
     let bound = match (api_version, kind) {
         ("v1", "Pod") => {
@@ -164,8 +115,7 @@ fn bind(call: &Call<'_>, reference: &Value, grant: &mut Grant<'_>) -> Result<(),
             if !node.is_empty() {
                 // A node that is not registered is known by its name alone.
                 grant.node = Some(
-                    find("nodes", "", node)
-                        .map_or_else(|_| (node.to_owned(), String::new()), |node| named(&node)),
+                    find("nodes", "", node).map_or_else(|_| (node.to_owned(), String::new()), |node| named(&node)),
                 );
             }
             pod

@@ -18,46 +18,22 @@ pub(super) async fn update(call: &mut Call<'_>) -> Answer {
     call.require_json()?;
     let options = WriteOptions::of(&call.params, "UpdateOptions")?;
     let resource = call.resource;
-    let expected = Expected {
-        group: resource.group,
-        version: resource.version,
-        kind: resource.kind,
-    };
-    let mut value = decode::object(
-        &call.body,
-        expected,
-        options.field_validation,
-        &mut call.warnings,
-    )?;
+    let expected = Expected { group: resource.group, version: resource.version, kind: resource.kind };
+    let mut value = decode::object(&call.body, expected, options.field_validation, &mut call.warnings)?;
     same_object(call, &mut value)?;
     defaults::apply(resource, &mut value);
     let wanted = object::uid(&value).to_owned();
     change(call, &options, "UpdateOptions", |old, _| {
         let found = object::uid(old);
         if !wanted.is_empty() && wanted != found {
-            let why = format!(
-                "Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"
-            );
-            return Err(Status::conflict(
-                resource.group,
-                resource.plural,
-                object::name(old),
-                &why,
-            ));
+            let why = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}");
+            return Err(Status::conflict(resource.group, resource.plural, object::name(old), &why));
         }
-        if text(&value, "/metadata/resourceVersion").is_empty()
-            && strategy::needs_resource_version(resource)
-        {
-            let error = FieldError::invalid(
-                "metadata.resourceVersion",
-                &Value::Null,
-                "must be specified for an update",
-            );
-            let mut status =
-                Status::invalid(resource.group, resource.plural, object::name(old), &[error]);
-            status.message = status
-                .message
-                .replace("Invalid value: null", "Invalid value: 0x0");
+        if text(&value, "/metadata/resourceVersion").is_empty() && strategy::needs_resource_version(resource) {
+            let error =
+                FieldError::invalid("metadata.resourceVersion", &Value::Null, "must be specified for an update");
+            let mut status = Status::invalid(resource.group, resource.plural, object::name(old), &[error]);
+            status.message = status.message.replace("Invalid value: null", "Invalid value: 0x0");
             return Err(status);
         }
         Ok(value.clone())
@@ -79,11 +55,7 @@ pub(super) fn same_object(call: &Call<'_>, value: &mut Value) -> Result<(), Stat
             "the name of the object ({given}) does not match the name on the URL ({name})"
         )));
     }
-    let wanted = if call.resource.namespaced {
-        call.info.namespace.as_str()
-    } else {
-        ""
-    };
+    let wanted = if call.resource.namespaced { call.info.namespace.as_str() } else { "" };
     let given = object::namespace(value);
     if !given.is_empty() && given != wanted {
         return Err(Status::bad_request(
@@ -115,11 +87,7 @@ pub(super) async fn change(
             return Err(Status::modified(resource, &key.name));
         }
         object::metadata(&mut value).shift_remove("managedFields");
-        let namespace = if resource.is_core("namespaces") {
-            key.name.clone()
-        } else {
-            key.namespace.clone()
-        };
+        let namespace = if resource.is_core("namespaces") { key.name.clone() } else { key.namespace.clone() };
         let mut attributes = Attributes {
             operation: Operation::Update,
             resource,
@@ -132,28 +100,14 @@ pub(super) async fn change(
             object: Some(value),
             old: Some(old.clone()),
         };
-        admission::admit(
-            &api.store,
-            &api.callers,
-            &mut attributes,
-            &mut call.warnings,
-        )
-        .await?;
+        admission::admit(&api.store, &api.callers, &mut attributes, &mut call.warnings).await?;
         let mut value = attributes.object.take().unwrap_or(Value::Null);
         strategy::prepare_update(resource, &call.info.subresource, &mut value, old);
         let errors = validation::update(resource, &value, old);
         if !errors.is_empty() {
-            return Err(Status::invalid(
-                resource.group,
-                resource.kind,
-                &key.name,
-                &errors,
-            ));
+            return Err(Status::invalid(resource.group, resource.kind, &key.name, &errors));
         }
-        object::metadata(&mut value).insert(
-            "resourceVersion".into(),
-            old["metadata"]["resourceVersion"].clone(),
-        );
+        object::metadata(&mut value).insert("resourceVersion".into(), old["metadata"]["resourceVersion"].clone());
         // A change that changes nothing is no event.
         if value == *old && !lifecycle::ends_with(resource, &value) {
             return Ok(super::single(call, StatusCode::OK, &current));
@@ -162,9 +116,7 @@ pub(super) async fn change(
             return Ok(super::unstored(call, StatusCode::OK, &value));
         }
         let stored = api.store.change(|tx| {
-            let is_current = tx
-                .get(&key)
-                .is_some_and(|found| found.resource_version() == current.resource_version());
+            let is_current = tx.get(&key).is_some_and(|found| found.resource_version() == current.resource_version());
             is_current.then(|| {
                 if lifecycle::ends_with(resource, &value) {
                     let last = crate::object::Object::new(value);

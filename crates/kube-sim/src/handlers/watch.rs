@@ -67,31 +67,21 @@ pub(super) fn watch(call: &Call<'_>) -> Answer {
     };
     if version == 0 {
         let (objects, now) = watch.api.store.list(watch.resource, &watch.namespace, None);
-        let matching = objects
-            .iter()
-            .filter(|object| watch.selection.matches(object.value()));
-        watch.waiting = matching
-            .map(|object| object.event_json("ADDED", watch.resource))
-            .collect();
+        let matching = objects.iter().filter(|object| watch.selection.matches(object.value()));
+        watch.waiting = matching.map(|object| object.event_json("ADDED", watch.resource)).collect();
         watch.version = now;
     }
-    Ok(respond::json(
-        StatusCode::OK,
-        Body::from_stream(stream::unfold(watch, next)),
-    ))
+    Ok(respond::json(StatusCode::OK, Body::from_stream(stream::unfold(watch, next))))
 }
 
 /// All lines that are ready, in one piece.
 async fn next(mut watch: Watch) -> Option<(Result<Bytes, Infallible>, Watch)> {
     loop {
         if !watch.waiting.is_empty() {
-            let lines = watch
-                .waiting
-                .drain(..)
-                .fold(BytesMut::new(), |mut all, line| {
-                    all.extend_from_slice(&line);
-                    all
-                });
+            let lines = watch.waiting.drain(..).fold(BytesMut::new(), |mut all, line| {
+                all.extend_from_slice(&line);
+                all
+            });
             return Some((Ok(lines.freeze()), watch));
         }
         if watch.is_over {
@@ -112,20 +102,14 @@ async fn next(mut watch: Watch) -> Option<(Result<Bytes, Infallible>, Watch)> {
 
 impl Watch {
     fn collect(&mut self) {
-        match self
-            .api
-            .store
-            .events_after(self.version, self.resource, &self.namespace)
-        {
+        match self.api.store.events_after(self.version, self.resource, &self.namespace) {
             Ok((events, version)) => {
-                let lines: Vec<Bytes> =
-                    events.iter().filter_map(|event| self.line(event)).collect();
+                let lines: Vec<Bytes> = events.iter().filter_map(|event| self.line(event)).collect();
                 self.waiting.extend(lines);
                 self.version = version;
             }
             Err(too_old) => {
-                self.waiting
-                    .push_back(error_line(&Status::expired(self.version, too_old.oldest)));
+                self.waiting.push_back(error_line(&Status::expired(self.version, too_old.oldest)));
                 self.is_over = true;
             }
         }
@@ -134,10 +118,7 @@ impl Watch {
     /// An object that ceases to match is reported as deleted, one that begins to as added.
     fn line(&self, event: &Event) -> Option<Bytes> {
         let is_in = !event.deleted && self.selection.matches(event.object.value());
-        let was_in = event
-            .before
-            .as_ref()
-            .is_some_and(|before| self.selection.matches(before.value()));
+        let was_in = event.before.as_ref().is_some_and(|before| self.selection.matches(before.value()));
         let kind = match (was_in, is_in) {
             (false, true) => "ADDED",
             (true, true) => "MODIFIED",
@@ -149,8 +130,5 @@ impl Watch {
 }
 
 fn error_line(status: &Status) -> Bytes {
-    Bytes::from(format!(
-        "{}\n",
-        json!({"type": "ERROR", "object": status.to_value()})
-    ))
+    Bytes::from(format!("{}\n", json!({"type": "ERROR", "object": status.to_value()})))
 }

@@ -57,53 +57,27 @@ pub(super) fn secret(value: &Value, errors: &mut Errors) {
 pub(super) fn update(resource: &Resource, value: &Value, old: &Value, errors: &mut Errors) {
     let is_secret = resource.plural == "secrets";
     if is_secret && value.get("type") != old.get("type") {
-        errors.push(FieldError::invalid(
-            "type",
-            &value["type"],
-            "field is immutable",
-        ));
+        errors.push(FieldError::invalid("type", &value["type"], "field is immutable"));
     }
     if old.get("immutable") == Some(&Value::Bool(true)) {
         if value.get("immutable") != Some(&Value::Bool(true)) {
-            errors.push(FieldError::forbidden(
-                "immutable",
-                "field is immutable when `immutable` is set",
-            ));
+            errors.push(FieldError::forbidden("immutable", "field is immutable when `immutable` is set"));
         }
-        for member in if is_secret {
-            &["data"][..]
-        } else {
-            &["data", "binaryData"]
-        } {
+        for member in if is_secret { &["data"][..] } else { &["data", "binaryData"] } {
             if value.get(member) != old.get(member) {
-                errors.push(FieldError::forbidden(
-                    *member,
-                    "field is immutable when `immutable` is set",
-                ));
+                errors.push(FieldError::forbidden(*member, "field is immutable when `immutable` is set"));
             }
         }
     }
-    if is_secret {
-        secret(value, errors)
-    } else {
-        config_map(value, errors)
-    }
+    if is_secret { secret(value, errors) } else { config_map(value, errors) }
 }
 
 fn keys(member: &str, key: &str, errors: &mut Errors) {
     for complaint in names::data_key(key) {
-        errors.push(FieldError::invalid(
-            format!("{member}[{key}]"),
-            &key.into(),
-            &complaint,
-        ));
+        errors.push(FieldError::invalid(format!("{member}[{key}]"), &key.into(), &complaint));
     }
 }
 
 fn members<'a>(value: &'a Value, member: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
-    value
-        .get(member)
-        .and_then(Value::as_object)
-        .into_iter()
-        .flat_map(Fields::iter)
+    value.get(member).and_then(Value::as_object).into_iter().flat_map(Fields::iter)
 }

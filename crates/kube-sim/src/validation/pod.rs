@@ -21,21 +21,10 @@ pub(super) fn spec(spec: &Value, here: &str, errors: &mut Errors) {
     let mut seen: Vec<&str> = Vec::new();
     for key in ["containers", "initContainers"] {
         for (index, one) in list(spec, &format!("/{key}")).iter().enumerate() {
-            container(
-                one,
-                &format!("{here}.{key}[{index}]"),
-                &volumes,
-                &mut seen,
-                errors,
-            );
+            container(one, &format!("{here}.{key}[{index}]"), &volumes, &mut seen, errors);
         }
     }
-    one_of(
-        &spec["restartPolicy"],
-        &format!("{here}.restartPolicy"),
-        &["Always", "OnFailure", "Never"],
-        errors,
-    );
+    one_of(&spec["restartPolicy"], &format!("{here}.restartPolicy"), &["Always", "OnFailure", "Never"], errors);
     one_of(
         &spec["dnsPolicy"],
         &format!("{here}.dnsPolicy"),
@@ -46,10 +35,7 @@ pub(super) fn spec(spec: &Value, here: &str, errors: &mut Errors) {
         super::label_map(labels, &format!("{here}.nodeSelector"), errors);
     }
     for (member, rule) in [
-        (
-            "serviceAccountName",
-            names::dns_subdomain as fn(&str) -> names::Complaints,
-        ),
+        ("serviceAccountName", names::dns_subdomain as fn(&str) -> names::Complaints),
         ("nodeName", names::dns_subdomain),
         ("hostname", names::dns_label),
         ("subdomain", names::dns_label),
@@ -57,11 +43,7 @@ pub(super) fn spec(spec: &Value, here: &str, errors: &mut Errors) {
         let name = text(spec, &format!("/{member}"));
         if !name.is_empty() {
             for complaint in rule(name) {
-                errors.push(FieldError::invalid(
-                    format!("{here}.{member}"),
-                    &name.into(),
-                    &complaint,
-                ));
+                errors.push(FieldError::invalid(format!("{here}.{member}"), &name.into(), &complaint));
             }
         }
     }
@@ -69,21 +51,11 @@ pub(super) fn spec(spec: &Value, here: &str, errors: &mut Errors) {
         && !(1..=i64::from(i32::MAX)).contains(&seconds)
     {
         let detail = format!("must be between 1 and {}, inclusive", i32::MAX);
-        errors.push(FieldError::invalid(
-            format!("{here}.activeDeadlineSeconds"),
-            &seconds.into(),
-            &detail,
-        ));
+        errors.push(FieldError::invalid(format!("{here}.activeDeadlineSeconds"), &seconds.into(), &detail));
     }
 }
 
-fn container<'a>(
-    container: &'a Value,
-    here: &str,
-    volumes: &[&str],
-    seen: &mut Vec<&'a str>,
-    errors: &mut Errors,
-) {
+fn container<'a>(container: &'a Value, here: &str, volumes: &[&str], seen: &mut Vec<&'a str>, errors: &mut Errors) {
     let at = |member: &str| format!("{here}.{member}");
     let name = text(container, "/name");
     if name.is_empty() {
@@ -102,11 +74,7 @@ fn container<'a>(
     if image.is_empty() {
         errors.push(FieldError::required(at("image"), ""));
     } else if image.trim() != image {
-        errors.push(FieldError::invalid(
-            at("image"),
-            &image.into(),
-            "must not have leading or trailing whitespace",
-        ));
+        errors.push(FieldError::invalid(at("image"), &image.into(), "must not have leading or trailing whitespace"));
     }
     one_of(
         &container["terminationMessagePolicy"],
@@ -119,12 +87,7 @@ fn container<'a>(
         environment(variable, &format!("{here}.env[{index}]"), errors);
     }
     mounts(container, here, volumes, errors);
-    one_of(
-        &container["imagePullPolicy"],
-        &at("imagePullPolicy"),
-        &["Always", "IfNotPresent", "Never"],
-        errors,
-    );
+    one_of(&container["imagePullPolicy"], &at("imagePullPolicy"), &["Always", "IfNotPresent", "Never"], errors);
 }
 
 fn ports(container: &Value, here: &str, errors: &mut Errors) {
@@ -141,12 +104,7 @@ fn ports(container: &Value, here: &str, errors: &mut Errors) {
             }
             Some(_) => {}
         }
-        one_of(
-            &port["protocol"],
-            &format!("{at}.protocol"),
-            &["SCTP", "TCP", "UDP"],
-            errors,
-        );
+        one_of(&port["protocol"], &format!("{at}.protocol"), &["SCTP", "TCP", "UDP"], errors);
     }
 }
 
@@ -156,27 +114,25 @@ fn environment(variable: &Value, at: &str, errors: &mut Errors) {
         errors.push(FieldError::required(format!("{at}.name"), ""));
     }
     for complaint in names::env_name(name) {
-        errors.push(FieldError::invalid(
-            format!("{at}.name"),
-            &name.into(),
-            &complaint,
-        ));
+        errors.push(FieldError::invalid(format!("{at}.name"), &name.into(), &complaint));
     }
     let Some(source) = variable.get("valueFrom") else {
         return;
     };
     let field = format!("{at}.valueFrom");
     if !text(variable, "/value").is_empty() {
-        errors.push(FieldError::invalid(
-            &field,
-            &"".into(),
-            "may not be specified when `value` is not empty",
-        ));
+        errors.push(FieldError::invalid(&field, &"".into(), "may not be specified when `value` is not empty"));
     }
     match source.as_object().map_or(0, object::Fields::len) {
-        0 => errors.push(FieldError::invalid(&field, &"".into(), "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`")),
+        0 => errors.push(FieldError::invalid(
+            &field,
+            &"".into(),
+            "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`",
+        )),
         1 => {}
-        _ => errors.push(FieldError::invalid(&field, &"".into(), "may not have more than one field specified at a time")),
+        _ => {
+            errors.push(FieldError::invalid(&field, &"".into(), "may not have more than one field specified at a time"))
+        }
     }
 }
 
@@ -195,11 +151,7 @@ fn mounts(container: &Value, here: &str, volumes: &[&str], errors: &mut Errors) 
             errors.push(FieldError::not_found(format!("{at}.name"), &name.into()));
         }
         if paths.contains(&path) {
-            errors.push(FieldError::invalid(
-                format!("{at}.mountPath"),
-                &path.into(),
-                "must be unique",
-            ));
+            errors.push(FieldError::invalid(format!("{at}.mountPath"), &path.into(), "must be unique"));
         }
         paths.push(path);
         let below = text(mount, "/subPath");
@@ -214,10 +166,7 @@ pub(super) fn update(value: &Value, old: &Value, errors: &mut Errors) {
     for key in ["containers", "initContainers"] {
         for (index, container) in list(value, &format!("/spec/{key}")).iter().enumerate() {
             if text(container, "/image").trim().is_empty() {
-                errors.push(FieldError::required(
-                    format!("spec.{key}[{index}].image"),
-                    "",
-                ));
+                errors.push(FieldError::required(format!("spec.{key}[{index}].image"), ""));
             }
         }
     }
@@ -231,26 +180,15 @@ pub(super) fn update(value: &Value, old: &Value, errors: &mut Errors) {
 fn thawed(new: &Value, old: &Value) -> Value {
     let mut spec = new.clone();
     for key in ["containers", "initContainers"] {
-        let images: Vec<Option<Value>> = list(old, &format!("/{key}"))
-            .iter()
-            .map(|container| container.get("image").cloned())
-            .collect();
-        for (container, image) in spec
-            .get_mut(key)
-            .and_then(Value::as_array_mut)
-            .into_iter()
-            .flatten()
-            .zip(images)
-        {
+        let images: Vec<Option<Value>> =
+            list(old, &format!("/{key}")).iter().map(|container| container.get("image").cloned()).collect();
+        for (container, image) in spec.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten().zip(images) {
             if let (Some(image), true) = (image, container.is_object()) {
                 container["image"] = image;
             }
         }
     }
-    let shrinks = match (
-        new["activeDeadlineSeconds"].as_i64(),
-        old["activeDeadlineSeconds"].as_i64(),
-    ) {
+    let shrinks = match (new["activeDeadlineSeconds"].as_i64(), old["activeDeadlineSeconds"].as_i64()) {
         (Some(new), Some(old)) => new <= old,
         (Some(_), None) => true,
         (None, _) => false,
@@ -258,15 +196,10 @@ fn thawed(new: &Value, old: &Value) -> Value {
     if shrinks {
         object::carry(&mut spec, old, "activeDeadlineSeconds");
     }
-    if list(old, "/tolerations")
-        .iter()
-        .all(|toleration| list(new, "/tolerations").contains(toleration))
-    {
+    if list(old, "/tolerations").iter().all(|toleration| list(new, "/tolerations").contains(toleration)) {
         object::carry(&mut spec, old, "tolerations");
     }
-    if old["terminationGracePeriodSeconds"]
-        .as_i64()
-        .is_some_and(|seconds| seconds < 0)
+    if old["terminationGracePeriodSeconds"].as_i64().is_some_and(|seconds| seconds < 0)
         && new["terminationGracePeriodSeconds"] == 1
     {
         object::carry(&mut spec, old, "terminationGracePeriodSeconds");
@@ -300,10 +233,7 @@ mod tests {
         let token = |seconds: i64| json!({"volumes": [{"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "token", "expirationSeconds": seconds}}]}}]});
         check(json!({}), "");
         check(json!({"containers": []}), "spec.containers: Required value");
-        check(
-            app(json!({"image": null})),
-            "spec.containers[0].image: Required value",
-        );
+        check(app(json!({"image": null})), "spec.containers[0].image: Required value");
         check(
             json!({"initContainers": [{"name": "app", "image": "x:1"}]}),
             r#"spec.initContainers[0].name: Duplicate value: "app""#,
@@ -325,10 +255,7 @@ mod tests {
             token(599),
             "spec.volumes[0].projected.sources[0].serviceAccountToken.expirationSeconds: Invalid value: 599: may not specify a duration less than 10 minutes",
         );
-        check(
-            json!({"volumes": [{"name": "v"}, {"name": "v"}]}),
-            r#"spec.volumes[1].name: Duplicate value: "v""#,
-        );
+        check(json!({"volumes": [{"name": "v"}, {"name": "v"}]}), r#"spec.volumes[1].name: Duplicate value: "v""#);
     }
 
     #[test]
@@ -341,18 +268,9 @@ mod tests {
             update(&value, &old, &mut errors);
             assert_eq!(errors.is_empty(), allowed, "{change}");
         };
-        check(
-            json!({"spec": {"containers": [{"name": "a", "image": "x:2"}]}}),
-            true,
-        );
-        check(
-            json!({"spec": {"containers": [{"name": "b", "image": "x:1"}]}}),
-            false,
-        );
-        check(
-            json!({"spec": {"tolerations": [{"key": "k"}, {"key": "l"}]}}),
-            true,
-        );
+        check(json!({"spec": {"containers": [{"name": "a", "image": "x:2"}]}}), true);
+        check(json!({"spec": {"containers": [{"name": "b", "image": "x:1"}]}}), false);
+        check(json!({"spec": {"tolerations": [{"key": "k"}, {"key": "l"}]}}), true);
         check(json!({"spec": {"tolerations": [{"key": "l"}]}}), false);
         check(json!({"spec": {"activeDeadlineSeconds": 5}}), true);
         check(json!({"spec": {"serviceAccountName": "web"}}), false);

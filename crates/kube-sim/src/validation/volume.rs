@@ -22,11 +22,7 @@ pub(crate) fn check_lifetime(field: &str, seconds: i64, min: i64, errors: &mut E
         ));
     }
     if seconds > MAX_LIFETIME {
-        errors.push(FieldError::invalid(
-            field,
-            &seconds.into(),
-            "may not specify a duration larger than 2^32 seconds",
-        ));
+        errors.push(FieldError::invalid(field, &seconds.into(), "may not specify a duration larger than 2^32 seconds"));
     }
 }
 
@@ -39,16 +35,8 @@ pub(super) fn volumes<'a>(spec: &'a Value, here: &str, errors: &mut Errors) -> V
         if name.is_empty() {
             errors.push(FieldError::required(format!("{at}.name"), ""));
         }
-        for complaint in if name.is_empty() {
-            Vec::new()
-        } else {
-            names::dns_label(name)
-        } {
-            errors.push(FieldError::invalid(
-                format!("{at}.name"),
-                &name.into(),
-                &complaint,
-            ));
+        for complaint in if name.is_empty() { Vec::new() } else { names::dns_label(name) } {
+            errors.push(FieldError::invalid(format!("{at}.name"), &name.into(), &complaint));
         }
         if seen.contains(&name) {
             errors.push(FieldError::duplicate(format!("{at}.name"), &name.into()));
@@ -60,32 +48,18 @@ pub(super) fn volumes<'a>(spec: &'a Value, here: &str, errors: &mut Errors) -> V
 }
 
 fn source(volume: &Value, at: &str, errors: &mut Errors) {
-    let sources: Vec<&String> = volume
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(key, _)| key)
-        .filter(|key| *key != "name")
-        .collect();
+    let sources: Vec<&String> =
+        volume.as_object().into_iter().flatten().map(|(key, _)| key).filter(|key| *key != "name").collect();
     if sources.is_empty() {
         errors.push(FieldError::required(at, "must specify a volume type"));
     }
     for extra in sources.iter().skip(1) {
-        errors.push(FieldError::forbidden(
-            format!("{at}.{extra}"),
-            "may not specify more than 1 volume type",
-        ));
+        errors.push(FieldError::forbidden(format!("{at}.{extra}"), "may not specify more than 1 volume type"));
     }
-    if volume
-        .get("secret")
-        .is_some_and(|secret| text(secret, "/secretName").is_empty())
-    {
+    if volume.get("secret").is_some_and(|secret| text(secret, "/secretName").is_empty()) {
         errors.push(FieldError::required(format!("{at}.secret.secretName"), ""));
     }
-    if volume
-        .get("configMap")
-        .is_some_and(|map| text(map, "/name").is_empty())
-    {
+    if volume.get("configMap").is_some_and(|map| text(map, "/name").is_empty()) {
         errors.push(FieldError::required(format!("{at}.configMap.name"), ""));
     }
     for key in ["secret", "configMap", "downwardAPI", "projected"] {
@@ -115,10 +89,7 @@ fn projected_sources(projected: &Value, at: &str, errors: &mut Errors) {
         if kinds == 0 {
             errors.push(FieldError::required(&here, "must specify a volume type"));
         } else if kinds > 1 {
-            errors.push(FieldError::forbidden(
-                &here,
-                "may not specify more than 1 volume type",
-            ));
+            errors.push(FieldError::forbidden(&here, "may not specify more than 1 volume type"));
         }
         let mut used: Vec<(String, &str)> = Vec::new();
         for key in ["secret", "configMap"] {
@@ -130,10 +101,7 @@ fn projected_sources(projected: &Value, at: &str, errors: &mut Errors) {
         }
         for key in ["secret", "configMap", "downwardAPI"] {
             for (position, item) in list(source, &format!("/{key}/items")).iter().enumerate() {
-                used.push((
-                    format!("{here}.{key}.items[{position}].path"),
-                    text(item, "/path"),
-                ));
+                used.push((format!("{here}.{key}.items[{position}].path"), text(item, "/path")));
             }
         }
         if let Some(token) = source.get("serviceAccountToken") {
@@ -153,11 +121,7 @@ fn projected_sources(projected: &Value, at: &str, errors: &mut Errors) {
         for (field, path) in used {
             relative_path(path, &field, errors);
             if !path.is_empty() && paths.iter().any(|known| known == path) {
-                errors.push(FieldError::invalid(
-                    &here,
-                    &path.into(),
-                    "conflicting duplicate paths",
-                ));
+                errors.push(FieldError::invalid(&here, &path.into(), "conflicting duplicate paths"));
             }
             paths.push(path.to_owned());
         }
@@ -170,23 +134,11 @@ pub(super) fn relative_path(path: &str, field: &str, errors: &mut Errors) {
         errors.push(FieldError::required(field, ""));
     }
     if path.starts_with('/') {
-        errors.push(FieldError::invalid(
-            field,
-            &path.into(),
-            "must be a relative path",
-        ));
+        errors.push(FieldError::invalid(field, &path.into(), "must be a relative path"));
     }
     if path.split('/').any(|part| part == "..") {
-        errors.push(FieldError::invalid(
-            field,
-            &path.into(),
-            "must not contain '..'",
-        ));
+        errors.push(FieldError::invalid(field, &path.into(), "must not contain '..'"));
     } else if path.starts_with("..") {
-        errors.push(FieldError::invalid(
-            field,
-            &path.into(),
-            "must not start with '..'",
-        ));
+        errors.push(FieldError::invalid(field, &path.into(), "must not start with '..'"));
     }
 }

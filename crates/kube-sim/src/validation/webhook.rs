@@ -41,34 +41,13 @@ fn one(webhook: &Value, here: &str, errors: &mut Errors) {
     for (position, rule) in object::list(webhook, "/rules").iter().enumerate() {
         rules(rule, &format!("{here}.rules[{position}]"), errors);
     }
-    one_of(
-        &webhook["failurePolicy"],
-        &at("failurePolicy"),
-        &["Fail", "Ignore"],
-        errors,
-    );
-    one_of(
-        &webhook["matchPolicy"],
-        &at("matchPolicy"),
-        &["Equivalent", "Exact"],
-        errors,
-    );
+    one_of(&webhook["failurePolicy"], &at("failurePolicy"), &["Fail", "Ignore"], errors);
+    one_of(&webhook["matchPolicy"], &at("matchPolicy"), &["Equivalent", "Exact"], errors);
     match webhook["sideEffects"].as_str() {
-        None => errors.push(FieldError::required(
-            at("sideEffects"),
-            "must specify one of None, NoneOnDryRun",
-        )),
-        Some(_) => one_of(
-            &webhook["sideEffects"],
-            &at("sideEffects"),
-            &["None", "NoneOnDryRun"],
-            errors,
-        ),
+        None => errors.push(FieldError::required(at("sideEffects"), "must specify one of None, NoneOnDryRun")),
+        Some(_) => one_of(&webhook["sideEffects"], &at("sideEffects"), &["None", "NoneOnDryRun"], errors),
     }
-    if webhook["timeoutSeconds"]
-        .as_i64()
-        .is_some_and(|seconds| !(1..=30).contains(&seconds))
-    {
+    if webhook["timeoutSeconds"].as_i64().is_some_and(|seconds| !(1..=30).contains(&seconds)) {
         errors.push(FieldError::invalid(
             at("timeoutSeconds"),
             &webhook["timeoutSeconds"],
@@ -79,39 +58,24 @@ fn one(webhook: &Value, here: &str, errors: &mut Errors) {
         label_selector(&webhook[selector], &at(selector), errors);
     }
     client(&webhook["clientConfig"], &at("clientConfig"), errors);
-    one_of(
-        &webhook["reinvocationPolicy"],
-        &at("reinvocationPolicy"),
-        &["IfNeeded", "Never"],
-        errors,
-    );
+    one_of(&webhook["reinvocationPolicy"], &at("reinvocationPolicy"), &["IfNeeded", "Never"], errors);
     conditions(webhook, &at("matchConditions"), errors);
 }
 
 fn versions(webhook: &Value, field: &str, errors: &mut Errors) {
     let versions = object::list(webhook, "/admissionReviewVersions");
     if versions.is_empty() {
-        errors.push(FieldError::required(
-            field,
-            "must specify one of v1, v1beta1",
-        ));
+        errors.push(FieldError::required(field, "must specify one of v1, v1beta1"));
         return;
     }
     let mut seen: Vec<&Value> = Vec::new();
     for (position, version) in versions.iter().enumerate() {
         if seen.contains(&version) {
-            errors.push(FieldError::invalid(
-                format!("{field}[{position}]"),
-                version,
-                "duplicate version",
-            ));
+            errors.push(FieldError::invalid(format!("{field}[{position}]"), version, "duplicate version"));
         }
         seen.push(version);
     }
-    if !versions
-        .iter()
-        .any(|version| version == "v1" || version == "v1beta1")
-    {
+    if !versions.iter().any(|version| version == "v1" || version == "v1beta1") {
         errors.push(FieldError::invalid(
             field,
             &webhook["admissionReviewVersions"],
@@ -145,24 +109,15 @@ fn rules(rule: &Value, here: &str, errors: &mut Errors) {
             }
         }
     }
-    one_of(
-        &rule["scope"],
-        &format!("{here}.scope"),
-        &["*", "Cluster", "Namespaced"],
-        errors,
-    );
+    one_of(&rule["scope"], &format!("{here}.scope"), &["*", "Cluster", "Namespaced"], errors);
 }
 
 fn client(client: &Value, here: &str, errors: &mut Errors) {
-    let (url, service) = (
-        client.get("url").and_then(Value::as_str),
-        client.get("service"),
-    );
+    let (url, service) = (client.get("url").and_then(Value::as_str), client.get("service"));
     match (url, service) {
-        (None, None) | (Some(_), Some(_)) => errors.push(FieldError::required(
-            here,
-            "exactly one of url or service is required",
-        )),
+        (None, None) | (Some(_), Some(_)) => {
+            errors.push(FieldError::required(here, "exactly one of url or service is required"))
+        }
         (Some(url), None) => url_rules(url, &format!("{here}.url"), errors),
         (None, Some(service)) => {
             for member in ["name", "namespace"] {
@@ -173,10 +128,7 @@ fn client(client: &Value, here: &str, errors: &mut Errors) {
                     ));
                 }
             }
-            if service["port"]
-                .as_i64()
-                .is_some_and(|port| !(1..=65535).contains(&port))
-            {
+            if service["port"].as_i64().is_some_and(|port| !(1..=65535).contains(&port)) {
                 errors.push(FieldError::invalid(
                     format!("{here}.service.port"),
                     &service["port"],
@@ -190,11 +142,7 @@ fn client(client: &Value, here: &str, errors: &mut Errors) {
 fn url_rules(url: &str, field: &str, errors: &mut Errors) {
     const FORM: &str = "desired format: https://host[/path]";
     let Some((scheme, rest)) = url.split_once("://") else {
-        errors.push(FieldError::invalid(
-            field,
-            &"".into(),
-            &format!("'https' is the only allowed URL scheme; {FORM}"),
-        ));
+        errors.push(FieldError::invalid(field, &"".into(), &format!("'https' is the only allowed URL scheme; {FORM}")));
         return;
     };
     if scheme != "https" {
@@ -205,23 +153,11 @@ fn url_rules(url: &str, field: &str, errors: &mut Errors) {
         ));
     }
     if rest.is_empty() || rest.starts_with('/') {
-        errors.push(FieldError::invalid(
-            field,
-            &"".into(),
-            &format!("host must be specified; {FORM}"),
-        ));
+        errors.push(FieldError::invalid(field, &"".into(), &format!("host must be specified; {FORM}")));
     }
-    for (sign, what) in [
-        ('@', "user information"),
-        ('#', "fragments"),
-        ('?', "query parameters"),
-    ] {
+    for (sign, what) in [('@', "user information"), ('#', "fragments"), ('?', "query parameters")] {
         if let Some((_, after)) = rest.split_once(sign) {
-            errors.push(FieldError::invalid(
-                field,
-                &after.into(),
-                &format!("{what} are not permitted in the URL"),
-            ));
+            errors.push(FieldError::invalid(field, &after.into(), &format!("{what} are not permitted in the URL")));
         }
     }
 }
@@ -238,13 +174,8 @@ fn conditions(webhook: &Value, field: &str, errors: &mut Errors) {
         if expression.is_empty() {
             errors.push(FieldError::required(format!("{here}.expression"), ""));
         } else if !["true", "false"].contains(&expression) {
-            let detail =
-                "the embedded server evaluates no CEL expressions but the constants true and false";
-            errors.push(FieldError::invalid(
-                format!("{here}.expression"),
-                &expression.into(),
-                detail,
-            ));
+            let detail = "the embedded server evaluates no CEL expressions but the constants true and false";
+            errors.push(FieldError::invalid(format!("{here}.expression"), &expression.into(), detail));
         }
     }
 }
@@ -260,14 +191,10 @@ mod tests {
         let mut webhook = json!({"name": "a.b.c", "clientConfig": {"url": "https://127.0.0.1:1/x"}, "sideEffects": "None", "admissionReviewVersions": ["v1"],
             "rules": [{"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}]});
         json_patch::merge(&mut webhook, &change);
-        let message = refusal(
-            "mutatingwebhookconfigurations",
-            json!({"metadata": {"name": "aa"}, "webhooks": [webhook]}),
-        );
+        let message =
+            refusal("mutatingwebhookconfigurations", json!({"metadata": {"name": "aa"}, "webhooks": [webhook]}));
         message
-            .trim_start_matches(
-                "MutatingWebhookConfiguration.admissionregistration.k8s.io \"aa\" is invalid: ",
-            )
+            .trim_start_matches("MutatingWebhookConfiguration.admissionregistration.k8s.io \"aa\" is invalid: ")
             .to_owned()
     }
 
@@ -299,10 +226,7 @@ mod tests {
             json!({"sideEffects": "Some"}),
             r#"webhooks[0].sideEffects: Unsupported value: "Some": supported values: "None", "NoneOnDryRun""#,
         );
-        check(
-            json!({"matchConditions": [{"name": "c", "expression": "false"}]}),
-            "",
-        );
+        check(json!({"matchConditions": [{"name": "c", "expression": "false"}]}), "");
         check(
             json!({"matchConditions": [{"name": "c", "expression": "object.x == 1"}]}),
             r#"webhooks[0].matchConditions[0].expression: Invalid value: "object.x == 1": the embedded server evaluates no CEL expressions but the constants true and false"#,

@@ -14,8 +14,7 @@ pub(super) fn deployment(value: &Value, errors: &mut Errors) {
         Some(selector) => super::label_selector(selector, "spec.selector", errors),
     }
     let labels = value.pointer("/spec/template/metadata/labels");
-    if selector.is_some() && !LabelSelector::of(selector).matches(labels.and_then(Value::as_object))
-    {
+    if selector.is_some() && !LabelSelector::of(selector).matches(labels.and_then(Value::as_object)) {
         let shown = labels.cloned().unwrap_or(Value::Null);
         errors.push(FieldError::invalid(
             "spec.template.metadata.labels",
@@ -27,26 +26,15 @@ pub(super) fn deployment(value: &Value, errors: &mut Errors) {
         pod::spec(spec, "spec.template.spec", errors);
         let policy = object::text(spec, "/restartPolicy");
         if policy != "Always" {
-            errors.push(FieldError::unsupported(
-                "spec.template.spec.restartPolicy",
-                &policy.into(),
-                &["Always"],
-            ));
+            errors.push(FieldError::unsupported("spec.template.spec.restartPolicy", &policy.into(), &["Always"]));
         }
     }
 }
 
 pub(super) fn immutable_selector(value: &Value, old: &Value, errors: &mut Errors) {
     if value.pointer("/spec/selector") != old.pointer("/spec/selector") {
-        let shown = value
-            .pointer("/spec/selector")
-            .cloned()
-            .unwrap_or(Value::Null);
-        errors.push(FieldError::invalid(
-            "spec.selector",
-            &shown,
-            "field is immutable",
-        ));
+        let shown = value.pointer("/spec/selector").cloned().unwrap_or(Value::Null);
+        errors.push(FieldError::invalid("spec.selector", &shown, "field is immutable"));
     }
 }
 

@@ -14,7 +14,8 @@ fn names(pod: &Pod) -> Vec<String> {
 
 async fn create(cluster: &Cluster, name: &str) -> kube::Result<Pod> {
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), "shop");
-    let pod: Pod = Fields(json!({"metadata": {"name": name}, "spec": {"containers": [{"name": "app", "image": "app:1"}]}})).into();
+    let pod: Pod =
+        Fields(json!({"metadata": {"name": name}, "spec": {"containers": [{"name": "app", "image": "app:1"}]}})).into();
     pods.create(&PostParams::default(), &pod).await
 }
 
@@ -36,31 +37,18 @@ async fn a_sidecar_calls_earlier_webhooks_again_and_gets_the_api_token() {
     let check = async |aa: &str, bb: &str, expected: &[&str]| {
         let cluster = Cluster::start().await;
         cluster.namespace("shop").await;
-        cluster
-            .webhook("aa", "env", json!({"reinvocationPolicy": aa}))
-            .await;
-        cluster
-            .webhook("bb", "sidecar", json!({"reinvocationPolicy": bb}))
-            .await;
+        cluster.webhook("aa", "env", json!({"reinvocationPolicy": aa})).await;
+        cluster.webhook("bb", "sidecar", json!({"reinvocationPolicy": bb})).await;
         let pod = create(&cluster, "p").await.expect("must be admitted");
         let side = &pod.spec.expect("a spec").containers[1];
-        assert_eq!(
-            side.volume_mounts.iter().flatten().count(),
-            1,
-            "the built-in plugin comes again"
-        );
+        assert_eq!(side.volume_mounts.iter().flatten().count(), 1, "the built-in plugin comes again");
         assert_eq!(cluster.calls(), expected);
         cluster.stop().await;
     };
     check("Never", "Never", &["aa app", "bb app"]).await;
     check("IfNeeded", "Never", &["aa app", "bb app", "aa app,side"]).await;
     // The mount that the plugin gave to the sidecar is a change to the webhook that added it.
-    check(
-        "IfNeeded",
-        "IfNeeded",
-        &["aa app", "bb app", "aa app,side", "bb app,side"],
-    )
-    .await;
+    check("IfNeeded", "IfNeeded", &["aa app", "bb app", "aa app,side", "bb app,side"]).await;
 }
 
 #[tokio::test]
@@ -68,24 +56,14 @@ async fn failures_follow_the_policy_and_denials_do_not() {
     let check = async |mode: &str, policy: &str, code: u16, message: &str| {
         let cluster = Cluster::start().await;
         cluster.namespace("shop").await;
-        cluster
-            .webhook(
-                "aa",
-                mode,
-                json!({"failurePolicy": policy, "timeoutSeconds": 1}),
-            )
-            .await;
+        cluster.webhook("aa", mode, json!({"failurePolicy": policy, "timeoutSeconds": 1})).await;
         let result = create(&cluster, "p").await;
         if code == 201 {
             assert!(result.is_ok(), "{mode} {policy}: {result:?}");
         } else {
             let error = refusal(result);
             assert_eq!(error.code, code, "{mode} {policy}: {}", error.message);
-            assert!(
-                error.message.contains(message),
-                "{mode} {policy}: {}",
-                error.message
-            );
+            assert!(error.message.contains(message), "{mode} {policy}: {}", error.message);
         }
         cluster.stop().await;
     };
@@ -94,39 +72,21 @@ async fn failures_follow_the_policy_and_denials_do_not() {
     }
     let failed = r#"Internal error occurred: failed calling webhook "aa.example.test": "#;
     check("http500", "Fail", 500, &format!("{failed}failed to call webhook: an error on the server (\"boom\") has prevented the request from succeeding")).await;
-    check("not-json", "Fail", 500, "couldn't get version/kind; json parse error: invalid character 'h' looking for beginning of value").await;
     check(
-        "wrong-uid",
+        "not-json",
         "Fail",
         500,
-        "received invalid webhook response: expected response.uid=",
+        "couldn't get version/kind; json parse error: invalid character 'h' looking for beginning of value",
     )
     .await;
+    check("wrong-uid", "Fail", 500, "received invalid webhook response: expected response.uid=").await;
     check("refused", "Fail", 500, "connect: connection refused").await;
-    check(
-        "untrusted",
-        "Fail",
-        500,
-        "x509: certificate signed by unknown authority",
-    )
-    .await;
+    check("untrusted", "Fail", 500, "x509: certificate signed by unknown authority").await;
     check("slow", "Fail", 500, "context deadline exceeded").await;
     for policy in ["Fail", "Ignore"] {
-        check(
-            "deny",
-            policy,
-            400,
-            r#"admission webhook "aa.example.test" denied the request: no thanks"#,
-        )
-        .await;
+        check("deny", policy, 400, r#"admission webhook "aa.example.test" denied the request: no thanks"#).await;
         check("bad-patch", policy, 500, "missing value").await;
-        check(
-            "break-pod",
-            policy,
-            422,
-            r#"Pod "p" is invalid: spec.containers: Required value"#,
-        )
-        .await;
+        check("break-pod", policy, 422, r#"Pod "p" is invalid: spec.containers: Required value"#).await;
     }
 }
 
@@ -134,24 +94,14 @@ async fn failures_follow_the_policy_and_denials_do_not() {
 async fn old_answers_pass_under_v1beta1_alone() {
     let cluster = Cluster::start().await;
     cluster.namespace("shop").await;
-    cluster
-        .webhook("aa", "untyped", json!({"admissionReviewVersions": ["v1"]}))
-        .await;
+    cluster.webhook("aa", "untyped", json!({"admissionReviewVersions": ["v1"]})).await;
     let error = refusal(create(&cluster, "p").await);
     assert!(
-        error.message.ends_with(
-            "expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got /, Kind="
-        ),
+        error.message.ends_with("expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got /, Kind="),
         "{}",
         error.message
     );
-    cluster
-        .webhook(
-            "aa",
-            "untyped",
-            json!({"admissionReviewVersions": ["v1beta1"]}),
-        )
-        .await;
+    cluster.webhook("aa", "untyped", json!({"admissionReviewVersions": ["v1beta1"]})).await;
     create(&cluster, "p").await.expect("must be admitted");
     cluster.stop().await;
 }
@@ -161,34 +111,17 @@ async fn dry_runs_are_announced_and_store_nothing_and_warnings_arrive() {
     let cluster = Cluster::start().await;
     cluster.namespace("shop").await;
     cluster.webhook("aa", "warn", json!({})).await;
-    let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "app", "image": "app:1"}]}, "nope": 1});
+    let pod =
+        json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "app", "image": "app:1"}]}, "nope": 1});
     let path = "/api/v1/namespaces/shop/pods?dryRun=All";
     let (status, warnings) = cluster.warnings("POST", path, &pod).await;
     assert_eq!(
         (status, warnings),
-        (
-            201,
-            vec![
-                r#"299 - "unknown field \"nope\"""#.to_owned(),
-                r#"299 - "mind the gap""#.to_owned()
-            ]
-        )
+        (201, vec![r#"299 - "unknown field \"nope\"""#.to_owned(), r#"299 - "mind the gap""#.to_owned()])
     );
     assert_eq!(cluster.last_review()["request"]["dryRun"], true);
-    assert_eq!(
-        cluster
-            .send("GET", "/api/v1/namespaces/shop/pods/p", None)
-            .await
-            .0,
-        404
-    );
-    let (status, _) = cluster
-        .warnings(
-            "POST",
-            "/api/v1/namespaces/shop/pods?fieldValidation=Strict",
-            &pod,
-        )
-        .await;
+    assert_eq!(cluster.send("GET", "/api/v1/namespaces/shop/pods/p", None).await.0, 404);
+    let (status, _) = cluster.warnings("POST", "/api/v1/namespaces/shop/pods?fieldValidation=Strict", &pod).await;
     assert_eq!(status, 400);
     cluster.stop().await;
 }
@@ -197,13 +130,12 @@ async fn dry_runs_are_announced_and_store_nothing_and_warnings_arrive() {
 async fn a_service_that_is_not_there_is_a_failed_call() {
     let cluster = Cluster::start().await;
     cluster.namespace("shop").await;
-    let client: Value = json!({"clientConfig": {"url": null, "service": {"name": "hook", "namespace": "shop", "path": "/mutate"}}});
+    let client: Value =
+        json!({"clientConfig": {"url": null, "service": {"name": "hook", "namespace": "shop", "path": "/mutate"}}});
     cluster.webhook("aa", "env", client).await;
     let error = refusal(create(&cluster, "p").await);
     assert!(
-        error.message.ends_with(
-            r#"Post "https://hook.shop.svc:443/mutate?timeout=10s": service "hook" not found"#
-        ),
+        error.message.ends_with(r#"Post "https://hook.shop.svc:443/mutate?timeout=10s": service "hook" not found"#),
         "{}",
         error.message
     );

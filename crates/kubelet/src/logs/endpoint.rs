@@ -39,10 +39,7 @@ struct LogQuery {
 pub(crate) fn router(shelf: LogShelf, clock: SharedClock) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok" }))
-        .route(
-            "/containerLogs/{namespace}/{pod}/{container}",
-            get(container_logs),
-        )
+        .route("/containerLogs/{namespace}/{pod}/{container}", get(container_logs))
         .with_state(Endpoint { shelf, clock })
 }
 
@@ -51,12 +48,7 @@ async fn container_logs(
     Path((namespace, pod, container)): Path<(String, String, String)>,
     Query(query): Query<LogQuery>,
 ) -> Response {
-    let log = match endpoint.shelf.find(
-        &namespace,
-        &pod,
-        &container,
-        query.previous.unwrap_or(false),
-    ) {
+    let log = match endpoint.shelf.find(&namespace, &pod, &container, query.previous.unwrap_or(false)) {
         Ok(log) => log,
         Err(error @ FindError::Pod(_)) => {
             return (StatusCode::NOT_FOUND, error.to_string()).into_response();
@@ -69,12 +61,8 @@ async fn container_logs(
             return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response();
         }
     };
-    let ago = query.since_seconds.map(|seconds| {
-        endpoint
-            .clock
-            .now()
-            .saturating_sub(SignedDuration::from_secs(seconds))
-    });
+    let ago =
+        query.since_seconds.map(|seconds| endpoint.clock.now().saturating_sub(SignedDuration::from_secs(seconds)));
     let serving = Serving {
         reader,
         selection: Selection {
@@ -106,11 +94,8 @@ impl Serving {
                 return Ok(None);
             }
             let first = !std::mem::replace(&mut self.started, true);
-            let mut shown = if first {
-                self.reader.start(&self.selection)?
-            } else {
-                self.reader.more(&self.selection)?
-            };
+            let mut shown =
+                if first { self.reader.start(&self.selection)? } else { self.reader.more(&self.selection)? };
             if !shown.is_empty() {
                 shown.truncate(self.left);
                 self.left -= shown.len();

@@ -34,18 +34,11 @@ impl Entry {
         };
         let text_at = at.len() + stream.len() + tag.len() + 3;
         let whole = tag == b"F";
-        Some(Self {
-            raw,
-            text_at,
-            whole,
-        })
+        Some(Self { raw, text_at, whole })
     }
 
     fn time(&self) -> &[u8] {
-        self.raw
-            .split(|byte| *byte == b' ')
-            .next()
-            .unwrap_or_default()
+        self.raw.split(|byte| *byte == b' ').next().unwrap_or_default()
     }
 
     fn at(&self) -> Option<Timestamp> {
@@ -70,25 +63,14 @@ impl Reader {
     pub(super) fn open(log: Arc<Log>) -> io::Result<Self> {
         let progress = log.progress.subscribe();
         let (segment, file) = Self::oldest(&log)?;
-        Ok(Self {
-            log,
-            progress,
-            segment,
-            position: 0,
-            file,
-            gap: segment > 0,
-            mid_line: false,
-        })
+        Ok(Self { log, progress, segment, position: 0, file, gap: segment > 0, mid_line: false })
     }
 
     /// The oldest segment that is still there; under the log's lock, so that it does not go meanwhile.
     fn oldest(log: &Log) -> io::Result<(u64, BufReader<File>)> {
         let current = log.lock();
         let oldest = current.number.saturating_sub(1);
-        Ok((
-            oldest,
-            BufReader::new(File::open(segment_path(&log.stem, oldest))?),
-        ))
+        Ok((oldest, BufReader::new(File::open(segment_path(&log.stem, oldest))?)))
     }
 
     /// The next entry, or `None` at the present end.
@@ -161,9 +143,7 @@ impl Reader {
                 continue;
             }
             if std::mem::take(&mut self.gap) {
-                shown.extend_from_slice(
-                    b"[earlier output was dropped: a process node keeps 10 MiB]\n",
-                );
+                shown.extend_from_slice(b"[earlier output was dropped: a process node keeps 10 MiB]\n");
             }
             self.show(&entry, selection, &mut shown);
         }
@@ -220,41 +200,22 @@ mod tests {
     fn shows_what_was_asked_for() {
         let folder = tempfile::tempdir().expect("temp folder must be made");
         let log = mk_log(&folder, 1 << 20);
-        log.append(at(1), Stream::Stdout, b"one", true)
-            .expect("append");
-        log.append(at(2), Stream::Stderr, b"tw", false)
-            .expect("append");
-        log.append(at(2), Stream::Stderr, b"o two", true)
-            .expect("append");
-        log.append(at(3), Stream::Stdout, b"", true)
-            .expect("append");
-        log.append(at(4), Stream::Stdout, b"no end", false)
-            .expect("append");
-        let check = |selection: Selection, expected: &str| {
-            assert_eq!(shown(&log, &selection), expected, "{selection:?}")
-        };
-        let tail = |lines| Selection {
-            tail_lines: Some(lines),
-            ..Selection::default()
-        };
+        log.append(at(1), Stream::Stdout, b"one", true).expect("append");
+        log.append(at(2), Stream::Stderr, b"tw", false).expect("append");
+        log.append(at(2), Stream::Stderr, b"o two", true).expect("append");
+        log.append(at(3), Stream::Stdout, b"", true).expect("append");
+        log.append(at(4), Stream::Stdout, b"no end", false).expect("append");
+        let check =
+            |selection: Selection, expected: &str| assert_eq!(shown(&log, &selection), expected, "{selection:?}");
+        let tail = |lines| Selection { tail_lines: Some(lines), ..Selection::default() };
         check(Selection::default(), "one\ntwo two\n\nno end");
         check(tail(0), "");
         check(tail(1), "no end");
         check(tail(3), "two two\n\nno end");
         check(tail(9), "one\ntwo two\n\nno end");
+        check(Selection { since: Some(at(3)), ..Selection::default() }, "\nno end");
         check(
-            Selection {
-                since: Some(at(3)),
-                ..Selection::default()
-            },
-            "\nno end",
-        );
-        check(
-            Selection {
-                timestamps: true,
-                tail_lines: Some(3),
-                ..Selection::default()
-            },
+            Selection { timestamps: true, tail_lines: Some(3), ..Selection::default() },
             "1970-01-01T00:00:02.000000000Z two two\n1970-01-01T00:00:03.000000000Z \n1970-01-01T00:00:04.000000000Z no end",
         );
     }
@@ -264,13 +225,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("temp folder must be made");
         let log = mk_log(&folder, 400);
         for number in 0..100 {
-            log.append(
-                at(1),
-                Stream::Stdout,
-                format!("line {number}").as_bytes(),
-                true,
-            )
-            .expect("append");
+            log.append(at(1), Stream::Stdout, format!("line {number}").as_bytes(), true).expect("append");
         }
         let kept: u64 = std::fs::read_dir(folder.path())
             .expect("folder")
@@ -287,25 +242,16 @@ mod tests {
         let folder = tempfile::tempdir().expect("temp folder must be made");
         let log = mk_log(&folder, 400);
         let mut reader = Reader::open(log.clone()).expect("log must open");
-        let mut text = reader
-            .start(&Selection::default())
-            .expect("log must be read");
+        let mut text = reader.start(&Selection::default()).expect("log must be read");
         for number in 0..40 {
-            log.append(at(1), Stream::Stdout, format!("{number}").as_bytes(), true)
-                .expect("append");
+            log.append(at(1), Stream::Stdout, format!("{number}").as_bytes(), true).expect("append");
             if number % 5 == 0 {
-                text.extend(
-                    reader
-                        .more(&Selection::default())
-                        .expect("log must be read"),
-                );
+                text.extend(reader.more(&Selection::default()).expect("log must be read"));
             }
         }
         log.close();
         loop {
-            let more = reader
-                .more(&Selection::default())
-                .expect("log must be read");
+            let more = reader.more(&Selection::default()).expect("log must be read");
             if more.is_empty() && !reader.grows().await {
                 break;
             }

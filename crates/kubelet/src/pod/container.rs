@@ -54,15 +54,9 @@ pub(super) struct Supervisor {
 /// Why a container cannot be started now.
 enum Refusal {
     /// Nothing but a new pod helps.
-    Final {
-        reason: &'static str,
-        message: String,
-    },
+    Final { reason: &'static str, message: String },
     /// An object is missing, or lacks a key.
-    Source {
-        error: SourceError,
-        seen: Option<String>,
-    },
+    Source { error: SourceError, seen: Option<String> },
 }
 
 impl Supervisor {
@@ -80,17 +74,9 @@ impl Supervisor {
             self.record.state = State::Terminated(end);
             self.report();
             if self.context.is_stopping() || !self.policy.restarts(exit_code) {
-                return if exit_code == 0 {
-                    Ending::Succeeded
-                } else {
-                    Ending::Failed
-                };
+                return if exit_code == 0 { Ending::Succeeded } else { Ending::Failed };
             }
-            failures = if began.elapsed() >= LONG_RUN {
-                0
-            } else {
-                failures + 1
-            };
+            failures = if began.elapsed() >= LONG_RUN { 0 } else { failures + 1 };
             if self.pause(failures).await.is_none() {
                 return Ending::Stopped;
             }
@@ -135,19 +121,15 @@ impl Supervisor {
             let (reason, message, source) = match self.launch(&sources) {
                 Ok(launch) => return Some(launch),
                 Err(Refusal::Final { reason, message }) => (reason, message, None),
-                Err(Refusal::Source { error, seen }) => (
-                    "CreateContainerConfigError",
-                    error.to_string(),
-                    Some((error.source_key().clone(), seen)),
-                ),
+                Err(Refusal::Source { error, seen }) => {
+                    ("CreateContainerConfigError", error.to_string(), Some((error.source_key().clone(), seen)))
+                }
             };
             self.wait_with(reason, message).await;
             let context = self.context.clone();
             let changes = async {
                 match &source {
-                    Some((source_key, seen)) => {
-                        until_changed(&context, source_key, seen.as_deref()).await
-                    }
+                    Some((source_key, seen)) => until_changed(&context, source_key, seen.as_deref()).await,
                     None => std::future::pending().await,
                 }
             };
@@ -185,10 +167,7 @@ impl Supervisor {
 
     /// Tells the status and, when it is news, an event why the container waits.
     async fn wait_with(&mut self, reason: &'static str, message: String) {
-        let state = State::Waiting {
-            reason,
-            message: Some(message.clone()),
-        };
+        let state = State::Waiting { reason, message: Some(message.clone()) };
         if self.record.state == state {
             return;
         }
@@ -196,22 +175,12 @@ impl Supervisor {
             self.record.last = Some(end);
         }
         self.report();
-        events::warn(
-            &self.context.node,
-            &self.context.bound,
-            "Failed",
-            &format!("Error: {message}"),
-        )
-        .await;
+        events::warn(&self.context.node, &self.context.bound, "Failed", &format!("Error: {message}")).await;
     }
 
     fn report(&self) {
         // Refused only when the pod's task is over.
-        let _ = self.reports.send(Report {
-            init: self.init,
-            index: self.index,
-            record: self.record.clone(),
-        });
+        let _ = self.reports.send(Report { init: self.init, index: self.index, record: self.record.clone() });
     }
 
     /// The process that the specification asks for.
@@ -228,34 +197,21 @@ impl Supervisor {
         };
         let base = base(context, &self.container.name);
         let environment =
-            environment::build(&context.pod(), &self.container, sources, &self.paths, &base)
-                .map_err(|error| match error {
+            environment::build(&context.pod(), &self.container, sources, &self.paths, &base).map_err(|error| {
+                match error {
                     EnvironmentError::Source(error) => {
                         let seen = sources.version(error.source_key()).map(str::to_owned);
                         Refusal::Source { error, seen }
                     }
-                    error => Refusal::Final {
-                        reason: "CreateContainerConfigError",
-                        message: error.to_string(),
-                    },
-                })?;
-        let refused = |message: String| Refusal::Final {
-            reason: "CreateContainerError",
-            message,
-        };
+                    error => Refusal::Final { reason: "CreateContainerConfigError", message: error.to_string() },
+                }
+            })?;
+        let refused = |message: String| Refusal::Final { reason: "CreateContainerError", message };
         let words = |words: &Option<Vec<String>>| -> Vec<String> {
-            words
-                .iter()
-                .flatten()
-                .map(|word| environment.expand(word))
-                .collect()
+            words.iter().flatten().map(|word| environment.expand(word)).collect()
         };
-        let args = programs::arguments(
-            program,
-            &words(&self.container.command),
-            &words(&self.container.args),
-        )
-        .map_err(|error| refused(error.to_string()))?;
+        let args = programs::arguments(program, &words(&self.container.command), &words(&self.container.args))
+            .map_err(|error| refused(error.to_string()))?;
         let folder = self
             .paths
             .working_dir(self.container.working_dir.as_deref().unwrap_or("/"))
@@ -266,11 +222,7 @@ impl Supervisor {
         Ok(Launch {
             program: program.to_owned(),
             args: args.iter().map(|word| self.paths.rewrite(word)).collect(),
-            env: environment
-                .variables
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
+            env: environment.variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
             folder,
         })
     }
@@ -286,36 +238,22 @@ impl Supervisor {
         );
         let context = self.context.clone();
         tokio::spawn(async move {
-            events::warn(
-                &context.node,
-                &context.bound,
-                "InvalidEnvironmentVariableNames",
-                &message,
-            )
-            .await;
+            events::warn(&context.node, &context.bound, "InvalidEnvironmentVariableNames", &message).await;
         });
     }
 
     /// Starts the process, reports it running and gives its end.
     async fn run_once(&mut self, launch: Launch) -> Termination {
         let context = self.context.clone();
-        let PodContext {
-            node,
-            namespace,
-            name,
-            uid,
-            ..
-        } = &*context;
+        let PodContext { node, namespace, name, uid, .. } = &*context;
         let container = &self.container.name;
         let run = format!("{container}.{}", self.record.restarts);
         self.record.container_id = Some(format!("process://{uid}/{run}"));
         let started_at = node.clock.now();
-        let started = start(launch, &context.folder.join("logs").join(run), &context).map(
-            |(process, log)| {
-                node.logs.start_run(namespace, name, container, log);
-                process
-            },
-        );
+        let started = start(launch, &context.folder.join("logs").join(run), &context).map(|(process, log)| {
+            node.logs.start_run(namespace, name, container, log);
+            process
+        });
         let failed = |error: std::io::Error, at: Timestamp| Termination {
             exit_code: START_ERROR,
             reason: "StartError",
@@ -386,11 +324,8 @@ async fn supervise(context: &PodContext, process: &mut Process) -> std::io::Resu
 /// Returns when the object may have changed.
 async fn until_changed(context: &PodContext, source_key: &SourceKey, seen: Option<&str>) {
     let began = Instant::now();
-    let watching =
-        sources::until_changed(&context.node.client, &context.namespace, source_key, seen);
-    if tokio::time::timeout(LOOK_AGAIN, watching).await.is_ok()
-        && began.elapsed() < Duration::from_millis(20)
-    {
+    let watching = sources::until_changed(&context.node.client, &context.namespace, source_key, seen);
+    if tokio::time::timeout(LOOK_AGAIN, watching).await.is_ok() && began.elapsed() < Duration::from_millis(20) {
         // A watch that cannot be had ends at once: it must not make the caller spin.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -411,11 +346,7 @@ mod tests {
     #[test]
     fn restarts_back_off_as_the_kubelet_does() {
         let check = |failures: u32, seconds: u64| {
-            assert_eq!(
-                restart_pause(failures),
-                Duration::from_secs(seconds),
-                "{failures}"
-            );
+            assert_eq!(restart_pause(failures), Duration::from_secs(seconds), "{failures}");
         };
         check(1, 0);
         check(2, 10);

@@ -26,25 +26,13 @@ pub(super) async fn run(context: &Arc<PodContext>, reports: Reports) {
     let spec = context.bound.spec.clone().unwrap_or_default();
     let found = unsupported(&spec);
     if !found.refused.is_empty() {
-        return refuse(
-            context,
-            &spec,
-            &reports,
-            "Unsupported",
-            &found.refused.join("; "),
-        )
-        .await;
+        return refuse(context, &spec, &reports, "Unsupported", &found.refused.join("; ")).await;
     }
     if !found.ignored.is_empty() {
-        let message = format!(
-            "a process node runs this pod without: {}",
-            found.ignored.join(", ")
-        );
+        let message = format!("a process node runs this pod without: {}", found.ignored.join(", "));
         let context = context.clone();
         // An event is for people: the pod does not wait for it.
-        tokio::spawn(async move {
-            events::warn(&context.node, &context.bound, "Unsupported", &message).await
-        });
+        tokio::spawn(async move { events::warn(&context.node, &context.bound, "Unsupported", &message).await });
     }
     let paths = match lay_out(context, &spec) {
         Ok(paths) => paths,
@@ -80,88 +68,49 @@ async fn run_containers(
     let mut paths = paths.into_iter();
     // What was fetched with the volumes serves the first containers only: later ones look again.
     let mut fetched = Some(Arc::new(sources));
-    let mk_supervisor =
-        |init: bool, index: usize, container: &Container, paths: PathMap| Supervisor {
-            context: context.clone(),
-            reports: reports.clone(),
-            init,
-            index,
-            record: ContainerRecord::new(
-                &container.name,
-                container.image.as_deref().unwrap_or_default(),
-                "ContainerCreating",
-            ),
-            container: container.clone(),
-            paths,
-            // An init container that has done its work is not run again.
-            policy: if init && policy == RestartPolicy::Always {
-                RestartPolicy::OnFailure
-            } else {
-                policy
-            },
-        };
-    for ((index, init), paths) in spec
-        .init_containers
-        .iter()
-        .flatten()
-        .enumerate()
-        .zip(&mut paths)
-    {
-        let ending = mk_supervisor(true, index, init, paths)
-            .run(fetched.take())
-            .await;
+    let mk_supervisor = |init: bool, index: usize, container: &Container, paths: PathMap| Supervisor {
+        context: context.clone(),
+        reports: reports.clone(),
+        init,
+        index,
+        record: ContainerRecord::new(
+            &container.name,
+            container.image.as_deref().unwrap_or_default(),
+            "ContainerCreating",
+        ),
+        container: container.clone(),
+        paths,
+        // An init container that has done its work is not run again.
+        policy: if init && policy == RestartPolicy::Always { RestartPolicy::OnFailure } else { policy },
+    };
+    for ((index, init), paths) in spec.init_containers.iter().flatten().enumerate().zip(&mut paths) {
+        let ending = mk_supervisor(true, index, init, paths).run(fetched.take()).await;
         if ending != Ending::Succeeded || context.is_stopping() {
             return;
         }
     }
     let main = spec.containers.iter().enumerate().zip(paths);
-    join_all(main.map(|((index, container), paths)| {
-        mk_supervisor(false, index, container, paths).run(fetched.clone())
-    }))
+    join_all(
+        main.map(|((index, container), paths)| mk_supervisor(false, index, container, paths).run(fetched.clone())),
+    )
     .await;
 }
 
 /// Tells all containers why they do not start, and waits for the pod's end.
-async fn refuse(
-    context: &PodContext,
-    spec: &PodSpec,
-    reports: &Reports,
-    event: &str,
-    message: &str,
-) {
+async fn refuse(context: &PodContext, spec: &PodSpec, reports: &Reports, event: &str, message: &str) {
     report_waiting(spec, reports, "CreateContainerError", message);
     events::warn(&context.node, &context.bound, event, message).await;
     context.stop_asked().await;
 }
 
 fn report_waiting(spec: &PodSpec, reports: &Reports, reason: &'static str, message: &str) {
-    let init = spec
-        .init_containers
-        .iter()
-        .flatten()
-        .enumerate()
-        .map(|(index, container)| (true, index, container));
-    let main = spec
-        .containers
-        .iter()
-        .enumerate()
-        .map(|(index, container)| (false, index, container));
+    let init = spec.init_containers.iter().flatten().enumerate().map(|(index, container)| (true, index, container));
+    let main = spec.containers.iter().enumerate().map(|(index, container)| (false, index, container));
     for (init, index, container) in init.chain(main) {
-        let mut record = ContainerRecord::new(
-            &container.name,
-            container.image.as_deref().unwrap_or_default(),
-            reason,
-        );
-        record.state = State::Waiting {
-            reason,
-            message: Some(message.to_owned()),
-        };
+        let mut record = ContainerRecord::new(&container.name, container.image.as_deref().unwrap_or_default(), reason);
+        record.state = State::Waiting { reason, message: Some(message.to_owned()) };
         // Refused only when the pod's task is over.
-        let _ = reports.send(Report {
-            init,
-            index,
-            record,
-        });
+        let _ = reports.send(Report { init, index, record });
     }
 }
 
@@ -172,12 +121,7 @@ fn lay_out(context: &PodContext, spec: &PodSpec) -> Result<Vec<PathMap>, String>
     create_folder(&context.folder, 0o700).map_err(told)?;
     create_folder(&context.folder.join("logs"), 0o700).map_err(told)?;
     let mut maps = Vec::new();
-    for container in spec
-        .init_containers
-        .iter()
-        .flatten()
-        .chain(&spec.containers)
-    {
+    for container in spec.init_containers.iter().flatten().chain(&spec.containers) {
         let root = context.folder.join("root").join(&container.name);
         create_folder(&root, 0o700).map_err(told)?;
         create_folder(&home(&context.folder, &container.name), 0o700).map_err(told)?;
@@ -200,11 +144,7 @@ fn link_mounts(context: &PodContext, paths: &[PathMap]) -> io::Result<()> {
         if let Some(folder) = mount.private.parent() {
             create_folder(folder, 0o755)?;
         }
-        let shown = volumes::mounted(
-            &context.folder.join("volumes"),
-            &mount.volume,
-            &mount.sub_path,
-        )?;
+        let shown = volumes::mounted(&context.folder.join("volumes"), &mount.volume, &mount.sub_path)?;
         symlink(shown, &mount.private)?;
     }
     Ok(())
@@ -222,10 +162,7 @@ async fn fill(
     volumes.wanted(&mut wanted);
     match spec.init_containers.iter().flatten().next() {
         Some(first) => sources::wanted_by_container(first, &mut wanted),
-        None => spec
-            .containers
-            .iter()
-            .for_each(|container| sources::wanted_by_container(container, &mut wanted)),
+        None => spec.containers.iter().for_each(|container| sources::wanted_by_container(container, &mut wanted)),
     }
     let mut pauses = Pauses::new(Duration::from_millis(250), Duration::from_secs(60));
     let mut told = String::new();
@@ -239,9 +176,7 @@ async fn fill(
             );
             tokens?;
             let sources = sources?;
-            volumes
-                .write(&pod, Some(&sources))
-                .map_err(|error| Failure::new(error, &sources))?;
+            volumes.write(&pod, Some(&sources)).map_err(|error| Failure::new(error, &sources))?;
             Ok::<_, Failure>(sources)
         };
         let outcome = tokio::select! {
@@ -261,13 +196,7 @@ async fn fill(
         let appears = async {
             match &missing {
                 Some((source_key, seen)) => {
-                    sources::until_changed(
-                        &node.client,
-                        &context.namespace,
-                        source_key,
-                        seen.as_deref(),
-                    )
-                    .await;
+                    sources::until_changed(&node.client, &context.namespace, source_key, seen.as_deref()).await;
                     // A watch that cannot be had ends at once: it must not make this loop spin.
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
@@ -304,36 +233,24 @@ impl Failure {
 
 impl From<TokenError> for Failure {
     fn from(error: TokenError) -> Self {
-        Self {
-            error: error.into(),
-            missing: None,
-        }
+        Self { error: error.into(), missing: None }
     }
 }
 
 impl From<FetchError> for Failure {
     fn from(error: FetchError) -> Self {
-        Self {
-            error: error.into(),
-            missing: None,
-        }
+        Self { error: error.into(), missing: None }
     }
 }
 
 /// What every container of the pod has in its environment.
 pub(super) fn base(context: &PodContext, container: &str) -> environment::Base {
-    let hostname = context
-        .bound
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.hostname.clone());
+    let hostname = context.bound.spec.as_ref().and_then(|spec| spec.hostname.clone());
     let mut hostname = hostname.unwrap_or_else(|| context.name.clone());
     hostname.truncate(63);
     environment::Base {
         hostname: hostname.trim_end_matches(['-', '.']).to_owned(),
-        home: home(&context.folder, container)
-            .to_string_lossy()
-            .into_owned(),
+        home: home(&context.folder, container).to_string_lossy().into_owned(),
         api_host: context.node.api_server.host.clone(),
         api_port: context.node.api_server.port,
     }

@@ -49,37 +49,18 @@ impl PodRecord {
         main: Vec<ContainerRecord>,
         start_time: Timestamp,
     ) -> Self {
-        Self {
-            policy,
-            init,
-            main,
-            start_time,
-            stopping: false,
-            ended: None,
-            transitions: BTreeMap::new(),
-        }
+        Self { policy, init, main, start_time, stopping: false, ended: None, transitions: BTreeMap::new() }
     }
 
     fn initialized(&self) -> bool {
-        self.init
-            .iter()
-            .all(|container| container.exit_code() == Some(0))
+        self.init.iter().all(|container| container.exit_code() == Some(0))
     }
 
     pub(crate) fn phase(&self) -> Phase {
-        let running = self
-            .init
-            .iter()
-            .chain(&self.main)
-            .any(ContainerRecord::is_running);
+        let running = self.init.iter().chain(&self.main).any(ContainerRecord::is_running);
         if self.stopping && !running {
-            let succeeded =
-                self.ended.is_none() && self.main.iter().all(|main| main.exit_code() == Some(0));
-            return if succeeded {
-                Phase::Succeeded
-            } else {
-                Phase::Failed
-            };
+            let succeeded = self.ended.is_none() && self.main.iter().all(|main| main.exit_code() == Some(0));
+            return if succeeded { Phase::Succeeded } else { Phase::Failed };
         }
         if !self.initialized() {
             let failed = |init: &ContainerRecord| init.exit_code().is_some_and(|code| code != 0);
@@ -92,18 +73,11 @@ impl PodRecord {
         if self.main.iter().any(|main| !main.has_started()) {
             return Phase::Pending;
         }
-        let over = |main: &ContainerRecord| {
-            main.exit_code()
-                .is_some_and(|code| !self.policy.restarts(code))
-        };
+        let over = |main: &ContainerRecord| main.exit_code().is_some_and(|code| !self.policy.restarts(code));
         if !self.main.iter().all(over) {
             return Phase::Running;
         }
-        if self.main.iter().all(|main| main.exit_code() == Some(0)) {
-            Phase::Succeeded
-        } else {
-            Phase::Failed
-        }
+        if self.main.iter().all(|main| main.exit_code() == Some(0)) { Phase::Succeeded } else { Phase::Failed }
     }
 
     /// The status to write. `now` dates the conditions that changed.
@@ -123,18 +97,10 @@ impl PodRecord {
             Phase::Pending | Phase::Running => None,
         };
         let initialized = if self.initialized() {
-            (
-                true,
-                (phase == Phase::Succeeded).then_some("PodCompleted"),
-                None,
-            )
+            (true, (phase == Phase::Succeeded).then_some("PodCompleted"), None)
         } else {
             let names = waiting_for(&self.init, |init| init.exit_code() == Some(0));
-            (
-                false,
-                Some("ContainersNotInitialized"),
-                Some(format!("containers with incomplete status: [{names}]")),
-            )
+            (false, Some("ContainersNotInitialized"), Some(format!("containers with incomplete status: [{names}]")))
         };
         let ready = if over.is_some() {
             (false, over, None)
@@ -142,11 +108,9 @@ impl PodRecord {
             let names = waiting_for(&self.main, ContainerRecord::is_running);
             match names.is_empty() {
                 true => (true, None, None),
-                false => (
-                    false,
-                    Some("ContainersNotReady"),
-                    Some(format!("containers with unready status: [{names}]")),
-                ),
+                false => {
+                    (false, Some("ContainersNotReady"), Some(format!("containers with unready status: [{names}]")))
+                }
             }
         };
         let conditions = [
@@ -176,26 +140,13 @@ impl PodRecord {
             message: self.ended.map(|(_, message)| message.to_owned()),
             conditions: Some(conditions.into()),
             host_ip: Some(HOST_IP.to_owned()),
-            host_ips: Some(vec![HostIP {
-                ip: HOST_IP.to_owned(),
-            }]),
+            host_ips: Some(vec![HostIP { ip: HOST_IP.to_owned() }]),
             pod_ip: Some(HOST_IP.to_owned()),
-            pod_ips: Some(vec![PodIP {
-                ip: HOST_IP.to_owned(),
-            }]),
+            pod_ips: Some(vec![PodIP { ip: HOST_IP.to_owned() }]),
             start_time: Some(Time(self.start_time)),
-            init_container_statuses: (!self.init.is_empty()).then(|| {
-                self.init
-                    .iter()
-                    .map(|init| init.status(settled(init)))
-                    .collect()
-            }),
-            container_statuses: Some(
-                self.main
-                    .iter()
-                    .map(|main| main.status(main.is_running()))
-                    .collect(),
-            ),
+            init_container_statuses: (!self.init.is_empty())
+                .then(|| self.init.iter().map(|init| init.status(settled(init))).collect()),
+            container_statuses: Some(self.main.iter().map(|main| main.status(main.is_running())).collect()),
             ..PodStatus::default()
         }
     }
@@ -241,11 +192,7 @@ mod tests {
     fn phase_follows_containers_and_policy() {
         use RestartPolicy::{Always, Never, OnFailure};
         let check = |policy, init: &[&str], main: &[&str], expected| {
-            assert_eq!(
-                mk_pod(policy, init, main).phase(),
-                expected,
-                "{policy:?} {init:?} {main:?}"
-            );
+            assert_eq!(mk_pod(policy, init, main).phase(), expected, "{policy:?} {init:?} {main:?}");
         };
         check(Never, &[], &["waiting"], Phase::Pending);
         check(Never, &[], &["running"], Phase::Running);
@@ -289,22 +236,11 @@ mod tests {
             .into_iter()
             .flatten()
             .map(|condition| {
-                (
-                    condition.type_,
-                    condition.status,
-                    condition
-                        .last_transition_time
-                        .map(|time| time.0.as_second()),
-                )
+                (condition.type_, condition.status, condition.last_transition_time.map(|time| time.0.as_second()))
             })
             .collect();
-        let expected = [
-            ("PodScheduled", 10),
-            ("Initialized", 10),
-            ("ContainersReady", 20),
-            ("Ready", 20),
-        ]
-        .map(|(type_, second)| (type_.to_owned(), "True".to_owned(), Some(second)));
+        let expected = [("PodScheduled", 10), ("Initialized", 10), ("ContainersReady", 20), ("Ready", 20)]
+            .map(|(type_, second)| (type_.to_owned(), "True".to_owned(), Some(second)));
         assert_eq!(times, expected);
     }
 

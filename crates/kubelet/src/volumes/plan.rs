@@ -40,14 +40,8 @@ pub(super) enum Part {
 }
 
 pub(super) fn plan(volume: &Volume) -> Result<Plan, VolumeError> {
-    let unsupported = |kind: &str| VolumeError::Unsupported {
-        volume: volume.name.clone(),
-        kind: kind.to_owned(),
-    };
-    let files = |mode: Option<i32>, part| Plan::Files {
-        mode: mode.unwrap_or(DEFAULT_MODE),
-        parts: vec![part],
-    };
+    let unsupported = |kind: &str| VolumeError::Unsupported { volume: volume.name.clone(), kind: kind.to_owned() };
+    let files = |mode: Option<i32>, part| Plan::Files { mode: mode.unwrap_or(DEFAULT_MODE), parts: vec![part] };
     let keys = |source_key, items: &Option<Vec<KeyToPath>>, optional: Option<bool>| Part::Keys {
         source_key,
         items: items.clone().unwrap_or_default(),
@@ -66,29 +60,19 @@ pub(super) fn plan(volume: &Volume) -> Result<Plan, VolumeError> {
         return Ok(Plan::Empty);
     }
     if let Some(source) = &volume.config_map {
-        return Ok(files(
-            source.default_mode,
-            keys(config_map(&source.name), &source.items, source.optional),
-        ));
+        return Ok(files(source.default_mode, keys(config_map(&source.name), &source.items, source.optional)));
     }
     if let Some(source) = &volume.secret {
         let name = source.secret_name.clone().unwrap_or_default();
-        return Ok(files(
-            source.default_mode,
-            keys(secret(&name), &source.items, source.optional),
-        ));
+        return Ok(files(source.default_mode, keys(secret(&name), &source.items, source.optional)));
     }
     if let Some(source) = &volume.downward_api {
         return Ok(files(source.default_mode, downward(&source.items)?));
     }
     let Some(projected) = &volume.projected else {
         let spelled = serde_json::to_value(volume).unwrap_or_default();
-        let kind = spelled
-            .as_object()
-            .and_then(|fields| fields.keys().find(|key| *key != "name"));
-        return Err(unsupported(
-            kind.map_or("this kind of volume", String::as_str),
-        ));
+        let kind = spelled.as_object().and_then(|fields| fields.keys().find(|key| *key != "name"));
+        return Err(unsupported(kind.map_or("this kind of volume", String::as_str)));
     };
     let mut parts = Vec::new();
     for source in projected.sources.iter().flatten() {
@@ -107,15 +91,10 @@ pub(super) fn plan(volume: &Volume) -> Result<Plan, VolumeError> {
         } else {
             let spelled = serde_json::to_value(source).unwrap_or(Value::Null);
             let kind = spelled.as_object().and_then(|fields| fields.keys().next());
-            return Err(unsupported(
-                kind.map_or("this kind of projection", String::as_str),
-            ));
+            return Err(unsupported(kind.map_or("this kind of projection", String::as_str)));
         });
     }
-    Ok(Plan::Files {
-        mode: projected.default_mode.unwrap_or(DEFAULT_MODE),
-        parts,
-    })
+    Ok(Plan::Files { mode: projected.default_mode.unwrap_or(DEFAULT_MODE), parts })
 }
 
 /// A token's place: volume and part.
@@ -138,70 +117,31 @@ pub(super) fn payloads(
             Part::Token { path, .. } => {
                 if let Some(token) = tokens.get(&(index, part_index)) {
                     let bytes = token.value.expose().as_bytes().to_vec();
-                    files.insert(
-                        path.clone(),
-                        Payload {
-                            bytes,
-                            mode: token_mode.unwrap_or_else(|| bits(None)),
-                        },
-                    );
+                    files.insert(path.clone(), Payload { bytes, mode: token_mode.unwrap_or_else(|| bits(None)) });
                 }
             }
-            Part::Keys {
-                source_key,
-                items,
-                optional,
-            } => {
-                let failed = |reason| VolumeError::Source {
-                    volume: name.to_owned(),
-                    reason,
-                };
+            Part::Keys { source_key, items, optional } => {
+                let failed = |reason| VolumeError::Source { volume: name.to_owned(), reason };
                 let Some(data) = sources.all(source_key, *optional).map_err(failed)? else {
                     continue;
                 };
                 if items.is_empty() {
                     for (key, bytes) in data {
-                        files.insert(
-                            key.clone(),
-                            Payload {
-                                bytes: bytes.clone(),
-                                mode: bits(None),
-                            },
-                        );
+                        files.insert(key.clone(), Payload { bytes: bytes.clone(), mode: bits(None) });
                     }
                 }
                 for item in items {
-                    if let Some(bytes) = sources
-                        .key(source_key, &item.key, *optional)
-                        .map_err(failed)?
-                    {
-                        files.insert(
-                            item.path.clone(),
-                            Payload {
-                                bytes: bytes.to_vec(),
-                                mode: bits(item.mode),
-                            },
-                        );
+                    if let Some(bytes) = sources.key(source_key, &item.key, *optional).map_err(failed)? {
+                        files.insert(item.path.clone(), Payload { bytes: bytes.to_vec(), mode: bits(item.mode) });
                     }
                 }
             }
             Part::Downward(items) => {
                 for item in items {
-                    let path = item
-                        .field_ref
-                        .as_ref()
-                        .map_or("", |reference| reference.field_path.as_str());
-                    let text = downward::field(pod, path).map_err(|reason| VolumeError::Field {
-                        volume: name.to_owned(),
-                        reason,
-                    })?;
-                    files.insert(
-                        item.path.clone(),
-                        Payload {
-                            bytes: text.into_bytes(),
-                            mode: bits(item.mode),
-                        },
-                    );
+                    let path = item.field_ref.as_ref().map_or("", |reference| reference.field_path.as_str());
+                    let text = downward::field(pod, path)
+                        .map_err(|reason| VolumeError::Field { volume: name.to_owned(), reason })?;
+                    files.insert(item.path.clone(), Payload { bytes: text.into_bytes(), mode: bits(item.mode) });
                 }
             }
         }
@@ -227,44 +167,30 @@ mod tests {
         }))
         .expect("pod must parse");
         let sources = Sources::of(&[
-            (
-                SourceKey::ConfigMap("c".into()),
-                &[("ca.crt", "CA"), ("x", "X")],
-            ),
+            (SourceKey::ConfigMap("c".into()), &[("ca.crt", "CA"), ("x", "X")]),
             (SourceKey::Secret("s".into()), &[("key", "K")]),
         ]);
-        let token = ProjectedToken {
-            value: Secret::new("T"),
-            refresh_at: Timestamp::UNIX_EPOCH,
-        };
+        let token = ProjectedToken { value: Secret::new("T"), refresh_at: Timestamp::UNIX_EPOCH };
         let tokens = BTreeMap::from([((0, 0), token)]);
         let plan = plan(&mk_volume(volume)).map_err(|error| error.to_string())?;
         let Plan::Files { mode, parts } = plan else {
             return Ok("empty".to_owned());
         };
-        let files = payloads((0, "v"), (mode, &parts), None, &pod, &sources, &tokens)
-            .map_err(|error| error.to_string())?;
+        let files =
+            payloads((0, "v"), (mode, &parts), None, &pod, &sources, &tokens).map_err(|error| error.to_string())?;
         Ok(files
             .iter()
-            .map(|(path, file)| {
-                format!(
-                    "{path} {:o} {}\n",
-                    file.mode,
-                    String::from_utf8_lossy(&file.bytes)
-                )
-            })
+            .map(|(path, file)| format!("{path} {:o} {}\n", file.mode, String::from_utf8_lossy(&file.bytes)))
             .collect())
     }
 
     #[test]
     fn projects_what_the_service_account_plugin_asks_for() {
-        let files = listed(
-            json!({"name": "v", "projected": {"defaultMode": 420, "sources": [
-                {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
-                {"configMap": {"name": "c", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-                {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]}},
-            ]}}),
-        );
+        let files = listed(json!({"name": "v", "projected": {"defaultMode": 420, "sources": [
+            {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+            {"configMap": {"name": "c", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+            {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]}},
+        ]}}));
         insta::assert_snapshot!(files.expect("files"), @r"
         ca.crt 644 CA
         namespace 644 n
@@ -278,27 +204,19 @@ mod tests {
             assert_eq!(listed(volume).as_deref().map_err(String::as_str), expected);
         };
         check(json!({"name": "v", "emptyDir": {}}), Ok("empty"));
-        check(
-            json!({"name": "v", "secret": {"secretName": "s", "defaultMode": 256}}),
-            Ok("key 400 K\n"),
-        );
+        check(json!({"name": "v", "secret": {"secretName": "s", "defaultMode": 256}}), Ok("key 400 K\n"));
         check(
             json!({"name": "v", "configMap": {"name": "c", "items": [{"key": "x", "path": "d/x", "mode": 384}]}}),
             Ok("d/x 600 X\n"),
         );
-        check(
-            json!({"name": "v", "configMap": {"name": "no", "optional": true}}),
-            Ok(""),
-        );
+        check(json!({"name": "v", "configMap": {"name": "no", "optional": true}}), Ok(""));
         check(
             json!({"name": "v", "configMap": {"name": "no"}}),
             Err(r#"MountVolume.SetUp failed for volume "v" : configmap "no" not found"#),
         );
         check(
             json!({"name": "v", "configMap": {"name": "c", "items": [{"key": "no", "path": "x"}]}}),
-            Err(
-                r#"MountVolume.SetUp failed for volume "v" : couldn't find key no in configmap "c""#,
-            ),
+            Err(r#"MountVolume.SetUp failed for volume "v" : couldn't find key no in configmap "c""#),
         );
         check(
             json!({"name": "v", "hostPath": {"path": "/"}}),

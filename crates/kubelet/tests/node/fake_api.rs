@@ -46,35 +46,23 @@ pub(crate) struct Running {
 
 /// Starts one whose tokens live for `token_lifetime`.
 pub(crate) async fn start(token_lifetime: Duration) -> Running {
-    let authority =
-        Arc::new(Authority::generate("cluster", &SystemClock).expect("authority must be made"));
+    let authority = Arc::new(Authority::generate("cluster", &SystemClock).expect("authority must be made"));
     let api = FakeApi {
         store: Arc::default(),
         changes: broadcast::channel(1024).0,
         version: watch::channel(0).0,
         token_lifetime,
     };
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("port must be free");
-    let identity = authority
-        .server_identity(&["127.0.0.1"])
-        .expect("certificate must be made");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("port must be free");
+    let identity = authority.server_identity(&["127.0.0.1"]).expect("certificate must be made");
     let app = Router::new().fallback(serve).with_state(api.clone());
     let server = Server::tls(listener, identity, app).expect("server must start");
-    let uri: Uri = format!("https://{}", server.addr())
-        .parse()
-        .expect("uri must parse");
+    let uri: Uri = format!("https://{}", server.addr()).parse().expect("uri must parse");
     let mut config = kube::Config::new(uri);
     config.root_cert = Some(vec![authority.root_der().to_vec()]);
     config.default_retry = false;
     let client = Client::try_from(config).expect("client must be made");
-    Running {
-        api,
-        authority,
-        client,
-        _server: server,
-    }
+    Running { api, authority, client, _server: server }
 }
 
 impl FakeApi {
@@ -107,23 +95,12 @@ impl FakeApi {
         if !namespace.is_empty() {
             object["metadata"]["namespace"] = json!(namespace);
         }
-        let name = object["metadata"]["name"]
-            .as_str()
-            .expect("name")
-            .to_owned();
-        self.put(
-            (plural.to_owned(), namespace.to_owned(), name),
-            object,
-            "ADDED",
-        )
+        let name = object["metadata"]["name"].as_str().expect("name").to_owned();
+        self.put((plural.to_owned(), namespace.to_owned(), name), object, "ADDED")
     }
 
     pub(crate) fn create_pod(&self, name: &str, spec: Value) -> Value {
-        self.create(
-            "pods",
-            "n",
-            json!({"metadata": {"name": name, "labels": {"app": name}}, "spec": spec}),
-        )
+        self.create("pods", "n", json!({"metadata": {"name": name, "labels": {"app": name}}, "spec": spec}))
     }
 
     pub(crate) fn get(&self, plural: &str, namespace: &str, name: &str) -> Option<Value> {
@@ -133,12 +110,7 @@ impl FakeApi {
 
     pub(crate) fn list(&self, plural: &str) -> Vec<Value> {
         let store = self.store.lock().expect("lock");
-        store
-            .objects
-            .iter()
-            .filter(|(key, _)| key.0 == plural)
-            .map(|(_, object)| object.clone())
-            .collect()
+        store.objects.iter().filter(|(key, _)| key.0 == plural).map(|(_, object)| object.clone()).collect()
     }
 
     pub(crate) fn tokens(&self) -> u64 {
@@ -149,11 +121,7 @@ impl FakeApi {
     pub(crate) fn change(&self, plural: &str, name: &str, change: impl FnOnce(&mut Value)) {
         let mut object = self.get(plural, "n", name).expect("object must exist");
         change(&mut object);
-        self.put(
-            (plural.to_owned(), "n".to_owned(), name.to_owned()),
-            object,
-            "MODIFIED",
-        );
+        self.put((plural.to_owned(), "n".to_owned(), name.to_owned()), object, "MODIFIED");
     }
 
     /// As a person's delete: the pod waits for its node.
@@ -165,15 +133,9 @@ impl FakeApi {
     }
 
     pub(crate) fn delete_namespace(&self, name: &str) {
-        let mut namespace = self
-            .get("namespaces", "", name)
-            .expect("namespace must exist");
+        let mut namespace = self.get("namespaces", "", name).expect("namespace must exist");
         namespace["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
-        self.put(
-            ("namespaces".to_owned(), String::new(), name.to_owned()),
-            namespace,
-            "MODIFIED",
-        );
+        self.put(("namespaces".to_owned(), String::new(), name.to_owned()), namespace, "MODIFIED");
     }
 
     fn delete_collection(&self, plural: &str, namespace: &str) {
@@ -182,21 +144,13 @@ impl FakeApi {
             if plural == "pods" {
                 self.delete_pod(name, 0);
             } else {
-                self.put(
-                    (plural.to_owned(), namespace.to_owned(), name.to_owned()),
-                    object.clone(),
-                    "DELETED",
-                );
+                self.put((plural.to_owned(), namespace.to_owned(), name.to_owned()), object.clone(), "DELETED");
             }
         }
     }
 
     /// Waits until the condition holds for what is stored.
-    pub(crate) async fn await_that<T>(
-        &self,
-        what: &str,
-        condition: impl Fn(&Self) -> Option<T>,
-    ) -> T {
+    pub(crate) async fn await_that<T>(&self, what: &str, condition: impl Fn(&Self) -> Option<T>) -> T {
         let mut version = self.version.subscribe();
         let holds = async {
             loop {
@@ -215,27 +169,21 @@ impl FakeApi {
 
     pub(crate) async fn await_phase(&self, pod: &str, phase: &str) -> Value {
         self.await_that(&format!("{pod} {phase}"), |api| {
-            api.get("pods", "n", pod)
-                .filter(|pod| pod["status"]["phase"] == phase)
+            api.get("pods", "n", pod).filter(|pod| pod["status"]["phase"] == phase)
         })
         .await
     }
 
     pub(crate) async fn await_waiting(&self, pod: &str, reason: &str) -> Value {
         self.await_that(&format!("{pod} waiting with {reason}"), |api| {
-            let waiting =
-                api.get("pods", "n", pod)?["status"]["containerStatuses"][0]["state"]["waiting"]
-                    .clone();
+            let waiting = api.get("pods", "n", pod)?["status"]["containerStatuses"][0]["state"]["waiting"].clone();
             (waiting["reason"] == reason).then_some(waiting)
         })
         .await
     }
 
     pub(crate) async fn await_gone(&self, pod: &str) {
-        self.await_that(&format!("{pod} gone"), |api| {
-            api.get("pods", "n", pod).is_none().then_some(())
-        })
-        .await;
+        self.await_that(&format!("{pod} gone"), |api| api.get("pods", "n", pod).is_none().then_some(())).await;
     }
 }
 
@@ -247,12 +195,7 @@ fn refused(code: u16, reason: &str) -> Response {
 
 fn answer(code: u16, body: &Value) -> Response {
     let code = StatusCode::from_u16(code).expect("status");
-    (
-        code,
-        [("content-type", "application/json")],
-        body.to_string(),
-    )
-        .into_response()
+    (code, [("content-type", "application/json")], body.to_string()).into_response()
 }
 
 async fn serve(
@@ -265,19 +208,12 @@ async fn serve(
     match uri.path() {
         "/api" => return answer(200, &json!({"kind": "APIVersions", "versions": ["v1"]})),
         "/apis" => {
-            return answer(
-                200,
-                &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": []}),
-            );
+            return answer(200, &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": []}));
         }
         "/api/v1" => return answer(200, &discovered()),
         _ => {}
     }
-    let words: Vec<&str> = uri
-        .path()
-        .trim_start_matches("/api/v1/")
-        .split('/')
-        .collect();
+    let words: Vec<&str> = uri.path().trim_start_matches("/api/v1/").split('/').collect();
     let (namespace, words) = match words[..] {
         ["namespaces", namespace, ref rest @ ..] if !rest.is_empty() => (namespace, rest),
         ref all => ("", all),
@@ -285,9 +221,7 @@ async fn serve(
     let sent: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
     let key = |plural: &str, name: &str| (plural.to_owned(), namespace.to_owned(), name.to_owned());
     match (method, words) {
-        (Method::GET, [plural]) if query.contains_key("watch") => {
-            watching(&api, plural, namespace, &query)
-        }
+        (Method::GET, [plural]) if query.contains_key("watch") => watching(&api, plural, namespace, &query),
         (Method::GET, [plural]) => listed(&api, plural, namespace, &query),
         (Method::GET, [plural, name]) => match api.get(plural, namespace, name) {
             Some(object) => answer(200, &object),
@@ -297,10 +231,7 @@ async fn serve(
             let mut pod = api.get("pods", namespace, name).expect("pod must exist");
             pod["spec"]["nodeName"] = sent["target"]["name"].clone();
             api.put(key("pods", name), pod, "MODIFIED");
-            answer(
-                201,
-                &json!({"kind": "Status", "apiVersion": "v1", "status": "Success", "code": 201}),
-            )
+            answer(201, &json!({"kind": "Status", "apiVersion": "v1", "status": "Success", "code": 201}))
         }
         (Method::POST, ["serviceaccounts", account, "token"]) => {
             let number = {
@@ -328,8 +259,7 @@ async fn serve(
         (Method::PATCH, [plural, name, "status"]) => match api.get(plural, namespace, name) {
             None => refused(404, "NotFound"),
             Some(object)
-                if !sent["metadata"]["uid"].is_null()
-                    && sent["metadata"]["uid"] != object["metadata"]["uid"] =>
+                if !sent["metadata"]["uid"].is_null() && sent["metadata"]["uid"] != object["metadata"]["uid"] =>
             {
                 refused(409, "Conflict")
             }
@@ -340,20 +270,12 @@ async fn serve(
         },
         (Method::PUT, ["finalize"]) => {
             let key = ("namespaces".to_owned(), String::new(), namespace.to_owned());
-            let empties = sent["spec"]["finalizers"]
-                .as_array()
-                .is_none_or(Vec::is_empty);
-            answer(
-                200,
-                &api.put(key, sent, if empties { "DELETED" } else { "MODIFIED" }),
-            )
+            let empties = sent["spec"]["finalizers"].as_array().is_none_or(Vec::is_empty);
+            answer(200, &api.put(key, sent, if empties { "DELETED" } else { "MODIFIED" }))
         }
         (Method::DELETE, [plural]) => {
             api.delete_collection(plural, namespace);
-            answer(
-                200,
-                &json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}),
-            )
+            answer(200, &json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}))
         }
         (Method::DELETE, [plural, name]) => match api.get(plural, namespace, name) {
             Some(object) => answer(200, &api.put(key(plural, name), object, "DELETED")),
@@ -391,51 +313,24 @@ fn merge(into: &mut Value, from: &Value) {
 }
 
 fn selected(key: &Key, plural: &str, namespace: &str, query: &HashMap<String, String>) -> bool {
-    let name = query
-        .get("fieldSelector")
-        .and_then(|fields| fields.strip_prefix("metadata.name="));
-    key.0 == plural
-        && (namespace.is_empty() || key.1 == namespace)
-        && name.is_none_or(|name| name == key.2)
+    let name = query.get("fieldSelector").and_then(|fields| fields.strip_prefix("metadata.name="));
+    key.0 == plural && (namespace.is_empty() || key.1 == namespace) && name.is_none_or(|name| name == key.2)
 }
 
-fn listed(
-    api: &FakeApi,
-    plural: &str,
-    namespace: &str,
-    query: &HashMap<String, String>,
-) -> Response {
+fn listed(api: &FakeApi, plural: &str, namespace: &str, query: &HashMap<String, String>) -> Response {
     let store = api.store.lock().expect("lock");
-    let items = store
-        .objects
-        .iter()
-        .filter(|(key, _)| selected(key, plural, namespace, query));
+    let items = store.objects.iter().filter(|(key, _)| selected(key, plural, namespace, query));
     let items: Vec<&Value> = items.map(|(_, object)| object).collect();
     let version = store.version.to_string();
-    answer(
-        200,
-        &json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": version}, "items": items}),
-    )
+    answer(200, &json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": version}, "items": items}))
 }
 
-fn watching(
-    api: &FakeApi,
-    plural: &str,
-    namespace: &str,
-    query: &HashMap<String, String>,
-) -> Response {
-    let from: u64 = query
-        .get("resourceVersion")
-        .and_then(|version| version.parse().ok())
-        .unwrap_or(0);
+fn watching(api: &FakeApi, plural: &str, namespace: &str, query: &HashMap<String, String>) -> Response {
+    let from: u64 = query.get("resourceVersion").and_then(|version| version.parse().ok()).unwrap_or(0);
     let (missed, changes) = {
         let store = api.store.lock().expect("lock");
         let newer = |object: &Value| {
-            object["metadata"]["resourceVersion"]
-                .as_str()
-                .and_then(|version| version.parse().ok())
-                .unwrap_or(0)
-                > from
+            object["metadata"]["resourceVersion"].as_str().and_then(|version| version.parse().ok()).unwrap_or(0) > from
         };
         let missed: Vec<_> = store
             .objects
@@ -445,9 +340,7 @@ fn watching(
             .collect();
         (missed, api.changes.subscribe())
     };
-    let live = stream::unfold(changes, |mut changes| async move {
-        Some((changes.recv().await.ok()?, changes))
-    });
+    let live = stream::unfold(changes, |mut changes| async move { Some((changes.recv().await.ok()?, changes)) });
     let (plural, namespace, query) = (plural.to_owned(), namespace.to_owned(), query.clone());
     let lines = futures::StreamExt::filter_map(
         futures::StreamExt::chain(stream::iter(missed), live),
@@ -460,9 +353,5 @@ fn watching(
             std::future::ready(line)
         },
     );
-    (
-        [("content-type", "application/json")],
-        Body::from_stream(lines),
-    )
-        .into_response()
+    ([("content-type", "application/json")], Body::from_stream(lines)).into_response()
 }

@@ -32,31 +32,20 @@ fn mk_config(running: &Running, folder: &TempDir) -> NodeConfig {
     NodeConfig {
         client: running.client.clone(),
         name: "local".to_owned(),
-        programs: Programs::new()
-            .with("sh", "/bin/sh")
-            .with("env", "/usr/bin/env"),
+        programs: Programs::new().with("sh", "/bin/sh").with("env", "/usr/bin/env"),
         root: folder.path().to_owned(),
         authority: running.authority.clone(),
         clock: Arc::new(SystemClock),
         control_plane: ControlPlane::Present,
-        api_server: ApiServerAddress {
-            host: "127.0.0.1".to_owned(),
-            port: 6443,
-        },
+        api_server: ApiServerAddress { host: "127.0.0.1".to_owned(), port: 6443 },
     }
 }
 
 async fn world_with_tokens_of(lifetime: Duration) -> World {
     let running = fake_api::start(lifetime).await;
     let folder = tempfile::tempdir().expect("temp folder must be made");
-    let node = ProcessNode::start(mk_config(&running, &folder))
-        .await
-        .expect("node must start");
-    World {
-        running,
-        node,
-        folder,
-    }
+    let node = ProcessNode::start(mk_config(&running, &folder)).await.expect("node must start");
+    World { running, node, folder }
 }
 
 async fn world() -> World {
@@ -69,43 +58,27 @@ fn shell(script: &str) -> Value {
 
 impl World {
     async fn logs(&self, path_and_query: &str) -> (u16, String) {
-        let node = self
-            .get("nodes", "", "local")
-            .expect("node must be registered");
+        let node = self.get("nodes", "", "local").expect("node must be registered");
         let port = &node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"];
-        let client = HttpsClient::new(
-            Roots::of(&self.running.authority).expect("roots"),
-            Duration::from_secs(20),
-        );
+        let client = HttpsClient::new(Roots::of(&self.running.authority).expect("roots"), Duration::from_secs(20));
         let url = format!("https://127.0.0.1:{port}/containerLogs/n/{path_and_query}");
         let fetched = client.get(&url).await.expect("log endpoint must answer");
-        (
-            fetched.status,
-            String::from_utf8(fetched.body.to_vec()).expect("text"),
-        )
+        (fetched.status, String::from_utf8(fetched.body.to_vec()).expect("text"))
     }
 
     fn pod_folders(&self) -> usize {
-        std::fs::read_dir(self.folder.path())
-            .expect("folder")
-            .count()
+        std::fs::read_dir(self.folder.path()).expect("folder").count()
     }
 }
 
 #[tokio::test]
 async fn pod_goes_from_pending_to_succeeded() {
     let world = world().await;
-    world.create_pod(
-        "p",
-        json!({"restartPolicy": "Never", "containers": [shell("echo out; echo err >&2")]}),
-    );
+    world.create_pod("p", json!({"restartPolicy": "Never", "containers": [shell("echo out; echo err >&2")]}));
     let pod = world.await_phase("p", "Succeeded").await;
     assert_eq!(pod["spec"]["nodeName"], "local");
     let state = &pod["status"]["containerStatuses"][0]["state"]["terminated"];
-    assert_eq!(
-        (&state["exitCode"], &state["reason"]),
-        (&json!(0), &json!("Completed"))
-    );
+    assert_eq!((&state["exitCode"], &state["reason"]), (&json!(0), &json!("Completed")));
     let (status, mut lines) = world.logs("p/app").await;
     assert_eq!(status, 200);
     // Two pipes have no order between them.
@@ -119,16 +92,8 @@ async fn pod_goes_from_pending_to_succeeded() {
 #[tokio::test]
 async fn environment_is_the_specification_and_nothing_else() {
     let world = world().await;
-    world.create(
-        "configmaps",
-        "n",
-        json!({"metadata": {"name": "c"}, "data": {"REGION": "eu-central-1"}}),
-    );
-    world.create(
-        "secrets",
-        "n",
-        json!({"metadata": {"name": "s"}, "data": {"k": "aGlkZGVu"}}),
-    );
+    world.create("configmaps", "n", json!({"metadata": {"name": "c"}, "data": {"REGION": "eu-central-1"}}));
+    world.create("secrets", "n", json!({"metadata": {"name": "s"}, "data": {"k": "aGlkZGVu"}}));
     world.create_pod(
         "p",
         json!({"restartPolicy": "Never", "containers": [{
@@ -142,10 +107,7 @@ async fn environment_is_the_specification_and_nothing_else() {
     );
     world.await_phase("p", "Succeeded").await;
     let (_, lines) = world.logs("p/app").await;
-    let mut names: Vec<&str> = lines
-        .lines()
-        .filter(|line| !line.starts_with("HOME="))
-        .collect();
+    let mut names: Vec<&str> = lines.lines().filter(|line| !line.starts_with("HOME=")).collect();
     names.sort_unstable();
     assert_eq!(
         names,
@@ -227,14 +189,8 @@ async fn init_containers_run_first_and_share_volumes() {
     );
     let pod = world.await_phase("p", "Failed").await;
     assert_eq!(world.logs("p/app").await.1, "1\n2\n");
-    assert_eq!(
-        pod["status"]["initContainerStatuses"][1]["state"]["terminated"]["exitCode"],
-        0
-    );
-    assert_eq!(
-        pod["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"],
-        5
-    );
+    assert_eq!(pod["status"]["initContainerStatuses"][1]["state"]["terminated"]["exitCode"], 0);
+    assert_eq!(pod["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"], 5);
     world.node.stop().await;
 }
 
@@ -245,10 +201,7 @@ async fn failed_init_container_fails_the_pod() {
     init["name"] = json!("init");
     world.create_pod("p", json!({"restartPolicy": "Never", "initContainers": [init], "containers": [shell("exit 0")]}));
     let pod = world.await_phase("p", "Failed").await;
-    assert_eq!(
-        pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"],
-        "PodInitializing"
-    );
+    assert_eq!(pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"], "PodInitializing");
     world.node.stop().await;
 }
 
@@ -256,27 +209,15 @@ async fn failed_init_container_fails_the_pod() {
 async fn missing_config_map_is_named_and_awaited() {
     let world = world().await;
     let mut container = shell("echo $K");
-    container["env"] =
-        json!([{"name": "K", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}]);
-    world.create_pod(
-        "p",
-        json!({"restartPolicy": "Never", "containers": [container]}),
-    );
+    container["env"] = json!([{"name": "K", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}]);
+    world.create_pod("p", json!({"restartPolicy": "Never", "containers": [container]}));
     let waiting = world.await_waiting("p", "CreateContainerConfigError").await;
     assert_eq!(waiting["message"], r#"configmap "c" not found"#);
     assert_eq!(
         world.logs("p/app").await,
-        (
-            400,
-            r#"container "app" in pod "p" is waiting to start: CreateContainerConfigError"#
-                .to_owned()
-        )
+        (400, r#"container "app" in pod "p" is waiting to start: CreateContainerConfigError"#.to_owned())
     );
-    world.create(
-        "configmaps",
-        "n",
-        json!({"metadata": {"name": "c"}, "data": {"other": "x"}}),
-    );
+    world.create("configmaps", "n", json!({"metadata": {"name": "c"}, "data": {"other": "x"}}));
     world
         .await_that("missing key is named", |api| {
             let pod = api.get("pods", "n", "p")?;
@@ -302,22 +243,11 @@ async fn missing_volume_source_is_named_and_awaited() {
             "volumes": [{"name": "s", "secret": {"secretName": "s"}}]}),
     );
     world
-        .await_that("event FailedMount", |api| {
-            api.list("events")
-                .into_iter()
-                .find(|it| it["reason"] == "FailedMount")
-        })
+        .await_that("event FailedMount", |api| api.list("events").into_iter().find(|it| it["reason"] == "FailedMount"))
         .await;
     let waiting = world.await_waiting("p", "ContainerCreating").await;
-    assert_eq!(
-        waiting["message"],
-        r#"MountVolume.SetUp failed for volume "s" : secret "s" not found"#
-    );
-    world.create(
-        "secrets",
-        "n",
-        json!({"metadata": {"name": "s"}, "data": {"k": "eA=="}}),
-    );
+    assert_eq!(waiting["message"], r#"MountVolume.SetUp failed for volume "s" : secret "s" not found"#);
+    world.create("secrets", "n", json!({"metadata": {"name": "s"}, "data": {"k": "eA=="}}));
     world.await_phase("p", "Succeeded").await;
     assert_eq!(world.logs("p/app").await.1, "x");
     world.node.stop().await;
@@ -341,13 +271,7 @@ async fn what_cannot_run_says_why() {
         }
         json!({"containers": [container]})
     };
-    check(
-        "image",
-        app(json!({"image": "reader:2"})),
-        "ErrImagePull",
-        "--image reader:2=PROGRAM",
-    )
-    .await;
+    check("image", app(json!({"image": "reader:2"})), "ErrImagePull", "--image reader:2=PROGRAM").await;
     check(
         "command",
         app(json!({"command": ["cat"]})),
@@ -357,29 +281,15 @@ async fn what_cannot_run_says_why() {
     .await;
     let mut host_path = app(json!({}));
     host_path["volumes"] = json!([{"name": "h", "hostPath": {"path": "/"}}]);
-    check(
-        "volume",
-        host_path,
-        "CreateContainerError",
-        r#"volume "h": hostPath is not supported"#,
-    )
-    .await;
+    check("volume", host_path, "CreateContainerError", r#"volume "h": hostPath is not supported"#).await;
     let field = json!({"env": [{"name": "C", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}]});
-    check(
-        "resource",
-        app(field),
-        "CreateContainerConfigError",
-        "resourceFieldRef is not supported",
-    )
-    .await;
+    check("resource", app(field), "CreateContainerConfigError", "resourceFieldRef is not supported").await;
     let removed = async {
         while world.pod_folders() > 0 {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), removed)
-        .await
-        .expect("folders must be removed in time");
+    tokio::time::timeout(Duration::from_secs(10), removed).await.expect("folders must be removed in time");
     world.node.stop().await;
 }
 
@@ -431,10 +341,7 @@ async fn deleted_pod_is_asked_to_end_and_its_last_status_is_written() {
     };
     let ((_, lines), ()) = tokio::join!(follow, delete);
     // The shell may tell first that its `sleep` was terminated too.
-    assert!(
-        lines.starts_with("ready\n") && lines.contains("bye\n"),
-        "{lines}"
-    );
+    assert!(lines.starts_with("ready\n") && lines.contains("bye\n"), "{lines}");
     world.await_gone("p").await;
     world.node.stop().await;
     assert_eq!(world.folder.path().read_dir().expect("folder").count(), 0);
@@ -456,10 +363,7 @@ async fn pod_that_will_not_end_is_killed_after_its_grace() {
 #[tokio::test]
 async fn deadline_fails_the_pod() {
     let world = world().await;
-    world.create_pod(
-        "p",
-        json!({"activeDeadlineSeconds": 1, "containers": [shell("exec sleep 600")]}),
-    );
+    world.create_pod("p", json!({"activeDeadlineSeconds": 1, "containers": [shell("exec sleep 600")]}));
     let pod = world.await_phase("p", "Failed").await;
     assert_eq!(pod["status"]["reason"], "DeadlineExceeded");
     world.node.stop().await;
@@ -470,21 +374,10 @@ async fn what_a_process_cannot_honour_is_told_in_an_event() {
     let world = world().await;
     let mut container = shell("exit 0");
     container["readinessProbe"] = json!({"exec": {"command": ["true"]}});
-    world.create_pod(
-        "p",
-        json!({"restartPolicy": "Never", "containers": [container]}),
-    );
-    let event = world
-        .await_that("event", |api| {
-            api.list("events")
-                .into_iter()
-                .find(|it| it["reason"] == "Unsupported")
-        })
-        .await;
-    assert_eq!(
-        event["message"],
-        "a process node runs this pod without: spec.containers[app].readinessProbe"
-    );
+    world.create_pod("p", json!({"restartPolicy": "Never", "containers": [container]}));
+    let event =
+        world.await_that("event", |api| api.list("events").into_iter().find(|it| it["reason"] == "Unsupported")).await;
+    assert_eq!(event["message"], "a process node runs this pod without: spec.containers[app].readinessProbe");
     world.await_phase("p", "Succeeded").await;
     world.node.stop().await;
 }
@@ -492,10 +385,7 @@ async fn what_a_process_cannot_honour_is_told_in_an_event() {
 #[tokio::test]
 async fn stopping_ends_everything_and_takes_the_node_away() {
     let world = world().await;
-    world.create_pod(
-        "p",
-        json!({"containers": [shell("echo $$; exec sleep 600")]}),
-    );
+    world.create_pod("p", json!({"containers": [shell("echo $$; exec sleep 600")]}));
     world.await_phase("p", "Running").await;
     let pid = loop {
         let (_, lines) = world.logs("p/app").await;
@@ -503,11 +393,7 @@ async fn stopping_ends_everything_and_takes_the_node_away() {
             break line.to_owned();
         }
     };
-    let World {
-        running,
-        node,
-        folder,
-    } = world;
+    let World { running, node, folder } = world;
     node.stop().await;
     assert!(running.api.get("nodes", "", "local").is_none());
     assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
@@ -519,9 +405,7 @@ async fn stopping_ends_everything_and_takes_the_node_away() {
 async fn a_name_that_is_taken_is_refused() {
     let running = fake_api::start(Duration::from_secs(3600)).await;
     let folder = tempfile::tempdir().expect("temp folder must be made");
-    running
-        .api
-        .create("nodes", "", json!({"metadata": {"name": "local"}}));
+    running.api.create("nodes", "", json!({"metadata": {"name": "local"}}));
     let refused = ProcessNode::start(mk_config(&running, &folder)).await;
     assert!(matches!(refused, Err(NodeError::NameTaken(name)) if name == "local"));
 }
@@ -529,14 +413,8 @@ async fn a_name_that_is_taken_is_refused() {
 #[tokio::test]
 async fn log_requests_for_nothing_are_refused() {
     let world = world().await;
-    assert_eq!(
-        world.logs("absent/app").await,
-        (404, r#"pod "absent" does not exist"#.to_owned())
-    );
-    world.create_pod(
-        "p",
-        json!({"restartPolicy": "Never", "containers": [shell("echo a; echo b")]}),
-    );
+    assert_eq!(world.logs("absent/app").await, (404, r#"pod "absent" does not exist"#.to_owned()));
+    world.create_pod("p", json!({"restartPolicy": "Never", "containers": [shell("echo a; echo b")]}));
     world.await_phase("p", "Succeeded").await;
     assert_eq!(world.logs("p/other").await.0, 400);
     assert_eq!(world.logs("p/app?tailLines=1").await.1, "b\n");
@@ -549,47 +427,19 @@ async fn log_requests_for_nothing_are_refused() {
 async fn bare_api_server_gets_what_namespaces_need() {
     let running = fake_api::start(Duration::from_secs(3600)).await;
     let folder = tempfile::tempdir().expect("temp folder must be made");
-    let control_plane = ControlPlane::Missing {
-        root_ca_pem: "PEM".to_owned(),
-    };
-    let config = NodeConfig {
-        control_plane,
-        ..mk_config(&running, &folder)
-    };
-    running.api.create(
-        "namespaces",
-        "",
-        json!({"metadata": {"name": "n"}, "spec": {"finalizers": ["kubernetes"]}}),
-    );
+    let control_plane = ControlPlane::Missing { root_ca_pem: "PEM".to_owned() };
+    let config = NodeConfig { control_plane, ..mk_config(&running, &folder) };
+    running.api.create("namespaces", "", json!({"metadata": {"name": "n"}, "spec": {"finalizers": ["kubernetes"]}}));
     let node = ProcessNode::start(config).await.expect("node must start");
-    let world = World {
-        running,
-        node,
-        folder,
-    };
-    let root_ca = world
-        .await_that("root CA", |api| {
-            api.get("configmaps", "n", "kube-root-ca.crt")
-        })
-        .await;
+    let world = World { running, node, folder };
+    let root_ca = world.await_that("root CA", |api| api.get("configmaps", "n", "kube-root-ca.crt")).await;
     assert_eq!(root_ca["data"]["ca.crt"], "PEM");
-    world
-        .await_that("default account", |api| {
-            api.get("serviceaccounts", "n", "default")
-        })
-        .await;
+    world.await_that("default account", |api| api.get("serviceaccounts", "n", "default")).await;
 
-    world.create_pod(
-        "p",
-        json!({"terminationGracePeriodSeconds": 0, "containers": [shell("exec sleep 600")]}),
-    );
+    world.create_pod("p", json!({"terminationGracePeriodSeconds": 0, "containers": [shell("exec sleep 600")]}));
     world.await_phase("p", "Running").await;
     world.delete_namespace("n");
-    world
-        .await_that("namespace gone", |api| {
-            api.get("namespaces", "", "n").is_none().then_some(())
-        })
-        .await;
+    world.await_that("namespace gone", |api| api.get("namespaces", "", "n").is_none().then_some(())).await;
     // The node let the pod end before the namespace went, and nothing is left.
     assert!(world.list("pods").is_empty() && world.list("configmaps").is_empty());
     world.node.stop().await;

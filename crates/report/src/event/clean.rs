@@ -11,35 +11,19 @@ use super::{CheckRecord, Event, Expected, Observed, Outcome};
 
 pub(super) fn clean(event: &mut Event) {
     match event {
-        Event::RunStarted {
-            run_id,
-            command,
-            version,
-            cluster,
-            clouds,
-        } => {
+        Event::RunStarted { run_id, command, version, cluster, clouds } => {
             text(run_id);
             command.iter_mut().for_each(text);
             text(version);
             text(cluster);
             text(clouds);
         }
-        Event::ScenarioStarted {
-            scenario,
-            title,
-            checks: _,
-        } => {
+        Event::ScenarioStarted { scenario, title, checks: _ } => {
             text(scenario);
             text(title);
         }
         Event::PhaseStarted { scenario, phase: _ } => text(scenario),
-        Event::PhaseFinished {
-            scenario,
-            phase: _,
-            outcome,
-            detail,
-            duration_ms: _,
-        } => {
+        Event::PhaseFinished { scenario, phase: _, outcome, detail, duration_ms: _ } => {
             text(scenario);
             match outcome {
                 Outcome::Done => {}
@@ -51,10 +35,7 @@ pub(super) fn clean(event: &mut Event) {
             text(scenario);
             clean_check(check);
         }
-        Event::Note {
-            scenario,
-            text: note,
-        } => {
+        Event::Note { scenario, text: note } => {
             maybe(scenario);
             text(note);
         }
@@ -63,63 +44,33 @@ pub(super) fn clean(event: &mut Event) {
             text(kind);
             text(id);
         }
-        Event::ScenarioFinished {
-            scenario,
-            verdict,
-            duration_ms: _,
-        } => {
+        Event::ScenarioFinished { scenario, verdict, duration_ms: _ } => {
             text(scenario);
             clean_verdict(verdict);
         }
-        Event::RunFinished {
-            exit_code: _,
-            duration_ms: _,
-        } => {}
+        Event::RunFinished { exit_code: _, duration_ms: _ } => {}
     }
 }
 
 fn clean_check(check: &mut CheckRecord) {
-    let CheckRecord {
-        id,
-        title,
-        kind: _,
-        twin,
-        expected,
-        observed,
-        verdict,
-        chain,
-        duration_ms: _,
-        source,
-        next,
-    } = check;
+    let CheckRecord { id, title, kind: _, twin, expected, observed, verdict, chain, duration_ms: _, source, next } =
+        check;
     text(id);
     text(title);
     maybe(twin);
     match expected {
         Expected::Read { bytes: _, sha256 } => text(sha256),
-        Expected::Refused {
-            link: _,
-            code,
-            status: _,
-        } => text(code),
+        Expected::Refused { link: _, code, status: _ } => text(code),
         Expected::NotInjected => {}
     }
     match observed {
         Observed::Read { bytes: _, sha256 } => text(sha256),
-        Observed::Refused(Denial {
-            link: _,
-            code,
-            status: _,
-            message,
-        }) => {
+        Observed::Refused(Denial { link: _, code, status: _, message }) => {
             text(code);
             maybe(message);
         }
         Observed::NotInjected => {}
-        Observed::Crashed {
-            exit_code: _,
-            stderr_tail,
-        } => text(stderr_tail),
+        Observed::Crashed { exit_code: _, stderr_tail } => text(stderr_tail),
         Observed::Nothing { last_seen } => maybe(last_seen),
     }
     clean_verdict(verdict);
@@ -130,14 +81,7 @@ fn clean_check(check: &mut CheckRecord) {
 }
 
 fn clean_evidence(evidence: &mut Evidence) {
-    let Evidence {
-        link: _,
-        state: _,
-        presented,
-        required,
-        source,
-        note,
-    } = evidence;
+    let Evidence { link: _, state: _, presented, required, source, note } = evidence;
     maybe(presented);
     maybe(required);
     maybe(source);

@@ -45,29 +45,13 @@ pub(super) fn document(
         counted(|came_to| matches!(came_to, CameTo::Skipped(_))),
         seconds(cases.iter().map(|case| case.duration_ms).sum()),
     );
-    let stamp = timestamp
-        .map(|at| format!(r#" timestamp="{}""#, attribute(&at)))
-        .unwrap_or_default();
-    let mut out = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"crossfed\" {counts}>\n"
-    );
-    push(
-        &mut out,
-        format_args!(
-            "  <testsuite name=\"{}\" {counts}{stamp}>\n",
-            attribute(suite)
-        ),
-    );
+    let stamp = timestamp.map(|at| format!(r#" timestamp="{}""#, attribute(&at))).unwrap_or_default();
+    let mut out = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"crossfed\" {counts}>\n");
+    push(&mut out, format_args!("  <testsuite name=\"{}\" {counts}{stamp}>\n", attribute(suite)));
     if !properties.is_empty() {
         out.push_str("    <properties>\n");
         for (name, value) in properties {
-            push(
-                &mut out,
-                format_args!(
-                    "      <property name=\"{name}\" value=\"{}\"/>\n",
-                    attribute(value)
-                ),
-            );
+            push(&mut out, format_args!("      <property name=\"{name}\" value=\"{}\"/>\n", attribute(value)));
         }
         out.push_str("    </properties>\n");
     }
@@ -92,18 +76,11 @@ fn push_case(out: &mut String, case: &Case) {
         CameTo::Flaky(fault) => fault_element("flakyFailure", fault),
         CameTo::Skipped(reason) => format!("<skipped message=\"{}\"/>", attribute(reason)),
     };
-    push(
-        out,
-        format_args!("{head}>\n      {inner}\n    </testcase>\n"),
-    );
+    push(out, format_args!("{head}>\n      {inner}\n    </testcase>\n"));
 }
 
 fn fault_element(element: &str, fault: &Fault) -> String {
-    let Fault {
-        message,
-        kind,
-        text,
-    } = fault;
+    let Fault { message, kind, text } = fault;
     let (message, text) = (attribute(message), content(text));
     format!("<{element} message=\"{message}\" type=\"{kind}\">{text}</{element}>")
 }
@@ -124,13 +101,9 @@ fn content(text: &str) -> String {
 
 /// A line end in an attribute would be read as a space.
 fn attribute(text: &str) -> String {
-    escape(&visible(text))
-        .replace('"', "&quot;")
-        .replace('\n', "&#10;")
+    escape(&visible(text)).replace('"', "&quot;").replace('\n', "&#10;")
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

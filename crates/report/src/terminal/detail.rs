@@ -15,26 +15,14 @@ const DIGEST: usize = 16;
 
 /// Whether a check needs a block at all.
 pub(crate) fn needs_block(check: &CheckRecord) -> bool {
-    check.is_unexpected_acceptance()
-        || matches!(
-            check.verdict,
-            Verdict::Failed { .. } | Verdict::Infra { .. }
-        )
+    check.is_unexpected_acceptance() || matches!(check.verdict, Verdict::Failed { .. } | Verdict::Infra { .. })
 }
 
 /// What a check that did not pass has to say, in lines of at most `width` columns; only commands are longer where they must be.
 pub(crate) fn block(ink: Ink, width: usize, indent: usize, check: &CheckRecord) -> String {
-    let mut block = Block {
-        ink,
-        width,
-        indent,
-        out: String::new(),
-    };
+    let mut block = Block { ink, width, indent, out: String::new() };
     if check.is_unexpected_acceptance() {
-        block.out.push_str(&ink.row(
-            indent,
-            &[Cell::new("ACCEPTED, AND MUST BE REFUSED", 40, Tone::Grave)],
-        ));
+        block.out.push_str(&ink.row(indent, &[Cell::new("ACCEPTED, AND MUST BE REFUSED", 40, Tone::Grave)]));
     }
     block.field("expected", &expected(&check.expected), Tone::Plain);
     block.observed(check);
@@ -42,11 +30,7 @@ pub(crate) fn block(ink: Ink, width: usize, indent: usize, check: &CheckRecord) 
         block.field("reason", &visible(reason), Tone::Plain);
     }
     if let Some(twin) = &check.twin {
-        block.field(
-            "control",
-            &format!("{}, the same access without the fault", visible_line(twin)),
-            Tone::Plain,
-        );
+        block.field("control", &format!("{}, the same access without the fault", visible_line(twin)), Tone::Plain);
     }
     block.chain(&check.chain);
     if let Some(source) = &check.source {
@@ -61,12 +45,9 @@ pub(crate) fn block(ink: Ink, width: usize, indent: usize, check: &CheckRecord) 
 fn expected(expected: &Expected) -> String {
     match expected {
         Expected::Read { bytes, sha256 } => read("read", *bytes, sha256),
-        Expected::Refused { link, code, status } => refused(&Denial {
-            link: *link,
-            code: code.clone(),
-            status: *status,
-            message: None,
-        }),
+        Expected::Refused { link, code, status } => {
+            refused(&Denial { link: *link, code: code.clone(), status: *status, message: None })
+        }
         Expected::NotInjected => "not injected: the webhook leaves the pod alone".to_owned(),
     }
 }
@@ -74,9 +55,7 @@ fn expected(expected: &Expected) -> String {
 /// In one line, without a message or output that came with it.
 fn observed(check: &CheckRecord) -> String {
     match &check.observed {
-        Observed::Read { bytes, sha256 } if check.is_unexpected_acceptance() => {
-            read("accepted: read", *bytes, sha256)
-        }
+        Observed::Read { bytes, sha256 } if check.is_unexpected_acceptance() => read("accepted: read", *bytes, sha256),
         Observed::Read { bytes, sha256 } => read("read", *bytes, sha256),
         Observed::Refused(denial) => refused(denial),
         Observed::NotInjected => "not injected".to_owned(),
@@ -93,15 +72,8 @@ fn read(verb: &str, bytes: usize, sha256: &str) -> String {
 }
 
 fn refused(denial: &Denial) -> String {
-    let status = denial
-        .status
-        .map(|status| format!(", HTTP {status}"))
-        .unwrap_or_default();
-    format!(
-        "refused at {}: {}{status}",
-        link_name(denial.link),
-        visible_line(&denial.code)
-    )
+    let status = denial.status.map(|status| format!(", HTTP {status}")).unwrap_or_default();
+    format!("refused at {}: {}{status}", link_name(denial.link), visible_line(&denial.code))
 }
 
 struct Block {
@@ -127,35 +99,26 @@ impl Block {
     }
 
     fn field(&mut self, label: &str, value: &str, tone: Tone) {
-        let cells = [
-            Cell::new(label, LABEL, Tone::Dim),
-            Cell::new(value, self.room(LABEL + 2), tone),
-        ];
+        let cells = [Cell::new(label, LABEL, Tone::Dim), Cell::new(value, self.room(LABEL + 2), tone)];
         self.out.push_str(&self.ink.row(self.indent, &cells));
     }
 
     /// Never wrapped: a person copies it.
     fn command(&mut self, label: &str, line: &str) {
-        let cells = [
-            Cell::new(label, LABEL, Tone::Dim),
-            Cell::new(line, usize::MAX, Tone::Strong),
-        ];
+        let cells = [Cell::new(label, LABEL, Tone::Dim), Cell::new(line, usize::MAX, Tone::Strong)];
         self.out.push_str(&self.ink.row(self.indent, &cells));
     }
 
     fn observed(&mut self, check: &CheckRecord) {
         self.field("observed", &observed(check), Tone::Plain);
         match &check.observed {
-            Observed::Refused(Denial {
-                message: Some(message),
-                ..
-            }) => self.field("", &visible(message), Tone::Plain),
+            Observed::Refused(Denial { message: Some(message), .. }) => self.field("", &visible(message), Tone::Plain),
             Observed::Crashed { stderr_tail, .. } if !stderr_tail.trim().is_empty() => {
                 self.field("stderr", &visible(stderr_tail.trim_end()), Tone::Plain);
             }
-            Observed::Nothing {
-                last_seen: Some(last_seen),
-            } => self.field("last seen", &visible(last_seen), Tone::Plain),
+            Observed::Nothing { last_seen: Some(last_seen) } => {
+                self.field("last seen", &visible(last_seen), Tone::Plain)
+            }
             _ => {}
         }
     }
@@ -167,11 +130,7 @@ impl Block {
             label = "";
         }
         let room = self.room(self.chain_from() + 5 + TITLE + 2 + 2);
-        let sources = chain
-            .links
-            .iter()
-            .map(|evidence| text_width(&beside(evidence)))
-            .max();
+        let sources = chain.links.iter().map(|evidence| text_width(&beside(evidence))).max();
         // Sources get what they need, up to a third; what was presented gets the rest.
         let sources = sources.unwrap_or(0).min(room / 3);
         for evidence in &chain.links {
@@ -190,15 +149,9 @@ impl Block {
         let cells = [
             Cell::new(label, self.chain_from() - 2, Tone::Dim),
             self.ink.mark(mark).gap(1),
-            Cell::new(evidence.link.number().to_string(), 2, tone)
-                .right()
-                .gap(1),
+            Cell::new(evidence.link.number().to_string(), 2, tone).right().gap(1),
             Cell::new(evidence.link.title(), TITLE, tone),
-            Cell::new(
-                link_remark(evidence),
-                remark,
-                tone_of_remark(evidence.state),
-            ),
+            Cell::new(link_remark(evidence), remark, tone_of_remark(evidence.state)),
             Cell::new(beside(evidence), source, Tone::Dim),
         ];
         self.out.push_str(&self.ink.row(self.indent, &cells));
@@ -218,10 +171,7 @@ impl Block {
         ];
         for (label, value, tone) in parts {
             if let Some(value) = value {
-                let cells = [
-                    Cell::new(label, LABEL, Tone::Dim),
-                    Cell::new(visible(value), room, tone),
-                ];
+                let cells = [Cell::new(label, LABEL, Tone::Dim), Cell::new(visible(value), room, tone)];
                 self.out.push_str(&self.ink.row(self.indent + left, &cells));
             }
             if label == "required" {
@@ -241,10 +191,7 @@ impl Block {
         };
         let pointer = self.ink.pointer();
         if on_a_line(&presented) && on_a_line(&required) && at + text_width(pointer) <= room {
-            self.out.push_str(&self.ink.row(
-                self.indent + left + at,
-                &[Cell::new(pointer, room, Tone::Bad)],
-            ));
+            self.out.push_str(&self.ink.row(self.indent + left + at, &[Cell::new(pointer, room, Tone::Bad)]));
         }
     }
 }
@@ -261,19 +208,10 @@ fn link_remark(evidence: &Evidence) -> String {
     let note = evidence.note.as_deref();
     let parts: Vec<String> = match evidence.state {
         LinkState::Holds => {
-            let required = evidence
-                .required
-                .as_deref()
-                .filter(|required| Some(*required) != evidence.presented.as_deref());
+            let required =
+                evidence.required.as_deref().filter(|required| Some(*required) != evidence.presented.as_deref());
             let required = required.map(|required| format!("required: {required}"));
-            [
-                evidence.presented.clone(),
-                required,
-                note.map(str::to_owned),
-            ]
-            .into_iter()
-            .flatten()
-            .collect()
+            [evidence.presented.clone(), required, note.map(str::to_owned)].into_iter().flatten().collect()
         }
         LinkState::Broken => vec![note.unwrap_or("broken").to_owned()],
         LinkState::NotReached => vec![note.unwrap_or("not reached").to_owned()],

@@ -30,11 +30,7 @@ pub(super) fn phase(
         Outcome::Skipped { reason } => (Mark::Skipped, Tone::Plain, Some(reason.as_str())),
         Outcome::Failed { reason } => (Mark::Bad, Tone::Plain, Some(reason.as_str())),
     };
-    let said: Vec<String> = [reason, detail]
-        .into_iter()
-        .flatten()
-        .map(visible_line)
-        .collect();
+    let said: Vec<String> = [reason, detail].into_iter().flatten().map(visible_line).collect();
     let name = 10;
     let rest = width.saturating_sub(4 + name + 2 + 2 + DURATION);
     ink.row(
@@ -49,32 +45,19 @@ pub(super) fn phase(
 }
 
 /// `counter` is the number of this check and of all.
-pub(super) fn check(
-    ink: Ink,
-    width: usize,
-    counter: Option<(usize, usize)>,
-    check: &CheckRecord,
-) -> String {
+pub(super) fn check(ink: Ink, width: usize, counter: Option<(usize, usize)>, check: &CheckRecord) -> String {
     let mut head = vec![ink.mark(mark(check)).gap(1)];
     let mut taken = 4 + 2;
     if let Some((number, all)) = counter {
         let columns = 2 * all.to_string().len() + 1;
-        head.push(
-            Cell::new(format!("{number}/{all}"), columns, Tone::Dim)
-                .right()
-                .gap(1),
-        );
+        head.push(Cell::new(format!("{number}/{all}"), columns, Tone::Dim).right().gap(1));
         taken += columns + 1;
     }
     let title = visible_line(&check.title);
     let seen = Seen::of(check);
     if width < COLUMNS_FROM {
         head.push(Cell::new(title, width.saturating_sub(taken), Tone::Plain));
-        let said = Cell::new(
-            seen.in_one_line(ink),
-            width.saturating_sub(taken),
-            seen.tone,
-        );
+        let said = Cell::new(seen.in_one_line(ink), width.saturating_sub(taken), seen.tone);
         return ink.row(4, &head) + &ink.row(taken, &[said]);
     }
 
@@ -82,31 +65,20 @@ pub(super) fn check(
     let tail = if with_duration { 2 + DURATION } else { 0 };
     let free = width.saturating_sub(taken + 2 + LINK + 2 + 1 + STATUS + tail);
     let code = (free / 3).clamp(21, 30);
-    head.push(Cell::new(
-        title,
-        free.saturating_sub(code).max(16),
-        Tone::Plain,
-    ));
+    head.push(Cell::new(title, free.saturating_sub(code).max(16), Tone::Plain));
     if seen.tried {
         head.push(Cell::new(seen.link, LINK, seen.tone));
         head.push(Cell::new(seen.code, code, Tone::Plain).gap(1));
         head.push(Cell::new(seen.status, STATUS, Tone::Plain).right());
     } else {
-        head.push(Cell::new(
-            seen.remark.clone().unwrap_or_default(),
-            LINK + 2 + code + 1 + STATUS,
-            Tone::Dim,
-        ));
+        head.push(Cell::new(seen.remark.clone().unwrap_or_default(), LINK + 2 + code + 1 + STATUS, Tone::Dim));
     }
     if with_duration {
         head.push(Cell::new(duration(check.duration_ms), DURATION, Tone::Dim).right());
     }
     let mut out = ink.row(4, &head);
     if let Some(remark) = seen.remark.filter(|_| seen.tried) {
-        out.push_str(&ink.row(
-            taken,
-            &[Cell::new(remark, width.saturating_sub(taken), Tone::Warn)],
-        ));
+        out.push_str(&ink.row(taken, &[Cell::new(remark, width.saturating_sub(taken), Tone::Warn)]));
     }
     out
 }
@@ -142,51 +114,34 @@ impl Seen {
     fn of(check: &CheckRecord) -> Seen {
         let (link, code, status) = match &check.observed {
             Observed::Read { bytes, .. } => (link_name(Link::Read), count(*bytes, "byte"), None),
-            Observed::Refused(denial) => (
-                link_name(denial.link),
-                visible_line(&denial.code),
-                denial.status,
-            ),
+            Observed::Refused(denial) => (link_name(denial.link), visible_line(&denial.code), denial.status),
             Observed::NotInjected => (link_name(Link::Injected), "not injected".to_owned(), None),
             Observed::Crashed { exit_code, .. } => ("crashed".to_owned(), exit(*exit_code), None),
             Observed::Nothing { .. } => ("nothing seen".to_owned(), String::new(), None),
         };
         let accepted = check.is_unexpected_acceptance();
         Seen {
-            link: if accepted {
-                "ACCEPTED".to_owned()
-            } else {
-                link
-            },
+            link: if accepted { "ACCEPTED".to_owned() } else { link },
             code,
             status: status.map(|status| status.to_string()).unwrap_or_default(),
             tone: if accepted { Tone::Grave } else { Tone::Plain },
             tried: !matches!(check.verdict, Verdict::Skipped { .. }),
             remark: match &check.verdict {
                 Verdict::Passed | Verdict::Failed { .. } | Verdict::Infra { .. } => None,
-                Verdict::Skipped { reason }
-                | Verdict::Flaky { reason }
-                | Verdict::Leaked { reason } => Some(format!(
-                    "{}: {}",
-                    check.verdict.word(),
-                    visible_line(reason)
-                )),
+                Verdict::Skipped { reason } | Verdict::Flaky { reason } | Verdict::Leaked { reason } => {
+                    Some(format!("{}: {}", check.verdict.word(), visible_line(reason)))
+                }
             },
         }
     }
 
     fn in_one_line(&self, ink: Ink) -> String {
-        let seen = [&self.link, &self.code, &self.status]
-            .into_iter()
-            .filter(|part| self.tried && !part.is_empty());
+        let seen = [&self.link, &self.code, &self.status].into_iter().filter(|part| self.tried && !part.is_empty());
         let parts: Vec<&str> = seen.chain(&self.remark).map(String::as_str).collect();
         parts.join(ink.dot())
     }
 }
 
 pub(super) fn exit(code: Option<i32>) -> String {
-    code.map_or_else(
-        || "ended by a signal".to_owned(),
-        |code| format!("exit code {code}"),
-    )
+    code.map_or_else(|| "ended by a signal".to_owned(), |code| format!("exit code {code}"))
 }

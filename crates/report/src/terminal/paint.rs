@@ -38,10 +38,7 @@ pub(crate) struct Ink {
 
 impl Ink {
     /// For files.
-    pub(crate) const PLAIN: Ink = Ink {
-        color: false,
-        ascii: true,
-    };
+    pub(crate) const PLAIN: Ink = Ink { color: false, ascii: true };
 
     pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
         let code = match tone {
@@ -78,19 +75,12 @@ impl Ink {
 
     /// Points up at the character where two lines begin to differ.
     pub(crate) fn pointer(self) -> &'static str {
-        if self.ascii {
-            "^ differs from here"
-        } else {
-            "↑ differs from here"
-        }
+        if self.ascii { "^ differs from here" } else { "↑ differs from here" }
     }
 
     /// Cells side by side, each wrapped in its own column; a line end after each row.
     pub(crate) fn row(self, indent: usize, cells: &[Cell]) -> String {
-        let columns: Vec<Vec<String>> = cells
-            .iter()
-            .map(|cell| wrap(&cell.text, cell.width))
-            .collect();
+        let columns: Vec<Vec<String>> = cells.iter().map(|cell| wrap(&cell.text, cell.width)).collect();
         let height = columns.iter().map(Vec::len).max().unwrap_or(0);
         let mut out = String::new();
         for line in 0..height {
@@ -126,13 +116,7 @@ pub(crate) struct Cell {
 
 impl Cell {
     pub(crate) fn new(text: impl Into<String>, width: usize, tone: Tone) -> Self {
-        Cell {
-            text: text.into(),
-            width,
-            tone,
-            right: false,
-            gap: 2,
-        }
+        Cell { text: text.into(), width, tone, right: false, gap: 2 }
     }
 
     pub(crate) fn right(mut self) -> Self {

@@ -34,25 +34,15 @@ impl Ending<'_> {
         }
         for entry in &self.report.scenarios {
             for leftover in &entry.leftovers {
-                let said = format!(
-                    "{} {}",
-                    visible_line(&leftover.kind),
-                    visible_line(&leftover.id)
-                );
+                let said = format!("{} {}", visible_line(&leftover.kind), visible_line(&leftover.id));
                 out.push_str(&self.field("left over", &said, Tone::Bad));
             }
         }
-        let commands = [
-            ("artifacts", self.artifacts, Tone::Plain),
-            ("rerun", self.rerun, Tone::Strong),
-        ];
+        let commands = [("artifacts", self.artifacts, Tone::Plain), ("rerun", self.rerun, Tone::Strong)];
         for (label, line, tone) in commands {
             if let Some(line) = line {
                 // Never wrapped: a person copies it.
-                let cells = [
-                    Cell::new(label, LABEL, Tone::Dim),
-                    Cell::new(line, usize::MAX, tone),
-                ];
+                let cells = [Cell::new(label, LABEL, Tone::Dim), Cell::new(line, usize::MAX, tone)];
                 out.push_str(&self.ink.row(2, &cells));
             }
         }
@@ -61,40 +51,24 @@ impl Ending<'_> {
 
     fn field(&self, label: &str, value: &str, tone: Tone) -> String {
         let room = self.width.saturating_sub(2 + LABEL + 2);
-        self.ink.row(
-            2,
-            &[
-                Cell::new(label, LABEL, Tone::Dim),
-                Cell::new(value, room, tone),
-            ],
-        )
+        self.ink.row(2, &[Cell::new(label, LABEL, Tone::Dim), Cell::new(value, room, tone)])
     }
 
     /// The gravest first.
     fn failures(&self) -> String {
         let scenarios = self.report.scenarios.iter();
-        let mut failed: Vec<(&ScenarioReport, &CheckRecord)> = scenarios
-            .flat_map(|entry| entry.checks.iter().map(move |check| (entry, check)))
-            .collect();
+        let mut failed: Vec<(&ScenarioReport, &CheckRecord)> =
+            scenarios.flat_map(|entry| entry.checks.iter().map(move |check| (entry, check))).collect();
         failed.retain(|(_, check)| needs_block(check));
         failed.sort_by_key(|(_, check)| !check.is_unexpected_acceptance());
         let mut out = String::new();
         for (entry, check) in failed {
-            let name = format!(
-                "{} / {}",
-                visible_line(&entry.scenario),
-                visible_line(&check.id)
-            );
+            let name = format!("{} / {}", visible_line(&entry.scenario), visible_line(&check.id));
             out.push('\n');
             out.push_str(&self.ink.row(0, &[Cell::new(name, self.width, Tone::Bad)]));
-            out.push_str(&self.ink.row(
-                2,
-                &[Cell::new(
-                    visible_line(&check.title),
-                    self.width.saturating_sub(2),
-                    Tone::Strong,
-                )],
-            ));
+            out.push_str(
+                &self.ink.row(2, &[Cell::new(visible_line(&check.title), self.width.saturating_sub(2), Tone::Strong)]),
+            );
             out.push_str(&block(self.ink, self.width, 2, check));
         }
         out
@@ -122,13 +96,7 @@ impl Ending<'_> {
             Some(code) => parts.push(format!("exit code {code}")),
             None => parts.push("not finished".to_owned()),
         }
-        let took = self
-            .report
-            .run
-            .as_ref()
-            .and_then(|run| run.duration_ms)
-            .map(duration)
-            .unwrap_or_default();
+        let took = self.report.run.as_ref().and_then(|run| run.duration_ms).map(duration).unwrap_or_default();
         let room = self.width.saturating_sub(word.len() + 2 + 2 + DURATION);
         self.ink.row(
             0,
@@ -160,19 +128,10 @@ impl Ending<'_> {
         match &entry.verdict {
             Some(Verdict::Passed) => {}
             Some(verdict) => {
-                let reason = verdict
-                    .reason()
-                    .map(|reason| format!(": {}", visible_line(reason)))
-                    .unwrap_or_default();
-                out.push_str(&self.field(
-                    "scenario",
-                    &format!("{id}: {}{reason}", verdict.word()),
-                    Tone::Plain,
-                ));
+                let reason = verdict.reason().map(|reason| format!(": {}", visible_line(reason))).unwrap_or_default();
+                out.push_str(&self.field("scenario", &format!("{id}: {}{reason}", verdict.word()), Tone::Plain));
             }
-            None => {
-                out.push_str(&self.field("scenario", &format!("{id}: did not finish"), Tone::Plain))
-            }
+            None => out.push_str(&self.field("scenario", &format!("{id}: did not finish"), Tone::Plain)),
         }
         out
     }
@@ -207,12 +166,7 @@ fn said_counts(counts: &Counts) -> Vec<String> {
         0 => "no check was tried".to_owned(),
         tried => format!("{} of {} passed", counts.passed, count(tried, "check")),
     }];
-    said.extend(
-        others
-            .into_iter()
-            .filter(|(number, _)| *number > 0)
-            .map(|(number, word)| format!("{number} {word}")),
-    );
+    said.extend(others.into_iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")));
     if counts.leaked > 0 {
         said.push(format!("{} leaked", counts.leaked));
     }

@@ -10,51 +10,18 @@ use trust::{FixedClock, Verdict};
 use crate::sample::*;
 
 fn eventful() -> Vec<Record> {
-    let mut checks = vec![
-        allowed(),
-        wrongly_refused(),
-        wrongly_accepted(),
-        skipped("a", "b", "no key"),
-    ];
+    let mut checks = vec![allowed(), wrongly_refused(), wrongly_accepted(), skipped("a", "b", "no key")];
     checks.extend(refusals());
-    let mut events = run(
-        checks,
-        9,
-        Verdict::Failed {
-            reason: "2 of 9 checks failed".into(),
-        },
-        100,
-    );
-    events.insert(
-        3,
-        Event::Note {
-            scenario: None,
-            text: "a hint".into(),
-        },
-    );
-    events.insert(
-        4,
-        Event::Note {
-            scenario: Some(SCENARIO.into()),
-            text: "two\nlines".into(),
-        },
-    );
-    events.insert(
-        20,
-        Event::Leftover {
-            scenario: SCENARIO.into(),
-            kind: "iam-role".into(),
-            id: "r".into(),
-        },
-    );
+    let mut events = run(checks, 9, Verdict::Failed { reason: "2 of 9 checks failed".into() }, 100);
+    events.insert(3, Event::Note { scenario: None, text: "a hint".into() });
+    events.insert(4, Event::Note { scenario: Some(SCENARIO.into()), text: "two\nlines".into() });
+    events.insert(20, Event::Leftover { scenario: SCENARIO.into(), kind: "iam-role".into(), id: "r".into() });
     records(events)
 }
 
 fn lines(records: &[Record]) -> Vec<u8> {
     let mut sink = JsonLines::new(Vec::new());
-    records
-        .iter()
-        .for_each(|record| sink.accept(record).expect("must write to memory"));
+    records.iter().for_each(|record| sink.accept(record).expect("must write to memory"));
     sink.into_inner()
 }
 
@@ -85,14 +52,8 @@ fn a_file_cut_anywhere_reads_up_to_its_last_whole_record() {
     // Every length would be slow; a prime step meets all positions within a line.
     for length in (0..bytes.len()).step_by(97) {
         let read = read_events(file(&bytes[..length]).path()).expect("must tolerate the cut");
-        let whole = bytes[..length]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count();
-        assert!(
-            read.len() == whole || (read.len() == whole + 1 && bytes[length] == b'\n'),
-            "cut at {length}"
-        );
+        let whole = bytes[..length].iter().filter(|byte| **byte == b'\n').count();
+        assert!(read.len() == whole || (read.len() == whole + 1 && bytes[length] == b'\n'), "cut at {length}");
         assert_eq!(read, records[..read.len()], "cut at {length}");
     }
 }
@@ -104,10 +65,7 @@ fn a_broken_line_before_the_end_is_named() {
     bytes.extend(lines(&records));
     let file = file(&bytes);
     let error = read_events(file.path()).expect_err("must not read");
-    assert!(
-        matches!(error, ReadError::Malformed { line: 1, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, ReadError::Malformed { line: 1, .. }), "{error:?}");
     let missing = read_events(std::path::Path::new("/nonexistent/events.jsonl"));
     assert!(matches!(missing, Err(ReadError::Open { .. })));
 }
@@ -118,17 +76,9 @@ fn a_line_is_flat_and_plain_to_filter() {
     let mut events = opening(1);
     events.push(Event::CheckFinished {
         scenario: SCENARIO.into(),
-        check: report::CheckRecord {
-            chain: trust::Chain::default(),
-            ..check
-        },
+        check: report::CheckRecord { chain: trust::Chain::default(), ..check },
     });
-    events.extend(closing(
-        Verdict::Failed {
-            reason: "none".into(),
-        },
-        100,
-    ));
+    events.extend(closing(Verdict::Failed { reason: "none".into() }, 100));
     let text = String::from_utf8(lines(&records(events))).expect("must be UTF-8");
     let picked: Vec<&str> = text
         .lines()

@@ -11,15 +11,8 @@ use crate::sample::*;
 
 fn names(dir: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(dir).expect("must list");
-    let mut names: Vec<String> = entries
-        .map(|entry| {
-            entry
-                .expect("must list")
-                .file_name()
-                .into_string()
-                .expect("must be UTF-8")
-        })
-        .collect();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("must list").file_name().into_string().expect("must be UTF-8")).collect();
     names.sort();
     names
 }
@@ -28,11 +21,7 @@ fn written(report: &Report) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("must make a folder");
     let paths = write_artifacts(&dir.path().join("deep/run"), report).expect("must write");
     assert!(paths.iter().all(|path| path.is_file()));
-    assert_eq!(
-        paths.len(),
-        names(&dir.path().join("deep/run")).len(),
-        "nothing else may be left"
-    );
+    assert_eq!(paths.len(), names(&dir.path().join("deep/run")).len(), "nothing else may be left");
     dir
 }
 
@@ -42,22 +31,13 @@ fn read(dir: &tempfile::TempDir, name: &str) -> String {
 
 #[test]
 fn report_json_is_one_readable_document() {
-    let check = report::CheckRecord {
-        chain: Chain::default(),
-        ..refusals().remove(0)
-    };
+    let check = report::CheckRecord { chain: Chain::default(), ..refusals().remove(0) };
     let folded = report(run(vec![check], 2, Verdict::Passed, 0));
     let dir = written(&folded);
     let text = read(&dir, "report.json");
-    assert_eq!(
-        serde_json::from_str::<Report>(&text).expect("must read back"),
-        folded
-    );
+    assert_eq!(serde_json::from_str::<Report>(&text).expect("must read back"), folded);
     let mut value: Value = serde_json::from_str(&text).expect("must be JSON");
-    value["scenarios"][0]["phases"]
-        .as_array_mut()
-        .expect("must be an array")
-        .truncate(1);
+    value["scenarios"][0]["phases"].as_array_mut().expect("must be an array").truncate(1);
     assert_snapshot!(serde_json::to_string_pretty(&value).expect("must print"), @r#"
 {
   "schema": "crossfed.dev/report/v1",
@@ -139,9 +119,7 @@ fn report_json_is_one_readable_document() {
 
 #[test]
 fn another_schema_is_not_read_as_this_one() {
-    let text = serde_json::to_string(&Report::default())
-        .expect("must print")
-        .replace("report/v1", "report/v2");
+    let text = serde_json::to_string(&Report::default()).expect("must print").replace("report/v1", "report/v2");
     assert!(serde_json::from_str::<Report>(&text).is_err());
 }
 
@@ -174,8 +152,7 @@ fn prow_reads_start_end_and_metadata() {
 "#);
     let check = |exit_code, result: &str, passed: bool| {
         let dir = written(&report(run(vec![allowed()], 1, Verdict::Passed, exit_code)));
-        let finished: Value =
-            serde_json::from_str(&read(&dir, "finished.json")).expect("must be JSON");
+        let finished: Value = serde_json::from_str(&read(&dir, "finished.json")).expect("must be JSON");
         assert_eq!(
             (&finished["result"], &finished["passed"]),
             (&Value::from(result), &Value::from(passed)),
@@ -193,27 +170,14 @@ fn a_run_that_has_not_finished_has_no_end() {
     let dir = written(&report(opening(3)));
     assert_eq!(
         names(&dir.path().join("deep/run")),
-        [
-            "junit_aks-to-aws.xml",
-            "junit_runner.xml",
-            "metadata.json",
-            "report.json",
-            "started.json"
-        ]
+        ["junit_aks-to-aws.xml", "junit_runner.xml", "metadata.json", "report.json", "started.json"]
     );
 }
 
 #[test]
 fn a_scenario_cannot_name_a_file_elsewhere() {
-    let started = Event::ScenarioStarted {
-        scenario: "../../x/y".into(),
-        title: "t".into(),
-        checks: 0,
-    };
+    let started = Event::ScenarioStarted { scenario: "../../x/y".into(), title: "t".into(), checks: 0 };
     let dir = written(&report([started]));
     assert_eq!(names(dir.path()), ["deep"]);
-    assert_eq!(
-        names(&dir.path().join("deep/run")),
-        ["junit_------x-y.xml", "junit_runner.xml", "report.json"]
-    );
+    assert_eq!(names(&dir.path().join("deep/run")), ["junit_------x-y.xml", "junit_runner.xml", "report.json"]);
 }

@@ -26,40 +26,17 @@ fn elements(xml: &str) -> Vec<String> {
 }
 
 fn mixed() -> Vec<Event> {
-    let flaky = Verdict::Flaky {
-        reason: "AccessDenied on the first try".into(),
-    };
-    let infra = Verdict::Infra {
-        reason: "no answer within 20 s".into(),
-    };
-    let plain = |id: &str, verdict| CheckRecord {
-        id: id.into(),
-        verdict,
-        chain: trust::Chain::default(),
-        ..allowed()
-    };
+    let flaky = Verdict::Flaky { reason: "AccessDenied on the first try".into() };
+    let infra = Verdict::Infra { reason: "no answer within 20 s".into() };
+    let plain = |id: &str, verdict| CheckRecord { id: id.into(), verdict, chain: trust::Chain::default(), ..allowed() };
     let checks = vec![
         allowed(),
-        CheckRecord {
-            chain: trust::Chain::default(),
-            ..wrongly_accepted()
-        },
-        skipped(
-            "other-bucket",
-            "object in another bucket",
-            "the cloud does not enforce permissions",
-        ),
+        CheckRecord { chain: trust::Chain::default(), ..wrongly_accepted() },
+        skipped("other-bucket", "object in another bucket", "the cloud does not enforce permissions"),
         plain("late", flaky),
         plain("lost", infra),
     ];
-    run(
-        checks,
-        7,
-        Verdict::Failed {
-            reason: "1 of 7 checks failed".into(),
-        },
-        100,
-    )
+    run(checks, 7, Verdict::Failed { reason: "1 of 7 checks failed".into() }, 100)
 }
 
 #[test]
@@ -111,14 +88,7 @@ reason     no answer within 20 s
 
 #[test]
 fn a_failure_carries_the_chain() {
-    let events = run(
-        vec![wrongly_refused()],
-        1,
-        Verdict::Failed {
-            reason: "1 of 1 checks failed".into(),
-        },
-        100,
-    );
+    let events = run(vec![wrongly_refused()], 1, Verdict::Failed { reason: "1 of 1 checks failed".into() }, 100);
     let xml = junit(&report(events), SCENARIO);
     elements(&xml);
     assert_snapshot!(xml, @r#"
@@ -165,29 +135,13 @@ fn the_runner_file_has_the_phases() {
     events.truncate(8);
     events.extend(whole_phase(
         Phase::Federation,
-        Outcome::Failed {
-            reason: "the provider exists & is not ours".into(),
-        },
+        Outcome::Failed { reason: "the provider exists & is not ours".into() },
         Some("kept"),
         87,
     ));
-    events.extend(whole_phase(
-        Phase::Workload,
-        Outcome::Skipped {
-            reason: "federation failed".into(),
-        },
-        None,
-        0,
-    ));
-    events.push(Event::Leftover {
-        scenario: SCENARIO.into(),
-        kind: "iam-role".into(),
-        id: "shop-orders".into(),
-    });
-    events.push(Event::PhaseStarted {
-        scenario: SCENARIO.into(),
-        phase: Phase::Checks,
-    });
+    events.extend(whole_phase(Phase::Workload, Outcome::Skipped { reason: "federation failed".into() }, None, 0));
+    events.push(Event::Leftover { scenario: SCENARIO.into(), kind: "iam-role".into(), id: "shop-orders".into() });
+    events.push(Event::PhaseStarted { scenario: SCENARIO.into(), phase: Phase::Checks });
     let xml = junit_runner(&report(events));
     elements(&xml);
     assert_snapshot!(xml, @r#"
@@ -228,23 +182,12 @@ fn hostile_text_stays_text() {
         title: hostile.into(),
         source: Some(hostile.into()),
         next: Some(hostile.into()),
-        verdict: Verdict::Failed {
-            reason: hostile.into(),
-        },
+        verdict: Verdict::Failed { reason: hostile.into() },
         ..wrongly_refused()
     };
-    let xml = junit(
-        &report(run(
-            vec![check],
-            1,
-            Verdict::Failed {
-                reason: hostile.into(),
-            },
-            100,
-        )),
-        SCENARIO,
-    );
-    let allowed_in_xml = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    let xml = junit(&report(run(vec![check], 1, Verdict::Failed { reason: hostile.into() }, 100)), SCENARIO);
+    let allowed_in_xml =
+        |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
     assert!(xml.chars().all(allowed_in_xml), "{xml}");
     assert!(!xml.contains("]]>"), "{xml}");
     let expected = [
@@ -263,20 +206,9 @@ fn hostile_text_stays_text() {
 
 #[test]
 fn an_acceptance_is_a_failure_whatever_its_verdict() {
-    for verdict in [
-        Verdict::Passed,
-        Verdict::Flaky {
-            reason: "late".into(),
-        },
-    ] {
-        let check = CheckRecord {
-            verdict,
-            ..wrongly_accepted()
-        };
+    for verdict in [Verdict::Passed, Verdict::Flaky { reason: "late".into() }] {
+        let check = CheckRecord { verdict, ..wrongly_accepted() };
         let xml = junit(&report(run(vec![check], 1, Verdict::Passed, 0)), SCENARIO);
-        assert!(
-            xml.contains(r#"failures="1""#) && xml.contains(r#"type="accepted""#),
-            "{xml}"
-        );
+        assert!(xml.contains(r#"failures="1""#) && xml.contains(r#"type="accepted""#), "{xml}");
     }
 }

@@ -1,51 +1,28 @@
 //! No secret leaves, wherever it came in.
 
-use report::{
-    CheckRecord, Event, Expected, JsonLines, Observed, Outcome, Phase, Record, Sink, Style,
-};
+use report::{CheckRecord, Event, Expected, JsonLines, Observed, Outcome, Phase, Record, Sink, Style};
 use trust::{Chain, Denial, Evidence, Link, LinkState, Verdict};
 
 use crate::sample::{records, report, shown};
 
 /// Worth something only with its last part.
-const TOKEN: &str =
-    "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.Q2FuYXJ5U2lnbmF0dXJlVGhhdE11c3ROb3RMZWF2ZQ";
+const TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.Q2FuYXJ5U2lnbmF0dXJlVGhhdE11c3ROb3RMZWF2ZQ";
 const CANARY: &str = "Q2FuYXJ5U2lnbmF0dXJlVGhhdE11c3ROb3RMZWF2ZQ";
 
 /// Every text of every event is the canary.
 fn poisoned() -> Vec<Event> {
     let t = || TOKEN.to_owned();
     let observed = [
-        Observed::Read {
-            bytes: 1,
-            sha256: t(),
-        },
-        Observed::Refused(Denial {
-            link: Link::Read,
-            code: t(),
-            status: None,
-            message: Some(t()),
-        }),
-        Observed::Crashed {
-            exit_code: None,
-            stderr_tail: t(),
-        },
-        Observed::Nothing {
-            last_seen: Some(t()),
-        },
+        Observed::Read { bytes: 1, sha256: t() },
+        Observed::Refused(Denial { link: Link::Read, code: t(), status: None, message: Some(t()) }),
+        Observed::Crashed { exit_code: None, stderr_tail: t() },
+        Observed::Nothing { last_seen: Some(t()) },
         Observed::NotInjected,
         Observed::NotInjected,
     ];
     let expected = [
-        Expected::Read {
-            bytes: 1,
-            sha256: t(),
-        },
-        Expected::Refused {
-            link: Link::Read,
-            code: t(),
-            status: None,
-        },
+        Expected::Read { bytes: 1, sha256: t() },
+        Expected::Refused { link: Link::Read, code: t(), status: None },
         Expected::NotInjected,
     ];
     let verdicts = [
@@ -56,42 +33,15 @@ fn poisoned() -> Vec<Event> {
         Verdict::Leaked { reason: t() },
         Verdict::Failed { reason: t() },
     ];
-    let evidence = |state| {
-        Evidence::new(Link::Permitted, state)
-            .presented(t())
-            .required(t() + "x")
-            .source(t())
-            .note(t())
-    };
-    let states = [
-        LinkState::Holds,
-        LinkState::Broken,
-        LinkState::NotReached,
-        LinkState::NotChecked,
-    ];
+    let evidence =
+        |state| Evidence::new(Link::Permitted, state).presented(t()).required(t() + "x").source(t()).note(t());
+    let states = [LinkState::Holds, LinkState::Broken, LinkState::NotReached, LinkState::NotChecked];
     let mut events = vec![
-        Event::RunStarted {
-            run_id: t(),
-            command: vec![t()],
-            version: t(),
-            cluster: t(),
-            clouds: t(),
-        },
-        Event::ScenarioStarted {
-            scenario: t(),
-            title: t() + " ",
-            checks: 9,
-        },
-        Event::PhaseStarted {
-            scenario: t(),
-            phase: Phase::Cluster,
-        },
+        Event::RunStarted { run_id: t(), command: vec![t()], version: t(), cluster: t(), clouds: t() },
+        Event::ScenarioStarted { scenario: t(), title: t() + " ", checks: 9 },
+        Event::PhaseStarted { scenario: t(), phase: Phase::Cluster },
     ];
-    for outcome in [
-        Outcome::Failed { reason: t() },
-        Outcome::Skipped { reason: t() },
-        Outcome::Done,
-    ] {
+    for outcome in [Outcome::Failed { reason: t() }, Outcome::Skipped { reason: t() }, Outcome::Done] {
         events.push(Event::PhaseFinished {
             scenario: t(),
             phase: Phase::Cluster,
@@ -100,11 +50,7 @@ fn poisoned() -> Vec<Event> {
             duration_ms: 1,
         });
     }
-    for ((observed, verdict), expected) in observed
-        .into_iter()
-        .zip(verdicts)
-        .zip(expected.into_iter().cycle())
-    {
+    for ((observed, verdict), expected) in observed.into_iter().zip(verdicts).zip(expected.into_iter().cycle()) {
         let check = CheckRecord {
             id: t(),
             title: t(),
@@ -113,41 +59,19 @@ fn poisoned() -> Vec<Event> {
             expected,
             observed,
             verdict,
-            chain: Chain {
-                links: states.map(evidence).into(),
-            },
+            chain: Chain { links: states.map(evidence).into() },
             duration_ms: 1,
             source: Some(t()),
             next: Some(t()),
         };
-        events.push(Event::CheckFinished {
-            scenario: t(),
-            check,
-        });
+        events.push(Event::CheckFinished { scenario: t(), check });
     }
     events.extend([
-        Event::Note {
-            scenario: Some(t()),
-            text: t(),
-        },
-        Event::Note {
-            scenario: None,
-            text: t(),
-        },
-        Event::Leftover {
-            scenario: t(),
-            kind: t(),
-            id: t(),
-        },
-        Event::ScenarioFinished {
-            scenario: t(),
-            verdict: Verdict::Failed { reason: t() },
-            duration_ms: 1,
-        },
-        Event::RunFinished {
-            exit_code: 100,
-            duration_ms: 1,
-        },
+        Event::Note { scenario: Some(t()), text: t() },
+        Event::Note { scenario: None, text: t() },
+        Event::Leftover { scenario: t(), kind: t(), id: t() },
+        Event::ScenarioFinished { scenario: t(), verdict: Verdict::Failed { reason: t() }, duration_ms: 1 },
+        Event::RunFinished { exit_code: 100, duration_ms: 1 },
     ]);
     events
 }
@@ -158,14 +82,8 @@ fn squeezed(text: &str) -> String {
 }
 
 fn check(place: &str, text: &str) {
-    assert!(
-        text.contains("eyJ"),
-        "the canary's harmless part must be in {place}, or this proves nothing"
-    );
-    assert!(
-        !squeezed(text).contains(&squeezed(CANARY)),
-        "the canary got into {place}: {text}"
-    );
+    assert!(text.contains("eyJ"), "the canary's harmless part must be in {place}, or this proves nothing");
+    assert!(!squeezed(text).contains(&squeezed(CANARY)), "the canary got into {place}: {text}");
 }
 
 #[test]
@@ -177,28 +95,18 @@ fn no_output_holds_a_signature() {
     check("the scenario's JUnit", &report::junit(&folded, &scenario));
     check("the runner's JUnit", &report::junit_runner(&folded));
     let mut lines = JsonLines::new(Vec::new());
-    records(poisoned())
-        .iter()
-        .for_each(|record| lines.accept(record).expect("must write to memory"));
-    check(
-        "the event file",
-        &String::from_utf8(lines.into_inner()).expect("must be UTF-8"),
-    );
+    records(poisoned()).iter().for_each(|record| lines.accept(record).expect("must write to memory"));
+    check("the event file", &String::from_utf8(lines.into_inner()).expect("must be UTF-8"));
     let dir = tempfile::tempdir().expect("must make a folder");
     for path in report::write_artifacts(dir.path(), &folded).expect("must write") {
         let text = std::fs::read_to_string(&path).expect("must read");
-        assert!(
-            !squeezed(&text).contains(&squeezed(CANARY)),
-            "the canary got into {}",
-            path.display()
-        );
+        assert!(!squeezed(&text).contains(&squeezed(CANARY)), "the canary got into {}", path.display());
     }
 }
 
 #[test]
 fn a_file_that_holds_a_signature_is_read_without_it() {
-    let line =
-        format!(r#"{{"at":"2026-05-04T10:00:00Z","seq":0,"event":"note","text":"{TOKEN}"}}"#);
+    let line = format!(r#"{{"at":"2026-05-04T10:00:00Z","seq":0,"event":"note","text":"{TOKEN}"}}"#);
     let record: Record = serde_json::from_str(&line).expect("must be a record");
     check("the record", &format!("{record:?}"));
 }

@@ -13,10 +13,7 @@ fn all_passed() -> Vec<Event> {
 }
 
 fn at_width(width: usize) -> Style {
-    Style {
-        width,
-        ..Style::default()
-    }
+    Style { width, ..Style::default() }
 }
 
 #[test]
@@ -107,14 +104,7 @@ PASSED  4 of 4 checks passed                          1.03 s
 fn explains_a_failure_at_once_and_again_at_the_end() {
     let mut checks = refusals();
     checks.insert(0, wrongly_refused());
-    let events = run(
-        checks,
-        6,
-        Verdict::Failed {
-            reason: "1 of 6 checks failed".into(),
-        },
-        100,
-    );
+    let events = run(checks, 6, Verdict::Failed { reason: "1 of 6 checks failed".into() }, 100);
     assert_snapshot!(shown(at_width(100), events), @r#"
         crossfed 0.1.0  run r-7f3a91 · cluster embedded · clouds simulated
 
@@ -194,21 +184,11 @@ fn sets_an_unexpected_acceptance_above_all_else() {
     let events = run(
         vec![wrongly_refused(), wrongly_accepted()],
         2,
-        Verdict::Failed {
-            reason: "2 of 2 checks failed".into(),
-        },
+        Verdict::Failed { reason: "2 of 2 checks failed".into() },
         100,
     );
-    let text = shown(
-        Style {
-            ascii: true,
-            ..at_width(100)
-        },
-        events,
-    );
-    let (_, ending) = text
-        .split_once("aks-to-aws / ")
-        .expect("must come again at the end");
+    let text = shown(Style { ascii: true, ..at_width(100) }, events);
+    let (_, ending) = text.split_once("aks-to-aws / ").expect("must come again at the end");
     assert_snapshot!(ending, @r#"
 other-namespace
   service account in another namespace
@@ -268,15 +248,9 @@ fn counts_what_was_skipped_by_reason() {
         allowed(),
         skipped("other-bucket", "object in another bucket", why),
         skipped("boundary", "permissions boundary forbids the read", why),
-        skipped(
-            "revoked-key",
-            "key taken out of the key set",
-            "the cluster's keys cannot be changed",
-        ),
+        skipped("revoked-key", "key taken out of the key set", "the cluster's keys cannot be changed"),
         CheckRecord {
-            verdict: Verdict::Flaky {
-                reason: "AccessDenied on the first try, 4 s after the role was made".into(),
-            },
+            verdict: Verdict::Flaky { reason: "AccessDenied on the first try, 4 s after the role was made".into() },
             ..allowed()
         },
     ];
@@ -310,21 +284,13 @@ fn counts_what_was_skipped_by_reason() {
 #[test]
 fn names_what_was_left_behind() {
     let mut events = opening(1);
-    events.push(Event::CheckFinished {
-        scenario: SCENARIO.into(),
-        check: allowed(),
-    });
+    events.push(Event::CheckFinished { scenario: SCENARIO.into(), check: allowed() });
     events.push(Event::Leftover {
         scenario: SCENARIO.into(),
         kind: "iam-role".into(),
         id: "arn:aws:iam::123456789012:role/shop-orders".into(),
     });
-    events.extend(closing(
-        Verdict::Leaked {
-            reason: "1 resource outlived the run".into(),
-        },
-        102,
-    ));
+    events.extend(closing(Verdict::Leaked { reason: "1 resource outlived the run".into() }, 102));
     let text = shown(at_width(100), events);
     let (_, ending) = text.split_once("    checks\n").expect("must have checks");
     assert_snapshot!(ending, @r#"
@@ -348,31 +314,17 @@ fn says_which_phase_ended_the_run_and_what_never_ran() {
     events.extend(whole_phase(Phase::Preflight, Outcome::Done, None, 3));
     events.extend(whole_phase(
         Phase::Cluster,
-        Outcome::Failed {
-            reason: "no API server answered within 30 s; last seen: connection refused".into(),
-        },
+        Outcome::Failed { reason: "no API server answered within 30 s; last seen: connection refused".into() },
         None,
         30_004,
     ));
-    events.extend(whole_phase(
-        Phase::Webhooks,
-        Outcome::Skipped {
-            reason: "no cluster".into(),
-        },
-        None,
-        0,
-    ));
+    events.extend(whole_phase(Phase::Webhooks, Outcome::Skipped { reason: "no cluster".into() }, None, 0));
     events.push(Event::ScenarioFinished {
         scenario: SCENARIO.into(),
-        verdict: Verdict::Infra {
-            reason: "no cluster".into(),
-        },
+        verdict: Verdict::Infra { reason: "no cluster".into() },
         duration_ms: 30_010,
     });
-    events.push(Event::RunFinished {
-        exit_code: 101,
-        duration_ms: 30_020,
-    });
+    events.push(Event::RunFinished { exit_code: 101, duration_ms: 30_020 });
     assert_snapshot!(shown(at_width(100), events), @r#"
 crossfed 0.1.0  run r-7f3a91 · cluster embedded · clouds simulated
 
@@ -398,38 +350,18 @@ fn shows_the_last_words_of_a_crash_and_of_a_time_out() {
             exit_code: Some(101),
             stderr_tail: "thread 'main' panicked\n\u{1b}[2Jat line 3\n".into(),
         },
-        verdict: Verdict::Infra {
-            reason: "the workload did not report".into(),
-        },
+        verdict: Verdict::Infra { reason: "the workload did not report".into() },
         ..allowed()
     };
     let silent = CheckRecord {
-        observed: Observed::Nothing {
-            last_seen: Some("pod shop/orders Pending, 0 of 1 containers".into()),
-        },
-        verdict: Verdict::Infra {
-            reason: "no result within 20 s".into(),
-        },
+        observed: Observed::Nothing { last_seen: Some("pod shop/orders Pending, 0 of 1 containers".into()) },
+        verdict: Verdict::Infra { reason: "no result within 20 s".into() },
         ..allowed()
     };
-    let text = shown(
-        at_width(100),
-        run(
-            vec![crashed, silent],
-            2,
-            Verdict::Infra {
-                reason: "2 checks".into(),
-            },
-            101,
-        ),
-    );
+    let text = shown(at_width(100), run(vec![crashed, silent], 2, Verdict::Infra { reason: "2 checks".into() }, 101));
     let (_, rest) = text.split_once("    checks\n").expect("must have checks");
-    let without_chain: String = rest
-        .lines()
-        .take(28)
-        .filter(|line| !line.contains('✓'))
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let without_chain: String =
+        rest.lines().take(28).filter(|line| !line.contains('✓')).map(|line| format!("{line}\n")).collect();
     assert_snapshot!(without_chain, @r#"
         ! reads the object                     crashed                exit code 101               318 ms
 
@@ -452,10 +384,7 @@ fn shows_the_last_words_of_a_crash_and_of_a_time_out() {
 
 #[test]
 fn keeps_scenarios_that_run_side_by_side_apart() {
-    let check = |scenario: &str| Event::CheckFinished {
-        scenario: scenario.into(),
-        check: allowed(),
-    };
+    let check = |scenario: &str| Event::CheckFinished { scenario: scenario.into(), check: allowed() };
     let events = [check("one"), check("two"), check("two"), check("one")];
     assert_snapshot!(shown(at_width(100), events), @r#"
 
@@ -473,79 +402,35 @@ fn keeps_scenarios_that_run_side_by_side_apart() {
 
 #[test]
 fn counts_checks_when_asked() {
-    let style = Style {
-        progress: Progress::Counter,
-        ..at_width(100)
-    };
+    let style = Style { progress: Progress::Counter, ..at_width(100) };
     let text = shown(style, run(refusals(), 12, Verdict::Passed, 0));
-    assert!(
-        text.contains("  · cluster\n"),
-        "each phase must say that it starts: {text}"
-    );
+    assert!(text.contains("  · cluster\n"), "each phase must say that it starts: {text}");
     assert!(text.contains(" 1/12 token for another audience"), "{text}");
     assert!(text.contains(" 3/12 service account without"), "{text}");
-    let text = shown(
-        Style {
-            progress: Progress::None,
-            ..style
-        },
-        run(refusals(), 40, Verdict::Passed, 0),
-    );
+    let text = shown(Style { progress: Progress::None, ..style }, run(refusals(), 40, Verdict::Passed, 0));
     assert!(!text.contains("/40"), "{text}");
 }
 
 #[test]
 fn colour_changes_no_character() {
-    let events = || {
-        run(
-            vec![wrongly_accepted(), wrongly_refused()],
-            2,
-            Verdict::Failed { reason: "2".into() },
-            100,
-        )
-    };
+    let events = || run(vec![wrongly_accepted(), wrongly_refused()], 2, Verdict::Failed { reason: "2".into() }, 100);
     let plain = shown(at_width(90), events());
-    let colored = shown(
-        Style {
-            color: true,
-            ..at_width(90)
-        },
-        events(),
-    );
+    let colored = shown(Style { color: true, ..at_width(90) }, events());
     assert!(!plain.contains('\u{1b}'));
     assert!(colored.contains("\u{1b}[1;97;41mACCEPTED"));
     let mut stripped = String::new();
     for (at, part) in colored.split("\u{1b}[").enumerate() {
-        stripped.push_str(if at == 0 {
-            part
-        } else {
-            part.split_once('m').expect("must end its sequence").1
-        });
+        stripped.push_str(if at == 0 { part } else { part.split_once('m').expect("must end its sequence").1 });
     }
     assert_eq!(stripped, plain);
 }
 
 #[test]
 fn ascii_means_ascii() {
-    let mut checks = vec![
-        allowed(),
-        wrongly_refused(),
-        wrongly_accepted(),
-        skipped("a", "b", "c"),
-    ];
+    let mut checks = vec![allowed(), wrongly_refused(), wrongly_accepted(), skipped("a", "b", "c")];
     checks.extend(refusals());
-    let style = Style {
-        ascii: true,
-        progress: Progress::Counter,
-        ..at_width(70)
-    };
-    assert!(
-        shown(
-            style,
-            run(checks, 9, Verdict::Failed { reason: "x".into() }, 100)
-        )
-        .is_ascii()
-    );
+    let style = Style { ascii: true, progress: Progress::Counter, ..at_width(70) };
+    assert!(shown(style, run(checks, 9, Verdict::Failed { reason: "x".into() }, 100)).is_ascii());
 }
 
 #[test]
@@ -554,21 +439,14 @@ fn no_line_is_wider_than_asked_save_commands() {
         run(
             vec![wrongly_refused(), wrongly_accepted()],
             2,
-            Verdict::Failed {
-                reason: "2 of 2 checks failed".into(),
-            },
+            Verdict::Failed { reason: "2 of 2 checks failed".into() },
             100,
         )
     };
     for width in 60..=120 {
         for line in shown(at_width(width), events()).lines() {
-            let is_command = ["next ", "rerun ", "artifacts "]
-                .iter()
-                .any(|label| line.trim_start().starts_with(label));
-            assert!(
-                is_command || line.chars().count() <= width,
-                "{width}: {line}"
-            );
+            let is_command = ["next ", "rerun ", "artifacts "].iter().any(|label| line.trim_start().starts_with(label));
+            assert!(is_command || line.chars().count() <= width, "{width}: {line}");
             assert_eq!(line, line.trim_end(), "{width}");
         }
     }

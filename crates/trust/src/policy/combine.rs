@@ -72,38 +72,21 @@ pub fn combine(policies: &Policies<'_>, request: &Request<'_>) -> Ruling {
     let mut ask = |layer: Layer, document: &Document| {
         decisions.push((layer, document.evaluate(request)));
     };
-    policies
-        .identity
-        .iter()
-        .for_each(|document| ask(Layer::Identity, document));
-    policies
-        .resource
-        .into_iter()
-        .for_each(|document| ask(Layer::Resource, document));
-    policies
-        .boundary
-        .into_iter()
-        .for_each(|document| ask(Layer::Boundary, document));
-    policies
-        .session
-        .into_iter()
-        .flatten()
-        .for_each(|document| ask(Layer::Session, document));
+    policies.identity.iter().for_each(|document| ask(Layer::Identity, document));
+    policies.resource.into_iter().for_each(|document| ask(Layer::Resource, document));
+    policies.boundary.into_iter().for_each(|document| ask(Layer::Boundary, document));
+    policies.session.into_iter().flatten().for_each(|document| ask(Layer::Session, document));
     let reason = settle(policies, &decisions);
     Ruling { reason, decisions }
 }
 
 fn settle(policies: &Policies<'_>, decisions: &[(Layer, Decision)]) -> Reason {
-    let denied = decisions
-        .iter()
-        .find(|(_, decision)| decision.outcome == Outcome::ExplicitDeny);
+    let denied = decisions.iter().find(|(_, decision)| decision.outcome == Outcome::ExplicitDeny);
     if let Some((layer, _)) = denied {
         return Reason::ExplicitDeny(*layer);
     }
     let allowed_by = |wanted: Layer| {
-        decisions
-            .iter()
-            .any(|(layer, decision)| *layer == wanted && decision.outcome == Outcome::Allowed)
+        decisions.iter().any(|(layer, decision)| *layer == wanted && decision.outcome == Outcome::Allowed)
     };
     let grant = decisions
         .iter()
@@ -129,9 +112,5 @@ fn settle(policies: &Policies<'_>, decisions: &[(Layer, Decision)]) -> Reason {
     if policies.session.is_some() && !allowed_by(Layer::Session) {
         return Reason::NotAllowed(Layer::Session);
     }
-    Reason::Allowed(if by_role {
-        Layer::Resource
-    } else {
-        Layer::Identity
-    })
+    Reason::Allowed(if by_role { Layer::Resource } else { Layer::Identity })
 }

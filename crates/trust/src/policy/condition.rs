@@ -63,42 +63,22 @@ pub enum Comparison {
 const OPERATORS: &[(&str, Comparison, bool)] = &[
     ("StringEquals", Comparison::StringEquals, false),
     ("StringNotEquals", Comparison::StringEquals, true),
-    (
-        "StringEqualsIgnoreCase",
-        Comparison::StringEqualsIgnoreCase,
-        false,
-    ),
-    (
-        "StringNotEqualsIgnoreCase",
-        Comparison::StringEqualsIgnoreCase,
-        true,
-    ),
+    ("StringEqualsIgnoreCase", Comparison::StringEqualsIgnoreCase, false),
+    ("StringNotEqualsIgnoreCase", Comparison::StringEqualsIgnoreCase, true),
     ("StringLike", Comparison::StringLike, false),
     ("StringNotLike", Comparison::StringLike, true),
     ("NumericEquals", Comparison::NumericEquals, false),
     ("NumericNotEquals", Comparison::NumericEquals, true),
     ("NumericLessThan", Comparison::NumericLessThan, false),
-    (
-        "NumericLessThanEquals",
-        Comparison::NumericLessThanEquals,
-        false,
-    ),
+    ("NumericLessThanEquals", Comparison::NumericLessThanEquals, false),
     ("NumericGreaterThan", Comparison::NumericGreaterThan, false),
-    (
-        "NumericGreaterThanEquals",
-        Comparison::NumericGreaterThanEquals,
-        false,
-    ),
+    ("NumericGreaterThanEquals", Comparison::NumericGreaterThanEquals, false),
     ("DateEquals", Comparison::DateEquals, false),
     ("DateNotEquals", Comparison::DateEquals, true),
     ("DateLessThan", Comparison::DateLessThan, false),
     ("DateLessThanEquals", Comparison::DateLessThanEquals, false),
     ("DateGreaterThan", Comparison::DateGreaterThan, false),
-    (
-        "DateGreaterThanEquals",
-        Comparison::DateGreaterThanEquals,
-        false,
-    ),
+    ("DateGreaterThanEquals", Comparison::DateGreaterThanEquals, false),
     ("Bool", Comparison::Bool, false),
     ("BinaryEquals", Comparison::BinaryEquals, false),
     ("IpAddress", Comparison::IpAddress, false),
@@ -128,13 +108,7 @@ impl Operator {
         if if_exists && comparison == Comparison::Null {
             return None;
         }
-        Some(Operator {
-            quantifier,
-            comparison,
-            negated,
-            if_exists,
-            name,
-        })
+        Some(Operator { quantifier, comparison, negated, if_exists, name })
     }
 }
 
@@ -156,19 +130,14 @@ impl Comparison {
     fn takes_variables(self) -> bool {
         matches!(
             self,
-            Comparison::StringEquals
-                | Comparison::StringEqualsIgnoreCase
-                | Comparison::StringLike
-                | Comparison::Arn
+            Comparison::StringEquals | Comparison::StringEqualsIgnoreCase | Comparison::StringLike | Comparison::Arn
         )
     }
 
     fn holds(self, presented: &str, required: &Pattern) -> bool {
         match self {
             Comparison::StringEquals => presented == required.literal(),
-            Comparison::StringEqualsIgnoreCase => {
-                presented.to_lowercase() == required.literal().to_lowercase()
-            }
+            Comparison::StringEqualsIgnoreCase => presented.to_lowercase() == required.literal().to_lowercase(),
             Comparison::StringLike => required.matches(presented),
             Comparison::Arn => required.matches_arn(presented),
             other => other.holds_for_value(presented, &required.literal()),
@@ -191,12 +160,10 @@ impl Comparison {
                 (Some(a), Some(b)) => a == b,
                 _ => false,
             },
-            Comparison::BinaryEquals => {
-                match (STANDARD.decode(presented), STANDARD.decode(required)) {
-                    (Ok(a), Ok(b)) => a == b,
-                    _ => false,
-                }
-            }
+            Comparison::BinaryEquals => match (STANDARD.decode(presented), STANDARD.decode(required)) {
+                (Ok(a), Ok(b)) => a == b,
+                _ => false,
+            },
             Comparison::IpAddress => in_network(presented, required),
             Comparison::StringEquals
             | Comparison::StringEqualsIgnoreCase
@@ -208,11 +175,7 @@ impl Comparison {
 }
 
 /// Evaluates one condition of a statement.
-pub(super) fn evaluate(
-    condition: &Condition,
-    version: Version,
-    context: &Context,
-) -> ConditionTrace {
+pub(super) fn evaluate(condition: &Condition, version: Version, context: &Context) -> ConditionTrace {
     let presented = context.get(&condition.key);
     let operator = condition.operator;
     // A value whose variable cannot be filled in is `None` and matches nothing.
@@ -234,11 +197,7 @@ pub(super) fn evaluate(
         required: required
             .iter()
             .zip(&condition.values)
-            .map(|(filled, written)| {
-                filled
-                    .as_ref()
-                    .map_or_else(|| written.clone(), Pattern::literal)
-            })
+            .map(|(filled, written)| filled.as_ref().map_or_else(|| written.clone(), Pattern::literal))
             .collect(),
         holds: holds(operator, presented, &required),
     }
@@ -246,11 +205,8 @@ pub(super) fn evaluate(
 
 fn holds(operator: Operator, presented: Option<&[String]>, required: &[Option<Pattern>]) -> bool {
     if operator.comparison == Comparison::Null {
-        let wants_absent =
-            |value: &Option<Pattern>| value.as_ref().and_then(|v| boolean(&v.literal()));
-        return required
-            .iter()
-            .any(|value| wants_absent(value) == Some(presented.is_none()));
+        let wants_absent = |value: &Option<Pattern>| value.as_ref().and_then(|v| boolean(&v.literal()));
+        return required.iter().any(|value| wants_absent(value) == Some(presented.is_none()));
     }
     let Some(presented) = presented else {
         return match operator.quantifier {
@@ -260,12 +216,8 @@ fn holds(operator: Operator, presented: Option<&[String]>, required: &[Option<Pa
             None => operator.negated,
         };
     };
-    let matches_any = |value: &String| {
-        required
-            .iter()
-            .flatten()
-            .any(|pattern| operator.comparison.holds(value, pattern))
-    };
+    let matches_any =
+        |value: &String| required.iter().flatten().any(|pattern| operator.comparison.holds(value, pattern));
     match (operator.quantifier, operator.negated) {
         (Some(Quantifier::ForAllValues), false) => presented.iter().all(matches_any),
         (Some(Quantifier::ForAllValues), true) => !presented.iter().any(matches_any),
@@ -305,9 +257,7 @@ pub(super) fn date(text: &str) -> Option<Timestamp> {
     if let Ok(seconds) = text.parse::<i64>() {
         return Timestamp::from_second(seconds).ok();
     }
-    text.parse()
-        .ok()
-        .or_else(|| format!("{text}T00:00:00Z").parse().ok())
+    text.parse().ok().or_else(|| format!("{text}T00:00:00Z").parse().ok())
 }
 
 /// Whether an address lies in a network (`203.0.113.0/24`) or is the one named without a prefix length.
@@ -316,23 +266,17 @@ fn in_network(address: &str, network: &str) -> bool {
         Some((base, length)) => (base, length.parse::<u32>().ok()),
         None => (network, Some(128)),
     };
-    let (Ok(address), Ok(base), Some(length)) =
-        (address.parse::<IpAddr>(), base.parse::<IpAddr>(), length)
-    else {
+    let (Ok(address), Ok(base), Some(length)) = (address.parse::<IpAddr>(), base.parse::<IpAddr>(), length) else {
         return false;
     };
     match (address, base) {
         (IpAddr::V4(address), IpAddr::V4(base)) => {
             let length = if network.contains('/') { length } else { 32 };
-            let mask = u32::MAX
-                .checked_shl(32_u32.saturating_sub(length))
-                .unwrap_or(0);
+            let mask = u32::MAX.checked_shl(32_u32.saturating_sub(length)).unwrap_or(0);
             length <= 32 && u32::from(address) & mask == u32::from(base) & mask
         }
         (IpAddr::V6(address), IpAddr::V6(base)) => {
-            let mask = u128::MAX
-                .checked_shl(128_u32.saturating_sub(length))
-                .unwrap_or(0);
+            let mask = u128::MAX.checked_shl(128_u32.saturating_sub(length)).unwrap_or(0);
             length <= 128 && u128::from(address) & mask == u128::from(base) & mask
         }
         _ => false,

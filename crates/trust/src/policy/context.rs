@@ -17,17 +17,13 @@ impl Context {
 
     /// Sets a key to one value, replacing what it had.
     pub fn set(&mut self, key: &str, value: impl Into<String>) {
-        self.keys
-            .insert(key.to_ascii_lowercase(), vec![value.into()]);
+        self.keys.insert(key.to_ascii_lowercase(), vec![value.into()]);
     }
 
     /// Sets a key to several values. A key with an empty list counts as present without a value:
     /// `Null` sees it as missing, as IAM does.
     pub fn set_all<V: Into<String>>(&mut self, key: &str, values: impl IntoIterator<Item = V>) {
-        self.keys.insert(
-            key.to_ascii_lowercase(),
-            values.into_iter().map(Into::into).collect(),
-        );
+        self.keys.insert(key.to_ascii_lowercase(), values.into_iter().map(Into::into).collect());
     }
 
     /// [`Context::set`] for building in one expression.
@@ -63,8 +59,6 @@ impl Context {
 
     /// All keys, in lower case, with their values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.keys
-            .iter()
-            .map(|(key, values)| (key.as_str(), values.as_slice()))
+        self.keys.iter().map(|(key, values)| (key.as_str(), values.as_slice()))
     }
 }

@@ -83,9 +83,7 @@ impl PolicyError {
             Fault::Missing(field) => return format!("Missing required field {field}"),
             Fault::UnknownField(field) => return format!("Unknown field {field}"),
             Fault::Effect(effect) => return format!("Invalid effect: {effect}"),
-            Fault::Prohibited("NotPrincipal") => {
-                "AssumeRole policy must not contain NotPrincipal field."
-            }
+            Fault::Prohibited("NotPrincipal") => "AssumeRole policy must not contain NotPrincipal field.",
             Fault::Prohibited("NotResource") => "AssumeRole policy must not contain resources.",
             Fault::Prohibited(field) => return format!("Has prohibited field {field}"),
             Fault::AllowNotPrincipal => "Allow with NotPrincipal is not allowed.",
@@ -94,9 +92,7 @@ impl PolicyError {
             Fault::Principal(principal) => {
                 return format!("Invalid principal in policy: {principal}");
             }
-            Fault::FederatedPrincipal => {
-                "Federated principals must be valid domain names or SAML metadata ARNs"
-            }
+            Fault::FederatedPrincipal => "Federated principals must be valid domain names or SAML metadata ARNs",
             Fault::NotStsAction => "AssumeRole policy may only specify STS AssumeRole actions.",
             _ => "Syntax error in policy.",
         };
@@ -112,21 +108,14 @@ impl PolicyError {
             Fault::Missing("Action") => "Policy statement must contain actions.",
             Fault::Missing("Resource") => "Policy statement must contain resources.",
             Fault::Prohibited(_) => "Policy document should not specify a principal.",
-            Fault::ActionPrefix(_) => {
-                "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
-            }
+            Fault::ActionPrefix(_) => "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
             Fault::ActionColons(_) => "Actions/Condition can contain only one colon.",
             Fault::ActionVendor(vendor) => return format!("Vendor {vendor} is not valid"),
             Fault::Resource(resource) => {
                 return format!("Resource {resource} must be in ARN format or \"*\".");
             }
-            Fault::ResourcePartition {
-                partition,
-                resource,
-            } => {
-                return format!(
-                    "Partition \"{partition}\" is not valid for resource \"{resource}\"."
-                );
+            Fault::ResourcePartition { partition, resource } => {
+                return format!("Partition \"{partition}\" is not valid for resource \"{resource}\".");
             }
             Fault::Legacy => "The policy failed legacy parsing",
             _ => "Syntax errors in policy.",
@@ -144,13 +133,10 @@ impl PolicyError {
             Fault::UnknownField(field) => return format!("Unknown field {field}"),
             Fault::Effect(effect) => return format!("Invalid effect: {effect}"),
             Fault::AllowNotPrincipal => "Allow with NotPrincipal is not allowed.",
-            Fault::Principal(_)
-            | Fault::EmptyPrincipal
-            | Fault::PrincipalShape
-            | Fault::FederatedPrincipal => "Invalid principal in policy",
-            Fault::ActionPrefix(_) | Fault::ActionColons(_) | Fault::ActionVendor(_) => {
-                "Policy has invalid action"
+            Fault::Principal(_) | Fault::EmptyPrincipal | Fault::PrincipalShape | Fault::FederatedPrincipal => {
+                "Invalid principal in policy"
             }
+            Fault::ActionPrefix(_) | Fault::ActionColons(_) | Fault::ActionVendor(_) => "Policy has invalid action",
             Fault::Resource(_) | Fault::ResourcePartition { .. } => "Policy has invalid resource",
             _ => "Syntax error in policy.",
         };

@@ -51,9 +51,7 @@ impl Decision {
             Outcome::ExplicitDeny => Some(Effect::Deny),
             Outcome::ImplicitDeny => None,
         };
-        self.statements
-            .iter()
-            .filter(move |statement| statement.applies && Some(statement.effect) == effect)
+        self.statements.iter().filter(move |statement| statement.applies && Some(statement.effect) == effect)
     }
 }
 
@@ -127,11 +125,7 @@ impl Document {
             }
             statements.push(trace);
         }
-        Decision {
-            outcome,
-            grant,
-            statements,
-        }
+        Decision { outcome, grant, statements }
     }
 }
 
@@ -146,12 +140,7 @@ fn evaluate_statement(
         grant = principal::applies(element, statement.effect, request.principal);
         Check {
             presented: request.principal.describe().to_owned(),
-            required: element
-                .set()
-                .entries
-                .iter()
-                .map(|(kind, value)| format!("{}: {value}", kind.as_str()))
-                .collect(),
+            required: element.set().entries.iter().map(|(kind, value)| format!("{}: {value}", kind.as_str())).collect(),
             negated: matches!(element, super::PrincipalMatch::Not(_)),
             holds: grant.is_some(),
         }
@@ -169,11 +158,8 @@ fn evaluate_statement(
             pattern.is_some_and(|pattern| pattern.matches_arn(request.resource))
         })
     });
-    let conditions: Vec<ConditionTrace> = statement
-        .conditions
-        .iter()
-        .map(|condition| condition::evaluate(condition, version, request.context))
-        .collect();
+    let conditions: Vec<ConditionTrace> =
+        statement.conditions.iter().map(|condition| condition::evaluate(condition, version, request.context)).collect();
     let applies = principal.as_ref().is_none_or(|check| check.holds)
         && action.holds
         && resource.as_ref().is_none_or(|check| check.holds)
@@ -194,10 +180,5 @@ fn evaluate_statement(
 fn check(element: &Match, presented: &str, matches: impl Fn(&str) -> bool) -> Check {
     let any = element.patterns().iter().any(|pattern| matches(pattern));
     let negated = matches!(element, Match::Not(_));
-    Check {
-        presented: presented.to_owned(),
-        required: element.patterns().to_vec(),
-        negated,
-        holds: any != negated,
-    }
+    Check { presented: presented.to_owned(), required: element.patterns().to_vec(), negated, holds: any != negated }
 }

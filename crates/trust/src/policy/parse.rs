@@ -3,8 +3,7 @@
 
 use super::condition::{self, Comparison, Operator};
 use super::document::{
-    Condition, Document, Effect, Match, PrincipalMatch, PrincipalSet, PrincipalType, Statement,
-    Version,
+    Condition, Document, Effect, Match, PrincipalMatch, PrincipalSet, PrincipalType, Statement, Version,
 };
 use super::error::{Fault, PolicyError};
 use super::json::Json;
@@ -74,11 +73,7 @@ fn parse(text: &str, kind: Kind) -> Result<Document, Fault> {
         }
         statements.push(statement);
     }
-    Ok(Document {
-        version,
-        id,
-        statements,
-    })
+    Ok(Document { version, id, statements })
 }
 
 fn parse_statement(members: Members, kind: Kind) -> Result<Statement, Fault> {
@@ -102,14 +97,8 @@ fn parse_statement(members: Members, kind: Kind) -> Result<Statement, Fault> {
             "Principal" | "NotPrincipal" if kind == Kind::Identity => {
                 return Err(Fault::Prohibited("Principal"));
             }
-            "Principal" => once(
-                &mut principal,
-                PrincipalMatch::Any(principals(value, kind)?),
-            )?,
-            "NotPrincipal" => once(
-                &mut principal,
-                PrincipalMatch::Not(principals(value, kind)?),
-            )?,
+            "Principal" => once(&mut principal, PrincipalMatch::Any(principals(value, kind)?))?,
+            "NotPrincipal" => once(&mut principal, PrincipalMatch::Not(principals(value, kind)?))?,
             "Action" => once(&mut action, Match::Any(texts(value)?))?,
             "NotAction" => once(&mut action, Match::Not(texts(value)?))?,
             "Resource" if kind == Kind::Trust => return Err(Fault::Prohibited("Resource")),
@@ -134,35 +123,16 @@ fn parse_statement(members: Members, kind: Kind) -> Result<Statement, Fault> {
     }
     let action = action.filter(|element: &Match| !element.patterns().is_empty());
     let action = action.ok_or(Fault::Missing("Action"))?;
-    action
-        .patterns()
-        .iter()
-        .try_for_each(|name| check_action(name, kind))?;
+    action.patterns().iter().try_for_each(|name| check_action(name, kind))?;
     if kind != Kind::Trust {
-        let element = resource
-            .as_ref()
-            .filter(|element: &&Match| !element.patterns().is_empty());
+        let element = resource.as_ref().filter(|element: &&Match| !element.patterns().is_empty());
         let element = element.ok_or(Fault::Missing("Resource"))?;
-        element
-            .patterns()
-            .iter()
-            .try_for_each(|text| check_resource(text))?;
+        element.patterns().iter().try_for_each(|text| check_resource(text))?;
     }
-    if kind == Kind::Identity
-        && sid
-            .as_ref()
-            .is_some_and(|sid| !sid.bytes().all(|byte| byte.is_ascii_alphanumeric()))
-    {
+    if kind == Kind::Identity && sid.as_ref().is_some_and(|sid| !sid.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
         return Err(Fault::SidCharacters);
     }
-    Ok(Statement {
-        sid,
-        effect,
-        principal,
-        action,
-        resource,
-        conditions,
-    })
+    Ok(Statement { sid, effect, principal, action, resource, conditions })
 }
 
 /// `Action` and `NotAction` and their like exclude each other.
@@ -193,9 +163,7 @@ fn principals(value: Json, kind: Kind) -> Result<PrincipalSet, Fault> {
         Json::Object(members) if !members.is_empty() => members,
         Json::Object(_) => return Err(Fault::EmptyPrincipal),
         Json::Text(text) if text == "*" => {
-            return Ok(PrincipalSet {
-                entries: vec![(PrincipalType::Aws, text)],
-            });
+            return Ok(PrincipalSet { entries: vec![(PrincipalType::Aws, text)] });
         }
         _ => return Err(Fault::PrincipalShape),
     };
@@ -223,23 +191,12 @@ fn check_principal(principal_type: PrincipalType, text: &str) -> Result<(), Faul
     let good = match principal_type {
         PrincipalType::Aws => text == "*" || account_of(text).is_some() || is_principal_arn(text),
         PrincipalType::Federated => {
-            return if is_domain_name(text) || is_provider_arn(text) {
-                Ok(())
-            } else {
-                Err(Fault::FederatedPrincipal)
-            };
+            return if is_domain_name(text) || is_provider_arn(text) { Ok(()) } else { Err(Fault::FederatedPrincipal) };
         }
         PrincipalType::Service => is_domain_name(text),
         PrincipalType::CanonicalUser => !text.is_empty(),
     };
-    if good {
-        Ok(())
-    } else {
-        Err(Fault::Principal(format!(
-            "\"{}\":\"{text}\"",
-            principal_type.as_str()
-        )))
-    }
+    if good { Ok(()) } else { Err(Fault::Principal(format!("\"{}\":\"{text}\"", principal_type.as_str()))) }
 }
 
 /// A user, role or session; a wildcard cannot stand for a part of a name.
@@ -248,11 +205,7 @@ fn is_principal_arn(text: &str) -> bool {
     let ["arn", _, service, "", account, resource] = parts[..] else {
         return false;
     };
-    let named = |prefix: &str| {
-        resource
-            .strip_prefix(prefix)
-            .is_some_and(|name| !name.is_empty())
-    };
+    let named = |prefix: &str| resource.strip_prefix(prefix).is_some_and(|name| !name.is_empty());
     let known = match service {
         "iam" => named("user/") || named("role/"),
         "sts" => named("assumed-role/") || named("federated-user/"),
@@ -266,21 +219,15 @@ fn is_provider_arn(text: &str) -> bool {
     let ["arn", _, "iam", "", account, resource] = parts[..] else {
         return false;
     };
-    let provider = resource
-        .strip_prefix("oidc-provider/")
-        .or_else(|| resource.strip_prefix("saml-provider/"));
-    account_of(account) == Some(account)
-        && provider.is_some_and(|name| !name.is_empty() && !name.contains("://"))
+    let provider = resource.strip_prefix("oidc-provider/").or_else(|| resource.strip_prefix("saml-provider/"));
+    account_of(account) == Some(account) && provider.is_some_and(|name| !name.is_empty() && !name.contains("://"))
 }
 
 fn is_domain_name(text: &str) -> bool {
     text.contains('.')
-        && text.split('.').all(|label| {
-            !label.is_empty()
-                && label
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        })
+        && text
+            .split('.')
+            .all(|label| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
 }
 
 fn check_action(action: &str, kind: Kind) -> Result<(), Fault> {
@@ -301,15 +248,8 @@ fn check_action(action: &str, kind: Kind) -> Result<(), Fault> {
         return Err(Fault::ActionColons(action.to_owned()));
     }
     let good = vendor == "*"
-        || (!vendor.is_empty()
-            && vendor
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)));
-    if good {
-        Ok(())
-    } else {
-        Err(Fault::ActionVendor(vendor.to_owned()))
-    }
+        || (!vendor.is_empty() && vendor.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)));
+    if good { Ok(()) } else { Err(Fault::ActionVendor(vendor.to_owned())) }
 }
 
 fn check_resource(resource: &str) -> Result<(), Fault> {
@@ -321,19 +261,11 @@ fn check_resource(resource: &str) -> Result<(), Fault> {
     }
     let parts: Vec<&str> = resource.splitn(6, ':').collect();
     match parts[..] {
-        [
-            "arn",
-            "aws" | "aws-cn" | "aws-us-gov" | "*",
-            service,
-            _,
-            _,
-            _,
-        ] if !service.is_empty() => Ok(()),
+        ["arn", "aws" | "aws-cn" | "aws-us-gov" | "*", service, _, _, _] if !service.is_empty() => Ok(()),
         ["arn", "aws" | "aws-cn" | "aws-us-gov" | "*", ..] => Err(Fault::Legacy),
-        [_, partition, ..] => Err(Fault::ResourcePartition {
-            partition: partition.to_owned(),
-            resource: resource.to_owned(),
-        }),
+        [_, partition, ..] => {
+            Err(Fault::ResourcePartition { partition: partition.to_owned(), resource: resource.to_owned() })
+        }
         _ => Err(Fault::Resource(resource.to_owned())),
     }
 }
@@ -350,16 +282,10 @@ fn parse_conditions(value: Json) -> Result<Vec<Condition>, Fault> {
         };
         for (key, values) in keys {
             let values = condition_values(values)?;
-            if is_date(operator.comparison)
-                && values.iter().any(|value| condition::date(value).is_none())
-            {
+            if is_date(operator.comparison) && values.iter().any(|value| condition::date(value).is_none()) {
                 return Err(Fault::Legacy);
             }
-            conditions.push(Condition {
-                operator,
-                key,
-                values,
-            });
+            conditions.push(Condition { operator, key, values });
         }
     }
     Ok(conditions)

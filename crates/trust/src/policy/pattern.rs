@@ -20,9 +20,7 @@ pub(super) struct Pattern {
 impl Pattern {
     /// Reads wildcards only; `${…}` stays as it is written.
     pub(super) fn new(text: &str) -> Pattern {
-        Pattern {
-            pieces: text.chars().map(piece).collect(),
-        }
+        Pattern { pieces: text.chars().map(piece).collect() }
     }
 
     /// Fills in `${key}`, `${key, 'default'}`, `${*}`, `${?}` and `${$}`.
@@ -70,10 +68,7 @@ impl Pattern {
         if self.pieces == [Piece::Many] {
             return true;
         }
-        let patterns: Vec<&[Piece]> = self
-            .pieces
-            .splitn(6, |piece| *piece == Piece::Char(':'))
-            .collect();
+        let patterns: Vec<&[Piece]> = self.pieces.splitn(6, |piece| *piece == Piece::Char(':')).collect();
         let parts: Vec<&str> = arn.splitn(6, ':').collect();
         patterns.len() == 6
             && parts.len() == 6
@@ -99,10 +94,7 @@ fn variable<'a>(name: &'a str, context: &'a Context) -> Option<&'a str> {
     let (key, default) = match name.split_once(',') {
         Some((key, default)) => {
             let default = default.trim();
-            (
-                key.trim(),
-                Some(default.strip_prefix('\'')?.strip_suffix('\'')?),
-            )
+            (key.trim(), Some(default.strip_prefix('\'')?.strip_suffix('\'')?))
         }
         None => (name, None),
     };

@@ -14,11 +14,7 @@ pub enum PrincipalFacts {
     /// An IAM user.
     User { arn: String, account: String },
     /// A session of a role: `arn:aws:iam::…:role/…` and `arn:aws:sts::…:assumed-role/…/…`.
-    AssumedRole {
-        role: String,
-        session: String,
-        account: String,
-    },
+    AssumedRole { role: String, session: String, account: String },
     /// A bearer of an OpenID Connect token, by the ARN of the IAM provider of its issuer.
     WebIdentity { provider: String },
     /// An AWS service.
@@ -64,9 +60,7 @@ impl PrincipalFacts {
             PrincipalType::Aws => self.named_by_aws(value),
             PrincipalType::Federated => match self {
                 // Exactly, never by prefix: one issuer's provider must not stand for another's.
-                PrincipalFacts::WebIdentity { provider } if provider == value => {
-                    Some(Grant::Caller)
-                }
+                PrincipalFacts::WebIdentity { provider } if provider == value => Some(Grant::Caller),
                 _ => None,
             },
             PrincipalType::Service => match self {
@@ -98,45 +92,31 @@ impl PrincipalFacts {
 
     /// The closest naming in a set.
     fn named_in(&self, set: &PrincipalSet) -> Option<Grant> {
-        set.entries
-            .iter()
-            .filter_map(|(kind, value)| self.named_by(*kind, value))
-            .max()
+        set.entries.iter().filter_map(|(kind, value)| self.named_by(*kind, value)).max()
     }
 
     /// Whether a set exempts this principal from a `Deny` with `NotPrincipal`: the account, the role
     /// and the session must all be listed (IAM user guide, "NotPrincipal").
     fn exempted_by(&self, set: &PrincipalSet) -> bool {
         let has = |wanted: Grant| {
-            set.entries.iter().any(|(kind, value)| {
-                self.named_by(*kind, value)
-                    .is_some_and(|grant| grant == wanted || value == "*")
-            })
+            set.entries
+                .iter()
+                .any(|(kind, value)| self.named_by(*kind, value).is_some_and(|grant| grant == wanted || value == "*"))
         };
         match self {
             PrincipalFacts::User { .. } => has(Grant::Account) && has(Grant::Caller),
-            PrincipalFacts::AssumedRole { .. } => {
-                has(Grant::Account) && has(Grant::Role) && has(Grant::Caller)
-            }
+            PrincipalFacts::AssumedRole { .. } => has(Grant::Account) && has(Grant::Role) && has(Grant::Caller),
             _ => has(Grant::Caller),
         }
     }
 }
 
 /// How a statement's principal element names the caller; `None` when it does not apply.
-pub(super) fn applies(
-    element: &PrincipalMatch,
-    effect: Effect,
-    principal: &PrincipalFacts,
-) -> Option<Grant> {
+pub(super) fn applies(element: &PrincipalMatch, effect: Effect, principal: &PrincipalFacts) -> Option<Grant> {
     match (element, effect) {
         (PrincipalMatch::Any(set), _) => principal.named_in(set),
-        (PrincipalMatch::Not(set), Effect::Allow) => {
-            principal.named_in(set).is_none().then_some(Grant::Caller)
-        }
-        (PrincipalMatch::Not(set), Effect::Deny) => {
-            (!principal.exempted_by(set)).then_some(Grant::Caller)
-        }
+        (PrincipalMatch::Not(set), Effect::Allow) => principal.named_in(set).is_none().then_some(Grant::Caller),
+        (PrincipalMatch::Not(set), Effect::Deny) => (!principal.exempted_by(set)).then_some(Grant::Caller),
     }
 }
 
@@ -147,20 +127,9 @@ pub(super) fn account_of(value: &str) -> Option<&str> {
         return Some(value);
     }
     let mut parts = value.splitn(6, ':');
-    let shape = (
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-    );
+    let shape = (parts.next(), parts.next(), parts.next(), parts.next(), parts.next(), parts.next());
     match shape {
-        (Some("arn"), Some(_), Some("iam"), Some(""), Some(account), Some("root"))
-            if digits(account) =>
-        {
-            Some(account)
-        }
+        (Some("arn"), Some(_), Some("iam"), Some(""), Some(account), Some("root")) if digits(account) => Some(account),
         _ => None,
     }
 }

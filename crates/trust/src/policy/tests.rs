@@ -14,24 +14,15 @@ const USER: &str = "arn:aws:iam::111122223333:user/ann";
 const ACCOUNT: &str = "111122223333";
 
 fn web_identity() -> PrincipalFacts {
-    PrincipalFacts::WebIdentity {
-        provider: PROVIDER.to_owned(),
-    }
+    PrincipalFacts::WebIdentity { provider: PROVIDER.to_owned() }
 }
 
 fn session() -> PrincipalFacts {
-    PrincipalFacts::AssumedRole {
-        role: ROLE.to_owned(),
-        session: SESSION.to_owned(),
-        account: ACCOUNT.to_owned(),
-    }
+    PrincipalFacts::AssumedRole { role: ROLE.to_owned(), session: SESSION.to_owned(), account: ACCOUNT.to_owned() }
 }
 
 fn user() -> PrincipalFacts {
-    PrincipalFacts::User {
-        arn: USER.to_owned(),
-        account: ACCOUNT.to_owned(),
-    }
+    PrincipalFacts::User { arn: USER.to_owned(), account: ACCOUNT.to_owned() }
 }
 
 fn identity(text: &str) -> Document {

@@ -20,18 +20,11 @@ pub(crate) struct AccountSettings {
 impl AccountSettings {
     /// Annotations first, then flags. A value that cannot be parsed counts as absent.
     pub(crate) fn read(config: &Config, account: &ServiceAccountView) -> Self {
-        let annotation = |name: &str| {
-            account
-                .annotations
-                .get(&format!("{}/{name}", config.annotation_prefix))
-                .map(String::as_str)
-        };
+        let annotation =
+            |name: &str| account.annotations.get(&format!("{}/{name}", config.annotation_prefix)).map(String::as_str);
         Self {
-            role_arn: annotation("role-arn")
-                .map(|value| role_arn(config, value))
-                .unwrap_or_default(),
-            audience: annotation("audience")
-                .map_or_else(|| config.token_audience.clone(), Audience::new),
+            role_arn: annotation("role-arn").map(|value| role_arn(config, value)).unwrap_or_default(),
+            audience: annotation("audience").map_or_else(|| config.token_audience.clone(), Audience::new),
             regional_sts: annotation("sts-regional-endpoints")
                 .and_then(parse_bool)
                 .unwrap_or(config.sts_regional_endpoint),
@@ -51,13 +44,10 @@ pub(crate) struct PodSettings {
 
 impl PodSettings {
     pub(crate) fn read(config: &Config, pod: &Pod<'_>) -> Self {
-        let annotation =
-            |name: &str| pod.annotation(&format!("{}/{name}", config.annotation_prefix));
+        let annotation = |name: &str| pod.annotation(&format!("{}/{name}", config.annotation_prefix));
         Self {
             token_expiration: annotation("token-expiration").and_then(parse_expiration),
-            skipped_containers: annotation("skip-containers")
-                .and_then(first_csv_record)
-                .unwrap_or_default(),
+            skipped_containers: annotation("skip-containers").and_then(first_csv_record).unwrap_or_default(),
         }
     }
 }
@@ -76,24 +66,17 @@ fn role_arn(config: &Config, value: &str) -> String {
 
 /// `^arn:aws[a-z0-9-]*:iam::\d{12}:role/[\w-/.@+=,]+$`
 fn looks_like_role_arn(text: &str) -> bool {
-    let Some((partition, rest)) = text
-        .strip_prefix("arn:aws")
-        .and_then(|rest| rest.split_once(":iam::"))
-    else {
+    let Some((partition, rest)) = text.strip_prefix("arn:aws").and_then(|rest| rest.split_once(":iam::")) else {
         return false;
     };
     let Some((account, name)) = rest.split_once(":role/") else {
         return false;
     };
-    partition
-        .bytes()
-        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    partition.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && account.len() == 12
         && account.bytes().all(|b| b.is_ascii_digit())
         && !name.is_empty()
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_-/.@+=,".contains(&b))
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-/.@+=,".contains(&b))
 }
 
 /// Go's `strconv.ParseBool`.
@@ -107,9 +90,7 @@ fn parse_bool(text: &str) -> Option<bool> {
 
 /// Go's `strconv.ParseInt(text, 10, 64)`, which Rust's agrees with, then raised to the minimum. Seconds.
 fn parse_expiration(text: &str) -> Option<i64> {
-    text.parse::<i64>()
-        .ok()
-        .map(|seconds| seconds.max(MIN_TOKEN_EXPIRATION))
+    text.parse::<i64>().ok().map(|seconds| seconds.max(MIN_TOKEN_EXPIRATION))
 }
 
 /// The first record, as Go's `encoding/csv` reads it: no trimming, quotes honoured, empty lines passed over.
@@ -192,12 +173,8 @@ mod tests {
     use super::*;
 
     fn account(annotations: &[(&str, &str)]) -> ServiceAccountView {
-        let annotations = annotations
-            .iter()
-            .map(|(k, v)| (format!("eks.amazonaws.com/{k}"), (*v).to_owned()));
-        ServiceAccountView {
-            annotations: annotations.collect(),
-        }
+        let annotations = annotations.iter().map(|(k, v)| (format!("eks.amazonaws.com/{k}"), (*v).to_owned()));
+        ServiceAccountView { annotations: annotations.collect() }
     }
 
     #[test]
@@ -205,8 +182,7 @@ mod tests {
         let check = |text: &str, want: Option<&[&str]>| {
             let got = first_csv_record(text);
             assert_eq!(
-                got.as_ref()
-                    .map(|got| got.iter().map(String::as_str).collect()),
+                got.as_ref().map(|got| got.iter().map(String::as_str).collect()),
                 want.map(<[_]>::to_vec),
                 "{text:?}"
             );
@@ -240,19 +216,9 @@ mod tests {
     #[test]
     fn raises_short_lifetimes_and_passes_over_what_is_no_number() {
         let check = |annotation: Option<&str>, want: i64| {
-            let config = Config {
-                token_expiration: 7200,
-                ..Config::bare()
-            };
-            let annotations: Vec<_> = annotation
-                .map(|value| ("token-expiration", value))
-                .into_iter()
-                .collect();
-            assert_eq!(
-                AccountSettings::read(&config, &account(&annotations)).token_expiration,
-                want,
-                "{annotation:?}"
-            );
+            let config = Config { token_expiration: 7200, ..Config::bare() };
+            let annotations: Vec<_> = annotation.map(|value| ("token-expiration", value)).into_iter().collect();
+            assert_eq!(AccountSettings::read(&config, &account(&annotations)).token_expiration, want, "{annotation:?}");
         };
         check(None, 7200);
         check(Some("3600"), 3600);
@@ -272,25 +238,15 @@ mod tests {
 
     #[test]
     fn raises_the_flag_too() {
-        let config = Config {
-            token_expiration: 60,
-            ..Config::bare()
-        };
-        assert_eq!(
-            AccountSettings::read(&config, &account(&[])).token_expiration,
-            600
-        );
+        let config = Config { token_expiration: 60, ..Config::bare() };
+        assert_eq!(AccountSettings::read(&config, &account(&[])).token_expiration, 600);
     }
 
     #[test]
     fn regional_annotation_beats_the_flag_when_go_can_parse_it() {
         let check = |value: &str, flag: bool, want: bool| {
-            let config = Config {
-                sts_regional_endpoint: flag,
-                ..Config::bare()
-            };
-            let settings =
-                AccountSettings::read(&config, &account(&[("sts-regional-endpoints", value)]));
+            let config = Config { sts_regional_endpoint: flag, ..Config::bare() };
+            let settings = AccountSettings::read(&config, &account(&[("sts-regional-endpoints", value)]));
             assert_eq!(settings.regional_sts, want, "{value:?} over {flag}");
         };
         for value in ["1", "t", "T", "TRUE", "true", "True"] {
@@ -322,21 +278,12 @@ mod tests {
     fn completes_role_names_only_where_composition_is_on() {
         let account_id = "123456789012".parse().expect("account");
         let composition = RoleArnComposition::new("eu-central-1", account_id);
-        let config = Config {
-            compose_role_arn: Some(composition),
-            ..Config::bare()
-        };
+        let config = Config { compose_role_arn: Some(composition), ..Config::bare() };
         let check = |value: &str, want: &str| {
-            assert_eq!(
-                AccountSettings::read(&config, &account(&[("role-arn", value)])).role_arn,
-                want
-            );
+            assert_eq!(AccountSettings::read(&config, &account(&[("role-arn", value)])).role_arn, want);
         };
         check("reader", "arn:aws:iam::123456789012:role/reader");
-        check(
-            "arn:aws:iam::210987654321:role/reader",
-            "arn:aws:iam::210987654321:role/reader",
-        );
+        check("arn:aws:iam::210987654321:role/reader", "arn:aws:iam::210987654321:role/reader");
         check("x-arn:y", "x-arn:y");
         // Even an empty value is completed, and so turns mutation on.
         check("", "arn:aws:iam::123456789012:role/");
@@ -347,10 +294,7 @@ mod tests {
     fn tells_role_arns_from_others() {
         let check = |text: &str, want: bool| assert_eq!(looks_like_role_arn(text), want, "{text}");
         check("arn:aws:iam::123456789012:role/reader", true);
-        check(
-            "arn:aws-us-gov:iam::123456789012:role/a/b.c@d+e=f,g_h",
-            true,
-        );
+        check("arn:aws-us-gov:iam::123456789012:role/a/b.c@d+e=f,g_h", true);
         check("arn:aws:iam::12345678901:role/reader", false);
         check("arn:aws:iam::123456789012:user/reader", false);
         check("arn:aws:iam::123456789012:role/", false);

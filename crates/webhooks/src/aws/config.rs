@@ -168,12 +168,7 @@ impl Config {
 
     /// What EKS runs for a cluster in `region`. Its flags are not published: these are what its pods show.
     pub fn eks(region: impl Into<String>) -> Self {
-        Self {
-            region: region.into(),
-            sts_regional_endpoint: true,
-            answer_without_type_meta: true,
-            ..Self::bare()
-        }
+        Self { region: region.into(), sts_regional_endpoint: true, answer_without_type_meta: true, ..Self::bare() }
     }
 
     /// The lifetime for accounts that ask for none.
@@ -190,13 +185,7 @@ mod tests {
     fn chart_injects_a_region_on_any_cluster_unless_it_is_emptied() {
         let region = |values| Config::chart(values).region;
         assert_eq!(region(ChartValues::default()), "us-east-1");
-        assert_eq!(
-            region(ChartValues {
-                default_aws_region: String::new(),
-                ..ChartValues::default()
-            }),
-            ""
-        );
+        assert_eq!(region(ChartValues { default_aws_region: String::new(), ..ChartValues::default() }), "");
         assert_eq!(Config::bare().region, "");
     }
 
@@ -204,10 +193,7 @@ mod tests {
     fn composes_role_arns_in_the_partition_of_the_region() {
         let check = |region: &str, want: &str| {
             let account = "123456789012".parse().expect("account");
-            assert_eq!(
-                RoleArnComposition::new(region, account).role_arn("a/b"),
-                want
-            );
+            assert_eq!(RoleArnComposition::new(region, account).role_arn("a/b"), want);
         };
         check("eu-central-1", "arn:aws:iam::123456789012:role/a/b");
         check("cn-north-1", "arn:aws-cn:iam::123456789012:role/a/b");

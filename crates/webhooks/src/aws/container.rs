@@ -31,10 +31,7 @@ impl Identity {
     fn names(&self) -> [&'static str; 2] {
         match self {
             Self::WebIdentity { .. } => ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"],
-            Self::Container { .. } => [
-                "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-                "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-            ],
+            Self::Container { .. } => ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"],
         }
     }
 }
@@ -72,14 +69,12 @@ impl Injection {
             added.push(variable(identity_names[0], value));
             added.push(variable(identity_names[1], &self.token_file));
         }
-        let mounted = list(container, "volumeMounts")
-            .is_some_and(|mounts| has_named(mounts, &self.volume_name));
+        let mounted = list(container, "volumeMounts").is_some_and(|mounts| has_named(mounts, &self.volume_name));
 
         let mut container = reserialised(container);
         append(&mut container, "env", added);
         if !mounted {
-            let mount =
-                json!({"name": self.volume_name, "readOnly": true, "mountPath": self.mount_path});
+            let mount = json!({"name": self.volume_name, "readOnly": true, "mountPath": self.mount_path});
             append(&mut container, "volumeMounts", vec![mount]);
         }
         container
@@ -93,10 +88,7 @@ pub(crate) fn reserialised(container: &Value) -> Value {
         container.insert("resources".into(), json!({}));
     }
     for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
-        if let Some(Value::Object(grpc)) = container
-            .get_mut(probe)
-            .and_then(|probe| probe.get_mut("grpc"))
-        {
+        if let Some(Value::Object(grpc)) = container.get_mut(probe).and_then(|probe| probe.get_mut("grpc")) {
             grpc.entry("service").or_insert(Value::Null);
         }
     }

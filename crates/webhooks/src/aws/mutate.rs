@@ -49,14 +49,7 @@ pub fn mutate(
     account: Option<&ServiceAccountView>,
     randomness: &dyn Randomness,
 ) -> Result<Mutation, NotAPod> {
-    Ok(mutate_pod(
-        config,
-        sources,
-        namespace,
-        &Pod::read(pod)?,
-        account,
-        randomness,
-    ))
+    Ok(mutate_pod(config, sources, namespace, &Pod::read(pod)?, account, randomness))
 }
 
 pub(crate) fn mutate_pod(
@@ -68,17 +61,12 @@ pub(crate) fn mutate_pod(
     randomness: &dyn Randomness,
 ) -> Mutation {
     let account = account.map(|account| AccountSettings::read(config, account));
-    let (injection, token, skipped) = if sources
-        .container_identities
-        .lists(namespace, pod.service_account)
-    {
+    let (injection, token, skipped) = if sources.container_identities.lists(namespace, pod.service_account) {
         container_credentials(config, sources, namespace, pod, account, randomness)
     } else {
         let settings = match account {
             Some(account) if !account.role_arn.is_empty() => Some(account),
-            _ => sources
-                .config_map
-                .find(config, namespace, pod.service_account),
+            _ => sources.config_map.find(config, namespace, pod.service_account),
         };
         match settings {
             Some(settings) if !settings.role_arn.is_empty() => web_identity(config, pod, settings),
@@ -89,16 +77,10 @@ pub(crate) fn mutate_pod(
 }
 
 /// IAM roles for service accounts.
-fn web_identity(
-    config: &Config,
-    pod: &Pod<'_>,
-    settings: AccountSettings,
-) -> (Injection, Token, Vec<String>) {
+fn web_identity(config: &Config, pod: &Pod<'_>, settings: AccountSettings) -> (Injection, Token, Vec<String>) {
     let asked = PodSettings::read(config, pod);
     let injection = Injection {
-        identity: Identity::WebIdentity {
-            role_arn: settings.role_arn,
-        },
+        identity: Identity::WebIdentity { role_arn: settings.role_arn },
         region: config.region.clone(),
         regional_sts: settings.regional_sts,
         token_file: token_file(pod, &config.token_mount_path, TOKEN),
@@ -125,14 +107,8 @@ fn container_credentials(
 ) -> (Injection, Token, Vec<String>) {
     let asked = PodSettings::read(config, pod);
     let (regional_sts, expiration) = account
-        .or_else(|| {
-            sources
-                .config_map
-                .find_exact(config, namespace, pod.service_account)
-        })
-        .map_or((false, DEFAULT_TOKEN_EXPIRATION), |settings| {
-            (settings.regional_sts, settings.token_expiration)
-        });
+        .or_else(|| sources.config_map.find_exact(config, namespace, pod.service_account))
+        .map_or((false, DEFAULT_TOKEN_EXPIRATION), |settings| (settings.regional_sts, settings.token_expiration));
     let expiration = match asked.token_expiration.unwrap_or(expiration) {
         // Spread, so that a fleet does not renew at once; also where somebody wrote just this number.
         DEFAULT_TOKEN_EXPIRATION => randomness.between(JITTER_LOW, DEFAULT_TOKEN_EXPIRATION),
@@ -140,20 +116,14 @@ fn container_credentials(
     };
     let settings = &config.container_credentials;
     let injection = Injection {
-        identity: Identity::Container {
-            full_uri: settings.full_uri.clone(),
-        },
+        identity: Identity::Container { full_uri: settings.full_uri.clone() },
         region: config.region.clone(),
         regional_sts,
         token_file: token_file(pod, &settings.token_mount_path, &settings.token_path),
         volume_name: settings.token_volume_name.clone(),
         mount_path: settings.token_mount_path.clone(),
     };
-    let token = Token {
-        audience: settings.audience.clone(),
-        expiration,
-        path: settings.token_path.clone(),
-    };
+    let token = Token { audience: settings.audience.clone(), expiration, path: settings.token_path.clone() };
     (injection, token, asked.skipped_containers)
 }
 
@@ -192,8 +162,7 @@ mod tests {
 
     #[test]
     fn joins_paths_as_go_does() {
-        let check =
-            |directory: &str, file: &str, want: &str| assert_eq!(join(directory, file), want);
+        let check = |directory: &str, file: &str, want: &str| assert_eq!(join(directory, file), want);
         check("/var/run/x", "token", "/var/run/x/token");
         check("/var/run/x/", "token", "/var/run/x/token");
         check("/var//run/./x/../y", "token", "/var/run/y/token");

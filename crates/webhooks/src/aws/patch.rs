@@ -19,24 +19,13 @@ pub(crate) struct Token {
 
 /// `[label?], [volume?], containers, [initContainers?]`: the lists are replaced whole, and sent even when
 /// nothing in them changed.
-pub(crate) fn patch(
-    pod: &Pod<'_>,
-    injection: &Injection,
-    token: &Token,
-    skipped: &[String],
-) -> Vec<PatchOp> {
+pub(crate) fn patch(pod: &Pod<'_>, injection: &Injection, token: &Token, skipped: &[String]) -> Vec<PatchOp> {
     let mut ops = Vec::with_capacity(4);
     if let Identity::Container { .. } = injection.identity {
         ops.push(if pod.has_labels {
-            PatchOp::add(
-                "/metadata/labels/eks.amazonaws.com~1pod-identity",
-                json!("enabled"),
-            )
+            PatchOp::add("/metadata/labels/eks.amazonaws.com~1pod-identity", json!("enabled"))
         } else {
-            PatchOp::add(
-                "/metadata/labels",
-                json!({"eks.amazonaws.com/pod-identity": "enabled"}),
-            )
+            PatchOp::add("/metadata/labels", json!({"eks.amazonaws.com/pod-identity": "enabled"}))
         });
     }
     match pod.volumes {
@@ -44,10 +33,7 @@ pub(crate) fn patch(
         Some(volumes) if has_named(volumes, &injection.volume_name) => {}
         // Prepended, so that the user's volumes move up by one.
         Some(_) => ops.push(PatchOp::add("/spec/volumes/0", volume(injection, token))),
-        None => ops.push(PatchOp::add(
-            "/spec/volumes",
-            json!([volume(injection, token)]),
-        )),
+        None => ops.push(PatchOp::add("/spec/volumes", json!([volume(injection, token)]))),
     }
     let containers = |list: &[Value]| -> Value {
         let injected = |container| match skipped.iter().any(|name| name == name_of(container)) {
@@ -58,10 +44,7 @@ pub(crate) fn patch(
     };
     ops.push(PatchOp::add("/spec/containers", containers(pod.containers)));
     if !pod.init_containers.is_empty() {
-        ops.push(PatchOp::add(
-            "/spec/initContainers",
-            containers(pod.init_containers),
-        ));
+        ops.push(PatchOp::add("/spec/initContainers", containers(pod.init_containers)));
     }
     ops
 }

@@ -102,8 +102,7 @@ pub fn configuration(registration: &Registration) -> Value {
         }
         Target::Service { namespace } => {
             if registration.ca_bundle_pem.is_none() {
-                metadata["annotations"] =
-                    json!({"cert-manager.io/inject-ca-from": format!("{namespace}/{name}")});
+                metadata["annotations"] = json!({"cert-manager.io/inject-ca-from": format!("{namespace}/{name}")});
             }
             let mut service = json!({"name": name, "namespace": namespace, "path": "/mutate"});
             if registration.profile == Profile::Chart {
@@ -113,13 +112,11 @@ pub fn configuration(registration: &Registration) -> Value {
         }
     }
 
-    let mut object_selector = vec![
-        json!({"key": "eks.amazonaws.com/skip-pod-identity-webhook", "operator": "DoesNotExist"}),
-    ];
+    let mut object_selector =
+        vec![json!({"key": "eks.amazonaws.com/skip-pod-identity-webhook", "operator": "DoesNotExist"})];
     if registration.profile == Profile::Chart {
         // Its own pods must come up without it.
-        object_selector
-            .push(json!({"key": "app.kubernetes.io/name", "operator": "NotIn", "values": [CHART]}));
+        object_selector.push(json!({"key": "app.kubernetes.io/name", "operator": "NotIn", "values": [CHART]}));
     }
     let mut webhook = json!({
         "name": match registration.profile {
@@ -162,33 +159,21 @@ mod tests {
     #[test]
     fn names_the_chart_after_its_release() {
         let check = |release: &str, want: &str| {
-            let target = Target::Service {
-                namespace: "irsa".into(),
-            };
-            let registration = Registration {
-                release: release.into(),
-                ..Registration::new(Profile::Chart, target, None)
-            };
+            let target = Target::Service { namespace: "irsa".into() };
+            let registration =
+                Registration { release: release.into(), ..Registration::new(Profile::Chart, target, None) };
             assert_eq!(registration.name(), want);
         };
-        check(
-            "amazon-eks-pod-identity-webhook",
-            "amazon-eks-pod-identity-webhook",
-        );
+        check("amazon-eks-pod-identity-webhook", "amazon-eks-pod-identity-webhook");
         check("irsa", "irsa-amazon-eks-pod-identity-webhook");
-        check(
-            "my-amazon-eks-pod-identity-webhook-2",
-            "my-amazon-eks-pod-identity-webhook-2",
-        );
+        check("my-amazon-eks-pod-identity-webhook-2", "my-amazon-eks-pod-identity-webhook-2");
         check(&"r".repeat(60), &format!("{}-am", "r".repeat(60)));
         check(&"r".repeat(62), &"r".repeat(62));
     }
 
     #[test]
     fn registers_the_chart_by_service_with_its_own_root() {
-        let target = Target::Service {
-            namespace: "irsa".into(),
-        };
+        let target = Target::Service { namespace: "irsa".into() };
         let registration = Registration {
             failure_policy: FailurePolicy::Fail,
             namespace_selector: Some(json!({"matchLabels": {"irsa": "on"}})),
@@ -262,9 +247,7 @@ mod tests {
 
     #[test]
     fn registers_upstream_by_service_with_cert_manager() {
-        let target = Target::Service {
-            namespace: "default".into(),
-        };
+        let target = Target::Service { namespace: "default".into() };
         insta::assert_snapshot!(text_of(&Registration::new(Profile::Upstream, target, None)), @r#"
         {
           "apiVersion": "admissionregistration.k8s.io/v1",

@@ -58,18 +58,11 @@ impl ContainerIdentities {
         }
         let file: File = serde_json::from_str(content).map_err(SourceError::ContainerIdentities)?;
         let identities = file.identities.unwrap_or_default();
-        Ok(Self(
-            identities
-                .into_iter()
-                .map(|identity| (identity.namespace, identity.service_account))
-                .collect(),
-        ))
+        Ok(Self(identities.into_iter().map(|identity| (identity.namespace, identity.service_account)).collect()))
     }
 
     pub(crate) fn lists(&self, namespace: &str, account: &str) -> bool {
-        self.0
-            .iter()
-            .any(|(ns, name)| ns == namespace && name == account)
+        self.0.iter().any(|(ns, name)| ns == namespace && name == account)
     }
 }
 
@@ -93,8 +86,7 @@ impl RoleMap {
     /// # Errors
     /// The content is not such JSON.
     pub fn parse(config: &str) -> Result<Self, SourceError> {
-        let entries: BTreeMap<String, Value> =
-            serde_json::from_str(config).map_err(SourceError::RoleMap)?;
+        let entries: BTreeMap<String, Value> = serde_json::from_str(config).map_err(SourceError::RoleMap)?;
         let mut map = BTreeMap::new();
         for (key, value) in entries {
             // Upstream splits at every slash and takes the first two parts.
@@ -103,9 +95,7 @@ impl RoleMap {
                 tracing::warn!(key, "config map key is not namespace/name");
                 continue;
             };
-            if let Some(members) =
-                Option::<Map<String, Value>>::deserialize(value).map_err(SourceError::RoleMap)?
-            {
+            if let Some(members) = Option::<Map<String, Value>>::deserialize(value).map_err(SourceError::RoleMap)? {
                 let entry = RoleMapEntry::read(members).map_err(SourceError::RoleMap)?;
                 map.insert((namespace.to_owned(), name.to_owned()), entry);
             }
@@ -114,22 +104,11 @@ impl RoleMap {
     }
 
     /// What the entry for this account asks for, or else the one for its name in any namespace.
-    pub(crate) fn find(
-        &self,
-        config: &Config,
-        namespace: &str,
-        account: &str,
-    ) -> Option<AccountSettings> {
-        self.find_exact(config, namespace, account)
-            .or_else(|| self.find_exact(config, "*", account))
+    pub(crate) fn find(&self, config: &Config, namespace: &str, account: &str) -> Option<AccountSettings> {
+        self.find_exact(config, namespace, account).or_else(|| self.find_exact(config, "*", account))
     }
 
-    pub(crate) fn find_exact(
-        &self,
-        config: &Config,
-        namespace: &str,
-        account: &str,
-    ) -> Option<AccountSettings> {
+    pub(crate) fn find_exact(&self, config: &Config, namespace: &str, account: &str) -> Option<AccountSettings> {
         if !config.watch_config_map {
             return None;
         }
@@ -149,12 +128,8 @@ impl RoleMap {
 
 impl RoleMapEntry {
     fn read(members: Map<String, Value>) -> Result<Self, serde_json::Error> {
-        let mut entry = Self {
-            role_arn: String::new(),
-            audience: Audience::new(""),
-            regional_sts: false,
-            token_expiration: 0,
-        };
+        let mut entry =
+            Self { role_arn: String::new(), audience: Audience::new(""), regional_sts: false, token_expiration: 0 };
         // Go matches member names in any case, and takes a null for absent.
         for (name, value) in members.into_iter().filter(|(_, value)| !value.is_null()) {
             match name.to_ascii_lowercase().as_str() {
@@ -176,26 +151,15 @@ mod tests {
     #[test]
     fn lists_exactly_the_accounts_of_the_file() {
         let check = |content: &str, want: Option<bool>| {
-            let got = ContainerIdentities::parse(content)
-                .ok()
-                .map(|identities| identities.lists("shop", "reader"));
+            let got = ContainerIdentities::parse(content).ok().map(|identities| identities.lists("shop", "reader"));
             assert_eq!(got, want, "{content}");
         };
         check("", Some(false));
         check("{}", Some(false));
         check(r#"{"identities":null}"#, Some(false));
-        check(
-            r#"{"identities":[{"namespace":"shop","serviceAccount":"reader"}]}"#,
-            Some(true),
-        );
-        check(
-            r#"{"identities":[{"namespace":"shop","serviceAccount":"writer"}]}"#,
-            Some(false),
-        );
-        check(
-            r#"{"identities":[{"namespace":"*","serviceAccount":"reader"}]}"#,
-            Some(false),
-        );
+        check(r#"{"identities":[{"namespace":"shop","serviceAccount":"reader"}]}"#, Some(true));
+        check(r#"{"identities":[{"namespace":"shop","serviceAccount":"writer"}]}"#, Some(false));
+        check(r#"{"identities":[{"namespace":"*","serviceAccount":"reader"}]}"#, Some(false));
         check("identities: []", None);
     }
 
@@ -214,21 +178,11 @@ mod tests {
             }"#,
         )
         .expect("must be read");
-        let config = Config {
-            token_expiration: 7200,
-            watch_config_map: true,
-            ..Config::bare()
-        };
+        let config = Config { token_expiration: 7200, watch_config_map: true, ..Config::bare() };
         let check = |namespace: &str, name: &str, want: Option<(&str, &str, bool, i64)>| {
             let got = map.find(&config, namespace, name);
-            let got = got.as_ref().map(|s| {
-                (
-                    s.role_arn.as_str(),
-                    s.audience.as_str(),
-                    s.regional_sts,
-                    s.token_expiration,
-                )
-            });
+            let got =
+                got.as_ref().map(|s| (s.role_arn.as_str(), s.audience.as_str(), s.regional_sts, s.token_expiration));
             assert_eq!(got, want, "{namespace}/{name}");
         };
         check("shop", "reader", Some(("exact", "a", true, 60)));
@@ -240,21 +194,12 @@ mod tests {
         check("noslash", "", None);
         check("", "noslash", None);
         check("shop", "null", None);
-        assert_eq!(
-            map.find(&Config::bare(), "shop", "reader"),
-            None,
-            "the map must not be looked at unless watched"
-        );
+        assert_eq!(map.find(&Config::bare(), "shop", "reader"), None, "the map must not be looked at unless watched");
     }
 
     #[test]
     fn refuses_what_is_no_map_of_entries() {
-        for config in [
-            "",
-            "[]",
-            r#"{"a/b": 1}"#,
-            r#"{"a/b": {"TokenExpiration": "60"}}"#,
-        ] {
+        for config in ["", "[]", r#"{"a/b": 1}"#, r#"{"a/b": {"TokenExpiration": "60"}}"#] {
             assert!(RoleMap::parse(config).is_err(), "{config}");
         }
     }

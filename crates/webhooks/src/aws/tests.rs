@@ -13,12 +13,8 @@ use super::*;
 const ROLE: &str = "arn:aws:iam::123456789012:role/reader";
 
 fn account(annotations: &[(&str, &str)]) -> ServiceAccountView {
-    let annotations = annotations
-        .iter()
-        .map(|(k, v)| (format!("eks.amazonaws.com/{k}"), (*v).to_owned()));
-    ServiceAccountView {
-        annotations: annotations.collect(),
-    }
+    let annotations = annotations.iter().map(|(k, v)| (format!("eks.amazonaws.com/{k}"), (*v).to_owned()));
+    ServiceAccountView { annotations: annotations.collect() }
 }
 
 fn reader() -> ServiceAccountView {
@@ -38,19 +34,13 @@ fn mk_pod(overlay: Value) -> Value {
 }
 
 fn chart(region: &str) -> Config {
-    Config::chart(ChartValues {
-        default_aws_region: region.into(),
-        ..ChartValues::default()
-    })
+    Config::chart(ChartValues { default_aws_region: region.into(), ..ChartValues::default() })
 }
 
 /// Sources that list `shop/reader` for EKS Pod Identity.
 fn pod_identity() -> Sources {
     let file = r#"{"identities":[{"namespace":"shop","serviceAccount":"reader"}]}"#;
-    Sources {
-        container_identities: ContainerIdentities::parse(file).expect("file"),
-        ..Sources::default()
-    }
+    Sources { container_identities: ContainerIdentities::parse(file).expect("file"), ..Sources::default() }
 }
 
 fn ops(mutation: Mutation) -> Vec<crate::PatchOp> {
@@ -61,8 +51,7 @@ fn ops(mutation: Mutation) -> Vec<crate::PatchOp> {
 }
 
 fn apply(pod: &Value, ops: &[crate::PatchOp]) -> Value {
-    let patch: json_patch::Patch =
-        serde_json::from_value(json!(ops)).expect("must be a JSON patch");
+    let patch: json_patch::Patch = serde_json::from_value(json!(ops)).expect("must be a JSON patch");
     let mut pod = pod.clone();
     json_patch::patch(&mut pod, &patch).expect("patch must apply");
     pod

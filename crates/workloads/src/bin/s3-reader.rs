@@ -27,18 +27,11 @@ fn main() -> ExitCode {
 
 fn report(out: &mut impl Write, err: &mut impl Write, outcome: Outcome) -> std::io::Result<u8> {
     let code = match &outcome {
-        Outcome::Read {
-            bucket, key, bytes, ..
-        } => {
+        Outcome::Read { bucket, key, bytes, .. } => {
             writeln!(err, "s3-reader: read {bytes} bytes of s3://{bucket}/{key}")?;
             READ
         }
-        Outcome::Denied {
-            service,
-            code,
-            message,
-            ..
-        } => {
+        Outcome::Denied { service, code, message, .. } => {
             writeln!(err, "s3-reader: {service} refused: {code}: {message}")?;
             NOT_READ
         }
@@ -47,13 +40,7 @@ fn report(out: &mut impl Write, err: &mut impl Write, outcome: Outcome) -> std::
             NOT_READ
         }
     };
-    serde_json::to_writer(
-        &mut *out,
-        &Line {
-            workload: "s3-reader".to_owned(),
-            outcome,
-        },
-    )?;
+    serde_json::to_writer(&mut *out, &Line { workload: "s3-reader".to_owned(), outcome })?;
     writeln!(out)?;
     out.flush()?;
     Ok(code)

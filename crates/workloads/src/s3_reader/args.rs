@@ -77,13 +77,8 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Usa
             "-h" | "--help" if given.is_none() => return Ok(Command::Help),
             _ => return Err(UsageError::Unknown(argument)),
         };
-        let value = given
-            .or_else(|| arguments.next())
-            .filter(|value| !value.is_empty());
-        if slot
-            .replace(value.ok_or(UsageError::NoValue(flag))?)
-            .is_some()
-        {
+        let value = given.or_else(|| arguments.next()).filter(|value| !value.is_empty());
+        if slot.replace(value.ok_or(UsageError::NoValue(flag))?).is_some() {
             return Err(UsageError::Twice(flag));
         }
     }
@@ -99,22 +94,9 @@ mod tests {
 
     #[test]
     fn takes_both_spellings_and_nothing_else() {
-        let read = |bucket: &str, key: &str| {
-            Ok(Command::Read(Object {
-                bucket: bucket.into(),
-                key: key.into(),
-            }))
-        };
+        let read = |bucket: &str, key: &str| Ok(Command::Read(Object { bucket: bucket.into(), key: key.into() }));
         let check = |line: &str, expected: Result<Command, UsageError>| {
-            assert_eq!(
-                parse(
-                    line.split(' ')
-                        .filter(|word| !word.is_empty())
-                        .map(str::to_owned)
-                ),
-                expected,
-                "{line}"
-            );
+            assert_eq!(parse(line.split(' ').filter(|word| !word.is_empty()).map(str::to_owned)), expected, "{line}");
         };
         check("--bucket b --key k", read("b", "k"));
         check("--key=a=b --bucket=b", read("b", "a=b"));
@@ -125,10 +107,7 @@ mod tests {
         check("--bucket b", Err(UsageError::Missing("--key")));
         check("--bucket b --key", Err(UsageError::NoValue("--key")));
         check("--bucket= --key k", Err(UsageError::NoValue("--bucket")));
-        check(
-            "--bucket b --bucket c --key k",
-            Err(UsageError::Twice("--bucket")),
-        );
+        check("--bucket b --bucket c --key k", Err(UsageError::Twice("--bucket")));
         check("--bukcet b", Err(UsageError::Unknown("--bukcet".into())));
         check("--help=x", Err(UsageError::Unknown("--help=x".into())));
         check("b k", Err(UsageError::Unknown("b".into())));

@@ -20,15 +20,10 @@ pub(super) fn client() -> SharedHttpClient {
         let timeouts = (settings.connect_timeout(), settings.read_timeout());
         let mut connectors = connectors.lock().unwrap_or_else(PoisonError::into_inner);
         let connector = connectors.entry(timeouts).or_insert_with(|| {
-            let mut builder = Connector::builder()
-                .connector_settings(settings.clone())
-                .proxy_config(ProxyConfig::from_env());
+            let mut builder =
+                Connector::builder().connector_settings(settings.clone()).proxy_config(ProxyConfig::from_env());
             builder.set_sleep_impl(components.sleep_impl());
-            SharedHttpConnector::new(
-                builder
-                    .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-                    .build(),
-            )
+            SharedHttpConnector::new(builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build())
         });
         connector.clone()
     })

@@ -37,20 +37,10 @@ where
     let status = answer.raw().status().as_u16();
     let message = answer.err().message().unwrap_or_default().to_owned();
     match answer.err().code() {
-        Some(code) if status < 500 => Outcome::Denied {
-            stage,
-            service: service.to_owned(),
-            code: code.to_owned(),
-            status: Some(status),
-            message,
-        },
-        code => failed(
-            stage,
-            format!(
-                "{service} answered {status} {}: {message}",
-                code.unwrap_or("without a code")
-            ),
-        ),
+        Some(code) if status < 500 => {
+            Outcome::Denied { stage, service: service.to_owned(), code: code.to_owned(), status: Some(status), message }
+        }
+        code => failed(stage, format!("{service} answered {status} {}: {message}", code.unwrap_or("without a code"))),
     }
 }
 
@@ -79,17 +69,11 @@ mod tests {
     use aws_smithy_types::error::ErrorMetadata;
 
     fn raw(status: u16) -> HttpResponse {
-        HttpResponse::new(
-            status.try_into().expect("status must be valid"),
-            SdkBody::empty(),
-        )
+        HttpResponse::new(status.try_into().expect("status must be valid"), SdkBody::empty())
     }
 
     fn meta(code: &str) -> ErrorMetadata {
-        ErrorMetadata::builder()
-            .code(code)
-            .message("told so")
-            .build()
+        ErrorMetadata::builder().code(code).message("told so").build()
     }
 
     fn json(outcome: &Outcome) -> String {
@@ -100,9 +84,7 @@ mod tests {
     fn code_of_sts_is_found_behind_the_credential_chain() {
         let refused = |code: &str, status: u16| {
             let error = AssumeRoleWithWebIdentityError::generic(meta(code));
-            json(&of_credentials(&CredentialsError::provider_error(
-                SdkError::service_error(error, raw(status)),
-            )))
+            json(&of_credentials(&CredentialsError::provider_error(SdkError::service_error(error, raw(status)))))
         };
         insta::assert_snapshot!(refused("AccessDenied", 403), @r#"{"outcome":"denied","stage":"credentials","service":"sts","code":"AccessDenied","status":403,"message":"told so"}"#);
         insta::assert_snapshot!(refused("InvalidIdentityToken", 400), @r#"{"outcome":"denied","stage":"credentials","service":"sts","code":"InvalidIdentityToken","status":400,"message":"told so"}"#);
@@ -120,10 +102,7 @@ mod tests {
     #[test]
     fn refusals_of_s3_keep_code_and_status() {
         let refused = |code: &str, status: u16| {
-            json(&of_read(&SdkError::service_error(
-                GetObjectError::generic(meta(code)),
-                raw(status),
-            )))
+            json(&of_read(&SdkError::service_error(GetObjectError::generic(meta(code)), raw(status))))
         };
         insta::assert_snapshot!(refused("AccessDenied", 403), @r#"{"outcome":"denied","stage":"read","service":"s3","code":"AccessDenied","status":403,"message":"told so"}"#);
         insta::assert_snapshot!(refused("NoSuchKey", 404), @r#"{"outcome":"denied","stage":"read","service":"s3","code":"NoSuchKey","status":404,"message":"told so"}"#);

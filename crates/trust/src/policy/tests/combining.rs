@@ -19,11 +19,8 @@ struct Case<'a> {
 }
 
 fn reason(case: Case<'_>) -> Reason {
-    let documents = |text: Option<&str>| -> Vec<Arc<Document>> {
-        text.map(|text| Arc::new(identity(text)))
-            .into_iter()
-            .collect()
-    };
+    let documents =
+        |text: Option<&str>| -> Vec<Arc<Document>> { text.map(|text| Arc::new(identity(text))).into_iter().collect() };
     let (held, boundary) = (documents(case.identity), case.boundary.map(identity));
     let narrowed = case.session.map(|text| documents(Some(text)));
     let on_bucket = case.bucket.map(|(effect, principal)| {
@@ -39,103 +36,33 @@ fn reason(case: Case<'_>) -> Reason {
         cross_account: case.cross_account,
     };
     let (principal, context) = (session(), Context::new());
-    let request = Request {
-        principal: &principal,
-        action: "s3:GetObject",
-        resource: "arn:aws:s3:::b/k",
-        context: &context,
-    };
+    let request =
+        Request { principal: &principal, action: "s3:GetObject", resource: "arn:aws:s3:::b/k", context: &context };
     let ruling = combine(&policies, &request);
-    assert_eq!(
-        ruling.is_allowed(),
-        matches!(ruling.reason, Reason::Allowed(_))
-    );
+    assert_eq!(ruling.is_allowed(), matches!(ruling.reason, Reason::Allowed(_)));
     ruling.reason
 }
 
 #[test]
 fn within_one_account() {
     let none = Case::default();
-    let allowed = Case {
-        identity: Some(ALLOW),
-        ..none
-    };
+    let allowed = Case { identity: Some(ALLOW), ..none };
     let (yes, no, denied) = (Reason::Allowed, Reason::NotAllowed, Reason::ExplicitDeny);
     let check = |case: Case<'_>, expected: Reason| assert_eq!(reason(case), expected);
     check(none, no(Layer::Identity));
     check(allowed, yes(Layer::Identity));
-    check(
-        Case {
-            identity: Some(DENY),
-            ..none
-        },
-        denied(Layer::Identity),
-    );
-    check(
-        Case {
-            identity: Some(OTHER),
-            ..none
-        },
-        no(Layer::Identity),
-    );
+    check(Case { identity: Some(DENY), ..none }, denied(Layer::Identity));
+    check(Case { identity: Some(OTHER), ..none }, no(Layer::Identity));
 
-    check(
-        Case {
-            boundary: Some(ALLOW),
-            ..allowed
-        },
-        yes(Layer::Identity),
-    );
-    check(
-        Case {
-            boundary: Some(OTHER),
-            ..allowed
-        },
-        no(Layer::Boundary),
-    );
-    check(
-        Case {
-            boundary: Some(DENY),
-            ..allowed
-        },
-        denied(Layer::Boundary),
-    );
-    check(
-        Case {
-            boundary: Some(ALLOW),
-            ..none
-        },
-        no(Layer::Identity),
-    );
+    check(Case { boundary: Some(ALLOW), ..allowed }, yes(Layer::Identity));
+    check(Case { boundary: Some(OTHER), ..allowed }, no(Layer::Boundary));
+    check(Case { boundary: Some(DENY), ..allowed }, denied(Layer::Boundary));
+    check(Case { boundary: Some(ALLOW), ..none }, no(Layer::Identity));
 
-    check(
-        Case {
-            session: Some(ALLOW),
-            ..allowed
-        },
-        yes(Layer::Identity),
-    );
-    check(
-        Case {
-            session: Some(OTHER),
-            ..allowed
-        },
-        no(Layer::Session),
-    );
-    check(
-        Case {
-            session: Some(DENY),
-            ..allowed
-        },
-        denied(Layer::Session),
-    );
-    check(
-        Case {
-            session: Some(ALLOW),
-            ..none
-        },
-        no(Layer::Identity),
-    );
+    check(Case { session: Some(ALLOW), ..allowed }, yes(Layer::Identity));
+    check(Case { session: Some(OTHER), ..allowed }, no(Layer::Session));
+    check(Case { session: Some(DENY), ..allowed }, denied(Layer::Session));
+    check(Case { session: Some(ALLOW), ..none }, no(Layer::Identity));
 }
 
 #[test]
@@ -143,107 +70,32 @@ fn bucket_policies_grant_by_whom_they_name() {
     let none = Case::default();
     let (yes, no) = (Reason::Allowed, Reason::NotAllowed);
     let check = |case: Case<'_>, expected: Reason| assert_eq!(reason(case), expected);
-    let named = |principal| Case {
-        bucket: Some(("Allow", principal)),
-        ..none
-    };
+    let named = |principal| Case { bucket: Some(("Allow", principal)), ..none };
     check(named(SESSION), yes(Layer::Resource));
     check(named("*"), yes(Layer::Resource));
     check(named(ROLE), yes(Layer::Resource));
     check(named(ACCOUNT), no(Layer::Identity));
-    check(
-        Case {
-            identity: Some(ALLOW),
-            ..named(ACCOUNT)
-        },
-        yes(Layer::Identity),
-    );
+    check(Case { identity: Some(ALLOW), ..named(ACCOUNT) }, yes(Layer::Identity));
 
-    check(
-        Case {
-            boundary: Some(OTHER),
-            ..named(SESSION)
-        },
-        yes(Layer::Resource),
-    );
-    check(
-        Case {
-            boundary: Some(OTHER),
-            ..named(ROLE)
-        },
-        no(Layer::Boundary),
-    );
-    check(
-        Case {
-            session: Some(OTHER),
-            ..named(SESSION)
-        },
-        yes(Layer::Resource),
-    );
-    check(
-        Case {
-            session: Some(OTHER),
-            ..named(ROLE)
-        },
-        no(Layer::Session),
-    );
-    check(
-        Case {
-            boundary: Some(DENY),
-            ..named(SESSION)
-        },
-        Reason::ExplicitDeny(Layer::Boundary),
-    );
+    check(Case { boundary: Some(OTHER), ..named(SESSION) }, yes(Layer::Resource));
+    check(Case { boundary: Some(OTHER), ..named(ROLE) }, no(Layer::Boundary));
+    check(Case { session: Some(OTHER), ..named(SESSION) }, yes(Layer::Resource));
+    check(Case { session: Some(OTHER), ..named(ROLE) }, no(Layer::Session));
+    check(Case { boundary: Some(DENY), ..named(SESSION) }, Reason::ExplicitDeny(Layer::Boundary));
 
-    let denied = Case {
-        bucket: Some(("Deny", "*")),
-        identity: Some(ALLOW),
-        ..none
-    };
+    let denied = Case { bucket: Some(("Deny", "*")), identity: Some(ALLOW), ..none };
     check(denied, Reason::ExplicitDeny(Layer::Resource));
 }
 
 #[test]
 fn across_accounts_both_sides_must_allow() {
-    let none = Case {
-        cross_account: true,
-        ..Case::default()
-    };
+    let none = Case { cross_account: true, ..Case::default() };
     let (yes, no) = (Reason::Allowed, Reason::NotAllowed);
     let check = |case: Case<'_>, expected: Reason| assert_eq!(reason(case), expected);
-    check(
-        Case {
-            identity: Some(ALLOW),
-            ..none
-        },
-        no(Layer::Resource),
-    );
-    let named = Case {
-        bucket: Some(("Allow", SESSION)),
-        ..none
-    };
+    check(Case { identity: Some(ALLOW), ..none }, no(Layer::Resource));
+    let named = Case { bucket: Some(("Allow", SESSION)), ..none };
     check(named, no(Layer::Identity));
-    check(
-        Case {
-            identity: Some(ALLOW),
-            ..named
-        },
-        yes(Layer::Identity),
-    );
-    check(
-        Case {
-            identity: Some(ALLOW),
-            bucket: Some(("Allow", ACCOUNT)),
-            ..none
-        },
-        yes(Layer::Identity),
-    );
-    check(
-        Case {
-            identity: Some(ALLOW),
-            session: Some(OTHER),
-            ..named
-        },
-        no(Layer::Session),
-    );
+    check(Case { identity: Some(ALLOW), ..named }, yes(Layer::Identity));
+    check(Case { identity: Some(ALLOW), bucket: Some(("Allow", ACCOUNT)), ..none }, yes(Layer::Identity));
+    check(Case { identity: Some(ALLOW), session: Some(OTHER), ..named }, no(Layer::Session));
 }

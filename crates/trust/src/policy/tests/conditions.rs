@@ -8,40 +8,23 @@ fn holds(condition: &str, context: &Context) -> bool {
         r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"*","Resource":"*","Condition":{{{condition}}}}}}}"#
     );
     let principal = user();
-    let request = Request {
-        principal: &principal,
-        action: "s3:GetObject",
-        resource: "arn:aws:s3:::b/k",
-        context,
-    };
+    let request = Request { principal: &principal, action: "s3:GetObject", resource: "arn:aws:s3:::b/k", context };
     identity(&text).evaluate(&request).outcome == Outcome::Allowed
 }
 
 fn check(condition: &str, presented: &str, expected: bool) {
     let context = Context::new().with("k", presented);
-    assert_eq!(
-        holds(condition, &context),
-        expected,
-        "{condition} given {presented}"
-    );
+    assert_eq!(holds(condition, &context), expected, "{condition} given {presented}");
 }
 
 fn check_absent(condition: &str, expected: bool) {
-    assert_eq!(
-        holds(condition, &Context::new()),
-        expected,
-        "{condition} without the key"
-    );
+    assert_eq!(holds(condition, &Context::new()), expected, "{condition} without the key");
 }
 
 fn check_many(condition: &str, presented: &[&str], expected: bool) {
     let mut context = Context::new();
     context.set_all("k", presented.iter().copied());
-    assert_eq!(
-        holds(condition, &context),
-        expected,
-        "{condition} given {presented:?}"
-    );
+    assert_eq!(holds(condition, &context), expected, "{condition} given {presented:?}");
 }
 
 #[test]
@@ -57,16 +40,8 @@ fn strings() {
     check(r#""StringNotEquals":{"k":["a","b"]}"#, "b", false);
     check(r#""StringEqualsIgnoreCase":{"k":"System"}"#, "sYSTEM", true);
     check(r#""StringNotEqualsIgnoreCase":{"k":"a"}"#, "A", false);
-    check(
-        r#""StringLike":{"k":"system:serviceaccount:*:reader"}"#,
-        "system:serviceaccount:ns:reader",
-        true,
-    );
-    check(
-        r#""StringLike":{"k":"system:serviceaccount:?:reader"}"#,
-        "system:serviceaccount:ns:reader",
-        false,
-    );
+    check(r#""StringLike":{"k":"system:serviceaccount:*:reader"}"#, "system:serviceaccount:ns:reader", true);
+    check(r#""StringLike":{"k":"system:serviceaccount:?:reader"}"#, "system:serviceaccount:ns:reader", false);
     check(r#""StringLike":{"k":"*"}"#, "", true);
     check(r#""StringLike":{"k":"a*b*c"}"#, "aXbXbXc", true);
     check(r#""StringLike":{"k":"a*b*c"}"#, "aXbXbX", false);
@@ -86,41 +61,13 @@ fn numbers_dates_and_bools() {
     check(r#""NumericGreaterThan":{"k":"10"}"#, "10", false);
     check(r#""NumericGreaterThanEquals":{"k":"10"}"#, "10", true);
     check(r#""NumericLessThan":{"k":"10"}"#, "many", false);
-    check(
-        r#""DateLessThan":{"k":"2026-11-23T12:00:00Z"}"#,
-        "2026-11-23T11:59:59Z",
-        true,
-    );
-    check(
-        r#""DateLessThan":{"k":"2026-11-23T12:00:00Z"}"#,
-        "2026-11-23T12:00:00Z",
-        false,
-    );
-    check(
-        r#""DateLessThanEquals":{"k":"2026-11-23T12:00:00Z"}"#,
-        "2026-11-23T12:00:00Z",
-        true,
-    );
-    check(
-        r#""DateEquals":{"k":"2026-11-23T13:00:00+01:00"}"#,
-        "2026-11-23T12:00:00Z",
-        true,
-    );
-    check(
-        r#""DateNotEquals":{"k":"2026-11-23T12:00:00Z"}"#,
-        "2026-11-23T12:00:00Z",
-        false,
-    );
-    check(
-        r#""DateGreaterThan":{"k":"2026-11-23"}"#,
-        "2026-11-23T00:00:01Z",
-        true,
-    );
-    check(
-        r#""DateGreaterThanEquals":{"k":"1000"}"#,
-        "1970-01-01T00:16:40Z",
-        true,
-    );
+    check(r#""DateLessThan":{"k":"2026-11-23T12:00:00Z"}"#, "2026-11-23T11:59:59Z", true);
+    check(r#""DateLessThan":{"k":"2026-11-23T12:00:00Z"}"#, "2026-11-23T12:00:00Z", false);
+    check(r#""DateLessThanEquals":{"k":"2026-11-23T12:00:00Z"}"#, "2026-11-23T12:00:00Z", true);
+    check(r#""DateEquals":{"k":"2026-11-23T13:00:00+01:00"}"#, "2026-11-23T12:00:00Z", true);
+    check(r#""DateNotEquals":{"k":"2026-11-23T12:00:00Z"}"#, "2026-11-23T12:00:00Z", false);
+    check(r#""DateGreaterThan":{"k":"2026-11-23"}"#, "2026-11-23T00:00:01Z", true);
+    check(r#""DateGreaterThanEquals":{"k":"1000"}"#, "1970-01-01T00:16:40Z", true);
     check(r#""Bool":{"k":"true"}"#, "True", true);
     check(r#""Bool":{"k":true}"#, "false", false);
     check(r#""BinaryEquals":{"k":"QmluYXJ5"}"#, "QmluYXJ5", true);
@@ -130,71 +77,27 @@ fn numbers_dates_and_bools() {
 #[test]
 fn addresses() {
     check(r#""IpAddress":{"k":"203.0.113.0/24"}"#, "203.0.113.9", true);
-    check(
-        r#""IpAddress":{"k":"203.0.113.0/24"}"#,
-        "203.0.114.9",
-        false,
-    );
+    check(r#""IpAddress":{"k":"203.0.113.0/24"}"#, "203.0.114.9", false);
     check(r#""IpAddress":{"k":"203.0.113.9"}"#, "203.0.113.9", true);
     check(r#""IpAddress":{"k":"203.0.113.9"}"#, "203.0.113.8", false);
     check(r#""IpAddress":{"k":"0.0.0.0/0"}"#, "8.8.8.8", true);
     check(r#""IpAddress":{"k":"0.0.0.0/0"}"#, "2001:db8::1", false);
-    check(
-        r#""IpAddress":{"k":"2001:db8::/32"}"#,
-        "2001:db8:1::5",
-        true,
-    );
+    check(r#""IpAddress":{"k":"2001:db8::/32"}"#, "2001:db8:1::5", true);
     check(r#""IpAddress":{"k":"2001:db8::1"}"#, "2001:db8::2", false);
-    check(
-        r#""NotIpAddress":{"k":"203.0.113.0/24"}"#,
-        "203.0.113.9",
-        false,
-    );
+    check(r#""NotIpAddress":{"k":"203.0.113.0/24"}"#, "203.0.113.9", false);
     check(r#""NotIpAddress":{"k":"203.0.113.0/24"}"#, "8.8.8.8", true);
-    check(
-        r#""IpAddress":{"k":"203.0.113.0/33"}"#,
-        "203.0.113.0",
-        false,
-    );
+    check(r#""IpAddress":{"k":"203.0.113.0/33"}"#, "203.0.113.0", false);
 }
 
 #[test]
 fn arns() {
-    check(
-        r#""ArnEquals":{"k":"arn:aws:iam::111122223333:role/*"}"#,
-        "arn:aws:iam::111122223333:role/a/b",
-        true,
-    );
-    check(
-        r#""ArnLike":{"k":"arn:aws:iam::*:role/x"}"#,
-        "arn:aws:iam::111122223333:role/x",
-        true,
-    );
-    check(
-        r#""ArnLike":{"k":"arn:aws:*:role/x"}"#,
-        "arn:aws:iam::111122223333:role/x",
-        false,
-    );
-    check(
-        r#""ArnLike":{"k":"arn:aws:iam:*:role/x"}"#,
-        "arn:aws:iam::111122223333:role/x",
-        false,
-    );
-    check(
-        r#""ArnLike":{"k":"*"}"#,
-        "arn:aws:iam::111122223333:role/x",
-        true,
-    );
-    check(
-        r#""ArnNotLike":{"k":"arn:aws:iam::*:role/x"}"#,
-        "arn:aws:iam::111122223333:role/y",
-        true,
-    );
-    check(
-        r#""ArnNotEquals":{"k":"arn:aws:iam::111122223333:role/y"}"#,
-        "arn:aws:iam::111122223333:role/y",
-        false,
-    );
+    check(r#""ArnEquals":{"k":"arn:aws:iam::111122223333:role/*"}"#, "arn:aws:iam::111122223333:role/a/b", true);
+    check(r#""ArnLike":{"k":"arn:aws:iam::*:role/x"}"#, "arn:aws:iam::111122223333:role/x", true);
+    check(r#""ArnLike":{"k":"arn:aws:*:role/x"}"#, "arn:aws:iam::111122223333:role/x", false);
+    check(r#""ArnLike":{"k":"arn:aws:iam:*:role/x"}"#, "arn:aws:iam::111122223333:role/x", false);
+    check(r#""ArnLike":{"k":"*"}"#, "arn:aws:iam::111122223333:role/x", true);
+    check(r#""ArnNotLike":{"k":"arn:aws:iam::*:role/x"}"#, "arn:aws:iam::111122223333:role/y", true);
+    check(r#""ArnNotEquals":{"k":"arn:aws:iam::111122223333:role/y"}"#, "arn:aws:iam::111122223333:role/y", false);
 }
 
 #[test]
@@ -218,46 +121,14 @@ fn absent_keys() {
 
 #[test]
 fn keys_with_several_values() {
-    check_many(
-        r#""ForAllValues:StringEquals":{"k":["a","b"]}"#,
-        &["a", "b"],
-        true,
-    );
-    check_many(
-        r#""ForAllValues:StringEquals":{"k":["a","b"]}"#,
-        &["a", "c"],
-        false,
-    );
-    check_many(
-        r#""ForAllValues:StringNotEquals":{"k":["a","b"]}"#,
-        &["c", "d"],
-        true,
-    );
-    check_many(
-        r#""ForAllValues:StringNotEquals":{"k":["a","b"]}"#,
-        &["c", "a"],
-        false,
-    );
-    check_many(
-        r#""ForAnyValue:StringEquals":{"k":["a","b"]}"#,
-        &["c", "a"],
-        true,
-    );
-    check_many(
-        r#""ForAnyValue:StringEquals":{"k":["a","b"]}"#,
-        &["c", "d"],
-        false,
-    );
-    check_many(
-        r#""ForAnyValue:StringNotEquals":{"k":["a","b"]}"#,
-        &["a", "d"],
-        true,
-    );
-    check_many(
-        r#""ForAnyValue:StringNotEquals":{"k":["a","b"]}"#,
-        &["a", "b"],
-        false,
-    );
+    check_many(r#""ForAllValues:StringEquals":{"k":["a","b"]}"#, &["a", "b"], true);
+    check_many(r#""ForAllValues:StringEquals":{"k":["a","b"]}"#, &["a", "c"], false);
+    check_many(r#""ForAllValues:StringNotEquals":{"k":["a","b"]}"#, &["c", "d"], true);
+    check_many(r#""ForAllValues:StringNotEquals":{"k":["a","b"]}"#, &["c", "a"], false);
+    check_many(r#""ForAnyValue:StringEquals":{"k":["a","b"]}"#, &["c", "a"], true);
+    check_many(r#""ForAnyValue:StringEquals":{"k":["a","b"]}"#, &["c", "d"], false);
+    check_many(r#""ForAnyValue:StringNotEquals":{"k":["a","b"]}"#, &["a", "d"], true);
+    check_many(r#""ForAnyValue:StringNotEquals":{"k":["a","b"]}"#, &["a", "b"], false);
     check_many(r#""ForAnyValue:StringLike":{"k":"a*"}"#, &["b", "ab"], true);
     check_many(r#""Null":{"k":"true"}"#, &[], true);
 }
@@ -265,36 +136,21 @@ fn keys_with_several_values() {
 #[test]
 fn all_conditions_must_hold() {
     let context = Context::new().with("k", "a").with("l", "b");
-    assert!(holds(
-        r#""StringEquals":{"k":"a","l":"b"},"StringLike":{"k":"*"}"#,
-        &context
-    ));
+    assert!(holds(r#""StringEquals":{"k":"a","l":"b"},"StringLike":{"k":"*"}"#, &context));
     assert!(!holds(r#""StringEquals":{"k":"a","l":"c"}"#, &context));
-    assert!(!holds(
-        r#""StringEquals":{"k":"a"},"StringLike":{"l":"c*"}"#,
-        &context
-    ));
+    assert!(!holds(r#""StringEquals":{"k":"a"},"StringLike":{"l":"c*"}"#, &context));
 }
 
 #[test]
 fn variables_in_values() {
-    let context = Context::new()
-        .with("k", "ann")
-        .with("aws:username", "ann")
-        .with("star", "*");
+    let context = Context::new().with("k", "ann").with("aws:username", "ann").with("star", "*");
     assert!(holds(r#""StringEquals":{"k":"${aws:username}"}"#, &context));
     assert!(holds(r#""StringEquals":{"k":"${AWS:UserName}"}"#, &context));
     assert!(holds(r#""StringLike":{"k":"a${missing, 'n'}?"}"#, &context));
     assert!(!holds(r#""StringEquals":{"k":"${missing}"}"#, &context));
     assert!(holds(r#""StringNotEquals":{"k":"${missing}"}"#, &context));
-    assert!(
-        !holds(r#""StringLike":{"k":"${star}"}"#, &context),
-        "a value is no wildcard"
-    );
+    assert!(!holds(r#""StringLike":{"k":"${star}"}"#, &context), "a value is no wildcard");
     assert!(!holds(r#""StringLike":{"k":"${*}"}"#, &context));
     assert!(holds(r#""StringLike":{"star":"${*}"}"#, &context));
-    assert!(!holds(
-        r#""NumericEquals":{"k":"${aws:username}"}"#,
-        &context
-    ));
+    assert!(!holds(r#""NumericEquals":{"k":"${aws:username}"}"#, &context));
 }

@@ -86,15 +86,7 @@ fn injects_init_containers_and_native_sidecars_but_not_ephemeral_containers() {
         ],
         "ephemeralContainers": [{"name": "shell", "image": "sh:1"}],
     }}));
-    let patch = ops(mutate(
-        &Config::bare(),
-        &Sources::default(),
-        "shop",
-        &pod,
-        Some(&reader()),
-        &Lowest,
-    )
-    .expect("pod"));
+    let patch = ops(mutate(&Config::bare(), &Sources::default(), "shop", &pod, Some(&reader()), &Lowest).expect("pod"));
     insta::assert_snapshot!(serde_json::to_string_pretty(&patch).expect("json"), @r#"
         [
           {
@@ -204,14 +196,7 @@ fn injects_init_containers_and_native_sidecars_but_not_ephemeral_containers() {
 fn marks_and_injects_pods_of_eks_pod_identity() {
     let account = account(&[("role-arn", ROLE), ("token-expiration", "10000")]);
     let pod = mk_pod(json!({}));
-    let mutation = mutate(
-        &Config::eks("eu-central-1"),
-        &pod_identity(),
-        "shop",
-        &pod,
-        Some(&account),
-        &Lowest,
-    );
+    let mutation = mutate(&Config::eks("eu-central-1"), &pod_identity(), "shop", &pod, Some(&account), &Lowest);
     let patch = ops(mutation.expect("must be a pod"));
     insta::assert_snapshot!(serde_json::to_string_pretty(&patch).expect("json"), @r#"
         [
@@ -291,20 +276,10 @@ fn puts_its_volume_before_the_others() {
     let check = |volumes: Value, path: &str| {
         let pod = mk_pod(json!({}));
         let pod = apply(&pod, &[crate::PatchOp::add("/spec/volumes", volumes)]);
-        let patch = ops(mutate(
-            &Config::bare(),
-            &Sources::default(),
-            "shop",
-            &pod,
-            Some(&reader()),
-            &Lowest,
-        )
-        .expect("pod"));
+        let patch =
+            ops(mutate(&Config::bare(), &Sources::default(), "shop", &pod, Some(&reader()), &Lowest).expect("pod"));
         assert_eq!(patch[0].path, path);
-        assert_eq!(
-            apply(&pod, &patch)["spec"]["volumes"][0]["name"],
-            "aws-iam-token"
-        );
+        assert_eq!(apply(&pod, &patch)["spec"]["volumes"][0]["name"], "aws-iam-token");
     };
     check(json!(null), "/spec/volumes");
     check(json!([]), "/spec/volumes/0");
@@ -320,21 +295,9 @@ fn sends_containers_even_when_nothing_in_them_changes() {
         "restartPolicyRules": [{"newer": "than the image"}],
         "env": [{"name": "AWS_ROLE_ARN"}, {"name": "AWS_REGION"}, {"name": "AWS_STS_REGIONAL_ENDPOINTS"}],
     });
-    let pod =
-        mk_pod(json!({"spec": {"containers": [done], "volumes": [{"name": "aws-iam-token"}]}}));
-    let patch = ops(mutate(
-        &Config::bare(),
-        &Sources::default(),
-        "shop",
-        &pod,
-        Some(&reader()),
-        &Lowest,
-    )
-    .expect("pod"));
+    let pod = mk_pod(json!({"spec": {"containers": [done], "volumes": [{"name": "aws-iam-token"}]}}));
+    let patch = ops(mutate(&Config::bare(), &Sources::default(), "shop", &pod, Some(&reader()), &Lowest).expect("pod"));
     let mut want = done.clone();
     want["readinessProbe"]["grpc"]["service"] = Value::Null;
-    assert_eq!(
-        patch,
-        [crate::PatchOp::add("/spec/containers", json!([want]))]
-    );
+    assert_eq!(patch, [crate::PatchOp::add("/spec/containers", json!([want]))]);
 }

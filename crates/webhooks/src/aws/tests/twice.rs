@@ -7,11 +7,7 @@ fn pods() -> impl Iterator<Item = Value> {
     (0..1_u32 << 9).map(|bits| {
         let has = |bit: u32| bits & (1 << bit) != 0;
         let mut env = Vec::new();
-        for (bit, name) in [
-            (0, "AWS_ROLE_ARN"),
-            (1, "AWS_REGION"),
-            (2, "AWS_STS_REGIONAL_ENDPOINTS"),
-        ] {
+        for (bit, name) in [(0, "AWS_ROLE_ARN"), (1, "AWS_REGION"), (2, "AWS_STS_REGIONAL_ENDPOINTS")] {
             if has(bit) {
                 env.push(json!({"name": name, "value": "mine"}));
             }
@@ -20,18 +16,15 @@ fn pods() -> impl Iterator<Item = Value> {
         if has(3) {
             app["volumeMounts"] = json!([{"name": "aws-iam-token", "mountPath": "/mine"}]);
         }
-        let mut pod =
-            mk_pod(json!({"spec": {"containers": [app, {"name": "side", "image": "side:1"}]}}));
+        let mut pod = mk_pod(json!({"spec": {"containers": [app, {"name": "side", "image": "side:1"}]}}));
         if has(4) {
             pod["spec"]["volumes"] = json!([{"name": "data"}]);
         }
         if has(5) {
-            pod["spec"]["initContainers"] =
-                json!([{"name": "init", "readinessProbe": {"grpc": {"port": 1}}}]);
+            pod["spec"]["initContainers"] = json!([{"name": "init", "readinessProbe": {"grpc": {"port": 1}}}]);
         }
         if has(6) {
-            pod["metadata"]["annotations"] =
-                json!({"eks.amazonaws.com/skip-containers": "side,init"});
+            pod["metadata"]["annotations"] = json!({"eks.amazonaws.com/skip-containers": "side,init"});
         }
         if has(7) {
             pod["metadata"]["labels"] = json!({"app": "web"});
@@ -65,35 +58,12 @@ fn mutating_twice_is_mutating_once() {
 fn gives_a_container_that_came_later_what_the_others_have() {
     let config = chart("eu-central-1");
     let mutate = |pod: &Value| {
-        apply(
-            pod,
-            &ops(mutate(
-                &config,
-                &Sources::default(),
-                "shop",
-                pod,
-                Some(&reader()),
-                &Lowest,
-            )
-            .expect("pod")),
-        )
+        apply(pod, &ops(mutate(&config, &Sources::default(), "shop", pod, Some(&reader()), &Lowest).expect("pod")))
     };
     let first = mutate(&mk_pod(json!({})));
-    let proxied = apply(
-        &first,
-        &[crate::PatchOp::add(
-            "/spec/containers/-",
-            json!({"name": "proxy"}),
-        )],
-    );
+    let proxied = apply(&first, &[crate::PatchOp::add("/spec/containers/-", json!({"name": "proxy"}))]);
     let second = mutate(&proxied);
-    assert_eq!(
-        second["spec"]["containers"][1]["env"],
-        second["spec"]["containers"][0]["env"]
-    );
-    assert_eq!(
-        second["spec"]["containers"][0],
-        first["spec"]["containers"][0]
-    );
+    assert_eq!(second["spec"]["containers"][1]["env"], second["spec"]["containers"][0]["env"]);
+    assert_eq!(second["spec"]["containers"][0], first["spec"]["containers"][0]);
     assert_eq!(second["spec"]["volumes"], first["spec"]["volumes"]);
 }

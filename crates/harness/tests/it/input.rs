@@ -1,0 +1,191 @@
+//! What a user gets wrong is told with file, place and the nearest valid name, before anything exists: exit code 2.
+
+use insta::assert_snapshot;
+
+use crate::sandbox::Sandbox;
+
+const SCENARIO: &str = "scenarios/aks-to-aws/scenario.yaml";
+const POD: &str = "scenarios/aks-to-aws/manifests/pod.yaml";
+const TRUST: &str = "scenarios/aks-to-aws/trust-policy.json";
+const FAULT: &str = "scenarios/faults/aws/wrong-namespace.yaml";
+
+/// What is said when this one thing is changed in the scenarios.
+async fn told(file: &str, from: &str, to: &str) -> String {
+    let sandbox = Sandbox::with_own_scenarios();
+    sandbox.edit(file, from, to);
+    refused(&sandbox, &["e2e", "aks-to-aws"], 2).await
+}
+
+/// What is said when these words are refused; nothing may have been made.
+async fn refused(sandbox: &Sandbox, words: &[&str], exit: i32) -> String {
+    let ended = sandbox.crossfed(words).run().await;
+    ended.expect_exit(exit);
+    assert_eq!(ended.stdout, "", "nothing is begun");
+    assert!(!sandbox.path("_artifacts").exists(), "nothing is left");
+    sandbox.without_paths(ended.stderr.trim_end())
+}
+
+/// Several that belong together, a line each.
+async fn all_told(changes: &[(&str, &str, &str)]) -> String {
+    let mut lines = Vec::new();
+    for (file, from, to) in changes {
+        lines.push(told(file, from, to).await);
+    }
+    lines.join("\n")
+}
+
+#[tokio::test]
+async fn offers_the_nearest_name() {
+    let sandbox = Sandbox::with_own_scenarios();
+    assert_snapshot!(refused(&sandbox, &["e2e", "aks-to-asw"], 2).await, @"error: no scenario `aks-to-asw`; did you mean `aks-to-aws`? (known: aks-to-aws)");
+    assert_snapshot!(refused(&sandbox, &["plan", "postgres"], 2).await, @"error: no scenario `postgres` (known: aks-to-aws)");
+    assert_snapshot!(told(SCENARIO, "- wrong-audience", "- wrong-audiences").await, @"error: no fault `wrong-audiences`; did you mean `wrong-audience`? (known: annotation-missing, expired-token, forged-signature, issuer-without-slash, no-provider, role-without-get-object, wrong-audience, wrong-namespace)");
+}
+
+#[tokio::test]
+async fn points_at_the_place_in_a_scenario() {
+    let changes = [
+        (SCENARIO, "title: A pod", "title: [A pod"),
+        (SCENARIO, "defaultAwsRegion:", "defaultAwsRegoin:"),
+        (SCENARIO, "key: test-file.txt", "keys: test-file.txt"),
+        (SCENARIO, "flavor: aks", "flavor: ask"),
+        (SCENARIO, "kind: Scenario", "kind: Scenarios"),
+        (SCENARIO, "v1alpha1", "v2"),
+        (SCENARIO, "audiences: [sts.amazonaws.com]", "audiences: sts.amazonaws.com"),
+        (SCENARIO, "title: A pod in AKS reads an object in S3\n", ""),
+    ];
+    assert_snapshot!(all_told(&changes).await, @r"
+error: [folder]/scenarios/aks-to-aws/scenario.yaml:5:8: at `title`: expected string scalar at line 5, column 8
+error: [folder]/scenarios/aks-to-aws/scenario.yaml:12:5: at `webhooks[0]`: unknown member `defaultAwsRegoin`; did you mean `defaultAwsRegion`? (known: defaultAwsRegion)
+error: [folder]/scenarios/aks-to-aws/scenario.yaml:17:13: at `aws.object.keys`: unknown member `keys`; did you mean `key`? (known: key, file)
+error: [folder]/scenarios/aks-to-aws/scenario.yaml:8:11: at `cluster.flavor`: unknown value `ask` (known: aks, eks)
+error: [folder]/scenarios/aks-to-aws/scenario.yaml:4:7: at `kind`: unknown value `Scenarios`; did you mean `Scenario`? (known: Scenario)
+error: [folder]/scenarios/aks-to-aws/scenario.yaml: at `apiVersion`: `crossfed.dev/v2` is not known; this version reads `crossfed.dev/v1alpha1`
+error: [folder]/scenarios/aks-to-aws/scenario.yaml:28:16: at `access.provider.audiences`: expected sequence start at line 28, column 16
+error: [folder]/scenarios/aks-to-aws/scenario.yaml:41:1: missing field `title` at line 41, column 1
+");
+}
+
+#[tokio::test]
+async fn keeps_a_scenario_in_its_folder() {
+    let changes = [
+        (SCENARIO, "trustPolicy: trust-policy.json", "trustPolicy: ../trust-policy.json"),
+        (SCENARIO, "file: test-file.txt", "file: /etc/passwd"),
+        (SCENARIO, "permissionPolicy: permission-policy.json", "permissionPolicy: no-policy.json"),
+        (SCENARIO, "pod: manifests/pod.yaml", "pod: manifests"),
+    ];
+    assert_snapshot!(all_told(&changes).await, @r"
+error: [folder]/scenarios/aks-to-aws/scenario.yaml: at `aws.trustPolicy`: `../trust-policy.json` must be a path below the scenario's folder
+error: [folder]/scenarios/aks-to-aws/scenario.yaml: at `aws.object.file`: `/etc/passwd` must be a path below the scenario's folder
+error: [folder]/scenarios/aks-to-aws/no-policy.json: the file does not exist
+error: [folder]/scenarios/aks-to-aws/manifests: the file cannot be read: Is a directory (os error 21)
+");
+}
+
+#[tokio::test]
+async fn points_at_the_place_in_a_template() {
+    let changes = [
+        (TRUST, "${subject}", "${subjct}"),
+        (TRUST, "${audience}", "${audience"),
+        (SCENARIO, "url: ${issuer}\n", "url: ${isuer}\n"),
+        (SCENARIO, "issuer_path: ${issuer_path}\n", "issuer_path: ${isuer_path}\n"),
+        (TRUST, "\"Effect\": \"Allow\",", "\"Effect\": \"Allow\""),
+        (SCENARIO, "url: ${issuer}\n", "url: http://issuer.example\n"),
+    ];
+    assert_snapshot!(all_told(&changes[..4]).await, @r"
+error: [folder]/scenarios/aks-to-aws/trust-policy.json:11: no variable is called `subjct`; did you mean `subject`?
+error: [folder]/scenarios/aks-to-aws/trust-policy.json:10: `${` is not closed on its line; write `$${` for a plain one
+error: [folder]/scenarios/aks-to-aws/scenario.yaml: access.provider.url:1: no variable is called `isuer`; did you mean `issuer`?
+error: [folder]/scenarios/aks-to-aws/scenario.yaml: access.trustPolicy.issuer_path:1: no variable is called `isuer_path`; did you mean `issuer_path`?
+");
+    assert_snapshot!(all_told(&changes[4..]).await, @r"
+error: [folder]/scenarios/aks-to-aws/trust-policy.json:6:7: the filled-in policy is no JSON: expected `,` or `}` at line 6 column 7
+error: [folder]/scenarios/aks-to-aws/scenario.yaml: access.provider.url: issuer `http://issuer.example` must start with https://
+");
+}
+
+#[tokio::test]
+async fn refuses_a_fault_that_does_not_fit() {
+    let changes = [
+        (
+            FAULT,
+            "subject: system:serviceaccount:another-namespace:${service_account}",
+            "subject: system:serviceaccount:${namespace}:${service_account}",
+        ),
+        (FAULT, "  trustPolicy:", "  trustPolicies:"),
+        (FAULT, "change:\n  trustPolicy:\n    subject: ", "change: "),
+        (FAULT, "code: AccessDenied", "cod: AccessDenied"),
+        (FAULT, "link: subject-accepted", "link: subject-acepted"),
+        (FAULT, "confidence: user-reported", "confidence: certain"),
+        (FAULT, "source:", "sources:"),
+    ];
+    assert_snapshot!(all_told(&changes).await, @r"
+error: fault `wrong-namespace` does not fit scenario `aks-to-aws`: its `change` changes nothing
+error: fault `wrong-namespace` does not fit scenario `aks-to-aws`: at `change.trustPolicies`: unknown field `trustPolicies`, expected one of `provider`, `trustPolicy`, `permissionPolicy`, `serviceAccount`, `token`
+error: [folder]/scenarios/faults/aws/wrong-namespace.yaml: at `change`: a mapping is expected: the members of `access` that differ
+error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:6:38: at `expect.refused.cod`: unknown member `cod`; did you mean `code`? (known: link, code, status)
+error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:6:20: at `expect.refused.link`: unknown value `subject-acepted`; did you mean `subject-accepted`? (known: opted-in, injected, token-projected, issuer-discoverable, key-published, issuer-trusted, audience-accepted, subject-accepted, credential-issued, permitted, read)
+error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:8:13: at `confidence`: unknown value `certain` (known: documented, user-reported, recorded, code, inferred)
+error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:7:1: at `sources`: unknown member `sources`; did you mean `source`? (known: title, change, expect, transient, source, confidence)
+");
+}
+
+#[tokio::test]
+async fn refuses_a_manifest_that_is_not_the_pod_of_a_run() {
+    let changes = [
+        (POD, "  name: s3-reader\n  labels:", "  name: s3-reader\n  namespace: default\n  labels:"),
+        (POD, "kind: Pod", "kind: Deployment"),
+        (POD, "  serviceAccountName: s3-reader\n", ""),
+        (POD, "apiVersion: v1", "apiVersion: v1: v2"),
+    ];
+    assert_snapshot!(all_told(&changes).await, @r"
+error: [folder]/scenarios/aks-to-aws/manifests/pod.yaml: at `metadata.namespace`: the run chooses the namespace: leave it out
+error: [folder]/scenarios/aks-to-aws/manifests/pod.yaml: at `kind`: a v1 Pod is expected
+error: [folder]/scenarios/aks-to-aws/manifests/pod.yaml: at `spec.serviceAccountName`: a text is expected here
+error: [folder]/scenarios/aks-to-aws/manifests/pod.yaml:3:15: mapping values are not allowed in this context at line 3, column 15
+");
+}
+
+#[tokio::test]
+async fn refuses_flags_that_do_not_go_together() {
+    let sandbox = Sandbox::with_own_scenarios();
+    let mut lines = Vec::new();
+    for words in [
+        &["--kubeconfig", "x"][..],
+        &["--context", "x"],
+        &["--node", "process"],
+        &[
+            "--cluster",
+            "kubeconfig",
+            "--aws-endpoint",
+            "http://127.0.0.1:1",
+            "--aws-endpoint-enforces",
+            "separate-accounts",
+        ],
+        &["--scenarios", "elsewhere"],
+    ] {
+        let words = [&["e2e", "aks-to-aws"], words].concat();
+        lines.push(refused(&sandbox, &words, 2).await);
+    }
+    assert_snapshot!(lines.join("\n"), @r"
+error: --kubeconfig needs --cluster kubeconfig: the embedded cluster has no use for it
+error: --context needs --cluster kubeconfig: the embedded cluster has no use for it
+error: --node needs --cluster kubeconfig: the embedded cluster has no use for it
+error: --aws-endpoint-enforces: separate-accounts cannot be claimed, since one set of keys is one account
+error: no scenarios folder at elsewhere; run from the repository's root or pass --scenarios DIR
+");
+}
+
+#[tokio::test]
+async fn a_run_id_is_used_once() {
+    let sandbox = Sandbox::with_refusals(&["annotation-missing"]);
+    let words = ["e2e", "aks-to-aws", "--run-id", "again"];
+    sandbox.crossfed(&words).run().await.expect_exit(0);
+    let ended = sandbox.crossfed(&words).run().await;
+    ended.expect_exit(2);
+    assert_eq!(
+        sandbox.without_paths(&ended.stderr),
+        "error: [folder]/_artifacts/again exists: a run id is used once; pass another --run-id\n"
+    );
+    assert_eq!(ended.checks().lines().count(), 2, "the first run's report must stay as it is");
+}

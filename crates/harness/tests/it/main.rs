@@ -1,0 +1,16 @@
+//! The `crossfed` program as its users meet it: started as a process, judged by its exit code, its output and the files that it leaves.
+#![allow(clippy::expect_used, reason = "helpers of tests, outside of any test function")]
+
+mod endpoint;
+mod filters;
+mod input;
+mod interrupted;
+mod kubeconfig;
+mod node_relay;
+mod passes;
+mod places;
+mod plan;
+mod run;
+mod sandbox;
+mod secrets;
+mod workloads;

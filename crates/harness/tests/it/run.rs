@@ -1,0 +1,211 @@
+//! One invocation of `crossfed`: started with a known environment, ended by a deadline, read back from what it leaves.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use harness::journal::Line;
+use report::{CheckRecord, Expected, Observed, Report};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+
+/// An invocation is ended, and its test fails, after this.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// What is about to be started.
+pub(crate) struct Invocation {
+    command: Command,
+    artifacts: Option<PathBuf>,
+}
+
+impl Invocation {
+    pub(crate) fn new(words: &[&str], folder: &Path, root: &Path) -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_crossfed"));
+        let programs = program.parent().expect("the program must lie in a folder");
+        let mut command = Command::new(program);
+        command.args(words).current_dir(folder).env_clear();
+        command.env("CROSSFED_BIN_DIR", programs).env("CROSSFED_ROOT", root).env("COLUMNS", "120");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let id = words.iter().position(|word| *word == "--run-id").map(|at| words[at + 1]);
+        Self { command, artifacts: id.map(|id| folder.join("_artifacts").join(id)) }
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Starts it and waits for its end.
+    pub(crate) async fn run(self) -> Ended {
+        self.start().end().await
+    }
+
+    /// Starts it.
+    pub(crate) fn start(mut self) -> Running {
+        let reader = Path::new(env!("CARGO_BIN_EXE_crossfed")).with_file_name("s3-reader");
+        assert!(reader.is_file(), "{} must be built: test the whole workspace (cargo xtask test)", reader.display());
+        Running { child: self.command.spawn().expect("crossfed must start"), artifacts: self.artifacts }
+    }
+}
+
+/// An invocation under way.
+pub(crate) struct Running {
+    child: Child,
+    artifacts: Option<PathBuf>,
+}
+
+impl Running {
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = self.child.id().expect("it must still run");
+        let id = Pid::from_raw(id.cast_signed()).expect("a process id is positive");
+        kill_process(id, signal).expect("the signal must be sent");
+    }
+
+    pub(crate) async fn end(self) -> Ended {
+        let output = tokio::time::timeout(DEADLINE, self.child.wait_with_output()).await;
+        let output = output.expect("crossfed must end before the deadline").expect("its output must be read");
+        let text = |bytes| String::from_utf8(bytes).expect("output must be UTF-8");
+        Ended {
+            exit: output.status.code().expect("crossfed must not end by a signal"),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+            artifacts: self.artifacts.unwrap_or_default(),
+        }
+    }
+}
+
+/// An invocation that has ended.
+pub(crate) struct Ended {
+    pub(crate) exit: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    /// Folder of the run, where the words named its id.
+    pub(crate) artifacts: PathBuf,
+}
+
+impl Ended {
+    /// Fails with all that was said unless it ended so.
+    #[track_caller]
+    pub(crate) fn expect_exit(&self, exit: i32) {
+        assert_eq!(self.exit, exit, "exit code\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
+    }
+
+    /// Standard output with what happens at the same time in one order: phases and checks.
+    pub(crate) fn settled_stdout(&self) -> String {
+        const PHASES: [&str; 5] = ["preflight", "cluster", "webhooks", "federation", "workload"];
+        let phase = |line: &str| PHASES.iter().position(|phase| line.trim_start_matches("  ✓ ").starts_with(phase));
+        let mut blocks: Vec<(usize, String)> = Vec::new();
+        for line in self.stdout.lines() {
+            let is_check = line.starts_with("    ✓ ") || line.starts_with("    ✗ ") || line.starts_with("    – ");
+            let follows = line.starts_with("     ") && !is_check;
+            match blocks.last_mut() {
+                Some((_, block)) if follows => *block += &format!("\n{line}"),
+                _ if is_check => blocks.push((100, line.to_owned())),
+                _ => blocks.push((phase(line).map_or(200, |at| at + 1), line.to_owned())),
+            }
+        }
+        // Runs of phases, and of checks, are sorted; everything else stays where it is.
+        let kind = |block: &(usize, String)| match block.0 {
+            1..=99 => 1,
+            100 => 2,
+            _ => 0,
+        };
+        for run in blocks.chunk_by_mut(|left, right| kind(left) == kind(right)) {
+            if kind(&run[0]) != 0 {
+                run.sort();
+            }
+        }
+        blocks.into_iter().map(|(_, block)| block + "\n").collect()
+    }
+
+    /// What is told once more of checks that failed, in the order of ids and without chains, and the end.
+    pub(crate) fn failures(&self) -> String {
+        let (checks, end) = self.stdout.split_once("\n\nFAILED").expect("the run must have failed");
+        let mut blocks: Vec<String> = checks.split("\n\naks-to-aws / ").skip(1).map(without_chain).collect();
+        blocks.sort();
+        format!("{}\n\nFAILED{end}", blocks.join("\n\n"))
+    }
+
+    pub(crate) fn artifact(&self, below: &str) -> String {
+        let file = self.artifacts.join(below);
+        std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{} must be there: {error}", file.display()))
+    }
+
+    pub(crate) fn report(&self) -> Report {
+        serde_json::from_str(&self.artifact("report.json")).expect("report.json must read back")
+    }
+
+    pub(crate) fn check(&self, id: &str) -> CheckRecord {
+        let checks = self.report().scenarios.into_iter().flat_map(|scenario| scenario.checks);
+        checks.into_iter().find(|check| check.id == id).unwrap_or_else(|| panic!("{id} must be in the report"))
+    }
+
+    /// A line a check, in the order of ids: id, verdict, what had to be seen, what was.
+    pub(crate) fn checks(&self) -> String {
+        let mut lines: Vec<String> =
+            self.report().scenarios.iter().flat_map(|scenario| &scenario.checks).map(line).collect();
+        lines.sort();
+        lines.join("\n")
+    }
+
+    /// What the journal holds, entry by entry.
+    pub(crate) fn journal(&self) -> Journal {
+        let mut journal = Journal::default();
+        for line in self.artifact("journal.jsonl").lines() {
+            match serde_json::from_str(line).expect("every line of the journal must read back") {
+                Line::Run { .. } => {}
+                Line::Intended { entry, label, .. } => journal.intended.push((entry, label)),
+                Line::Done { .. } => {}
+                Line::Failed { entry, .. } | Line::Undone { entry } => journal.gone.push(entry),
+            }
+        }
+        journal
+    }
+}
+
+/// The entries of a journal.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    pub(crate) intended: Vec<(u64, String)>,
+    gone: Vec<u64>,
+}
+
+impl Journal {
+    /// Labels of what may still be there.
+    pub(crate) fn open(&self) -> Vec<&str> {
+        let open = self.intended.iter().filter(|(entry, _)| !self.gone.contains(entry));
+        open.map(|(_, label)| label.as_str()).collect()
+    }
+}
+
+fn without_chain(block: &str) -> String {
+    let labelled = |line: &str| line.starts_with("  ") && !line.starts_with("   ");
+    let mut in_chain = false;
+    let lines = block.lines().filter(|line| {
+        in_chain = line.starts_with("  chain") || in_chain && !labelled(line);
+        !in_chain
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a process still runs: one that has ended and was not waited for does not.
+pub(crate) fn is_running(id: &str) -> bool {
+    let stat = std::fs::read_to_string(Path::new("/proc").join(id).join("stat"));
+    stat.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z')))
+}
+
+fn line(check: &CheckRecord) -> String {
+    let expected = match &check.expected {
+        Expected::Read { bytes, .. } => format!("read {bytes}"),
+        Expected::Refused { link, code, status } => format!("{link} {code} {}", status.unwrap_or_default()),
+        Expected::NotInjected => "not injected".to_owned(),
+    };
+    let observed = match &check.observed {
+        Observed::Read { bytes, .. } => format!("read {bytes}"),
+        Observed::Refused(denial) => format!("{} {} {}", denial.link, denial.code, denial.status.unwrap_or_default()),
+        Observed::NotInjected => "not injected".to_owned(),
+        Observed::Crashed { exit_code, .. } => format!("crashed {exit_code:?}"),
+        Observed::Nothing { last_seen } => format!("nothing {}", last_seen.as_deref().unwrap_or_default()),
+    };
+    format!("{}: {}: expected {expected}, saw {}", check.id, check.verdict.word(), observed.trim_end())
+}
