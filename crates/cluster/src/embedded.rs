@@ -86,6 +86,7 @@ impl Provider for Embedded {
             issuer_site: server.issuer_site(),
             bare: false,
             has_nodes: false,
+            trusts_node: true,
         };
         *self.server.lock().await = Some(server);
         Ok(access)

@@ -71,6 +71,7 @@ impl Provider for Kubeconfig {
             issuer,
             bare: controllers.is_none(),
             has_nodes: nodes.items.iter().any(is_ready),
+            trusts_node: false,
             config,
         })
     }
@@ -94,14 +95,22 @@ fn is_ready(node: &Node) -> bool {
 /// A client configuration from a kubeconfig's text; nothing is taken from the environment.
 pub(crate) async fn from_text(text: &str, context: Option<String>, file: &Path) -> Result<Config, ClusterError> {
     let bad = |message: String| ClusterError::Kubeconfig { file: file.to_owned(), message };
-    let kubeconfig = KubeconfigFile::from_yaml(text).map_err(|error| bad(crate::chain(&error)))?;
+    // The parser quotes the lines around a mistake, and they may hold keys: only its first line is told.
+    let first_line = |error: &dyn std::error::Error| crate::chain(error).lines().next().unwrap_or_default().to_owned();
+    let kubeconfig = KubeconfigFile::from_yaml(text).map_err(|error| bad(first_line(&error)))?;
+    if let Some(wanted) = &context {
+        let known: Vec<&str> = kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect();
+        if !known.contains(&wanted.as_str()) {
+            return Err(bad(format!("it has no context `{wanted}` (known: {})", known.join(", "))));
+        }
+    }
     let has_proxy = kubeconfig
         .clusters
         .iter()
         .any(|named| named.cluster.as_ref().is_some_and(|cluster| cluster.proxy_url.is_some()));
     let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
     let mut config =
-        Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| bad(crate::chain(&error)))?;
+        Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| bad(first_line(&error)))?;
     if !has_proxy {
         config.proxy_url = None;
     }

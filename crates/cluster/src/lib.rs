@@ -77,6 +77,8 @@ pub struct ApiAccess {
     pub bare: bool,
     /// Whether real kubelets are ready.
     pub has_nodes: bool,
+    /// Whether the API server takes the process node's certificate for a kubelet's.
+    pub trusts_node: bool,
 }
 
 /// A place with an API server. The same set of files, and the same checks, for every one.
@@ -123,6 +125,8 @@ pub struct Surroundings {
     pub programs: Programs,
     /// Name of the process node.
     pub node_name: String,
+    /// Label selector of the run's own namespaces.
+    pub namespaces: String,
 }
 
 /// A place in use: its API server, and the process node if its pods are to run here.
@@ -166,7 +170,10 @@ impl Cluster {
             authority: self.surroundings.authority.clone(),
             clock: self.surroundings.clock.clone(),
             control_plane: if self.api.bare {
-                ControlPlane::Missing { root_ca_pem: self.root_ca_pem() }
+                ControlPlane::Missing {
+                    root_ca_pem: self.root_ca_pem(),
+                    namespaces: self.surroundings.namespaces.clone(),
+                }
             } else {
                 ControlPlane::Present
             },
@@ -216,6 +223,11 @@ impl Cluster {
     /// Name of the process node, if there is one.
     pub fn process_node(&self) -> Option<&str> {
         self.node.as_ref().map(ProcessNode::name)
+    }
+
+    /// Whether the API server takes the process node's certificate for a kubelet's; else logs are asked for without looking at it.
+    pub fn trusts_node(&self) -> bool {
+        self.api.trusts_node
     }
 
     /// Whether there are ready nodes beside the process node.

@@ -1,4 +1,5 @@
 //! The wire as its clients meet it.
+#![expect(clippy::expect_used, reason = "a test that cannot go on says what it needed")]
 
 use std::sync::Arc;
 use std::time::Duration;

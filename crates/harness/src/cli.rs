@@ -242,6 +242,14 @@ impl Place {
                 "--aws-endpoint-enforces: separate-accounts cannot be claimed, since one set of keys is one account",
             );
         }
+        if self.cluster == ClusterKind::Kubeconfig && self.kubeconfig.is_none() {
+            return usage("--cluster kubeconfig needs --kubeconfig FILE, or KUBECONFIG in the environment");
+        }
+        if let Some(url) = &self.aws_endpoint
+            && let Err(error) = egress::Upstream::url(url)
+        {
+            return usage(&format!("--aws-endpoint: {error}"));
+        }
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use crate::run::{self, Names, render};
 /// Names in a plan stand for those of a run.
 const STAND_IN_RUN: &str = "run-id";
 const STAND_IN_ACCOUNT: &str = "111122223333";
+const STAND_IN_OWN_ACCOUNT: &str = "444455556666";
 
 /// Prints the plan of a scenario.
 ///
@@ -57,7 +58,8 @@ pub fn text(plan: &Plan) -> Result<String, Stop> {
         scenario.aws.object.len()
     ));
     for cell in &plan.cells {
-        let account = STAND_IN_ACCOUNT.parse().map_err(|error: trust::ArnError| internal(&error))?;
+        let account = if cell.own_account { STAND_IN_OWN_ACCOUNT } else { STAND_IN_ACCOUNT };
+        let account = account.parse().map_err(|error: trust::ArnError| internal(&error))?;
         let names = Names::new(&run, scenario, cell, account);
         let rendered = render(scenario, cell, &names, &issuer)?;
         line(format!("\n[{}] {}", cell.id, cell.title));
@@ -70,6 +72,7 @@ pub fn text(plan: &Plan) -> Result<String, Stop> {
         };
         line(format!("  expected     {expected}"));
         if let Some(fault) = &cell.fault {
+            line(format!("  change       {}", fault.change));
             line(format!("  source       {}", fault.source));
         }
         line(format!("  account      {}", if cell.own_account { "its own" } else { "shared" }));

@@ -80,7 +80,7 @@ pub async fn e2e(options: E2e, environment: Environment) -> Result<Exit, Stop> {
     let events = Events::new(stream(&settings)?);
     events.emit(Event::RunStarted {
         run_id: settings.run.to_string(),
-        command: settings.environment.command.clone(),
+        command: rerun(&settings.environment.command),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         cluster: places::cluster_title(&settings),
         clouds: places::clouds_title(&settings),
@@ -130,6 +130,20 @@ fn make_artifacts(folder: &Path) -> Result<(), Stop> {
     }
 }
 
+/// The command line as it can be given again: a run id is used once.
+fn rerun(command: &[String]) -> Vec<String> {
+    let mut words = command.iter();
+    let mut kept = Vec::new();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--run-id" => drop(words.next()),
+            word if word.starts_with("--run-id=") => {}
+            word => kept.push(word.to_owned()),
+        }
+    }
+    kept
+}
+
 fn stream(settings: &Settings) -> Result<Stream, Stop> {
     let environment = &settings.environment;
     let options = &settings.options;
@@ -159,4 +173,18 @@ pub fn terminal() -> (bool, Option<usize>) {
 /// Whole milliseconds.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rerun_gets_an_id_of_its_own() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let check = |given: &str, expected: &str| assert_eq!(rerun(&words(given)), words(expected));
+        check("cargo xtask e2e a --run-id r -j 2", "cargo xtask e2e a -j 2");
+        check("cargo xtask e2e a --run-id=r", "cargo xtask e2e a");
+        check("cargo xtask e2e a", "cargo xtask e2e a");
+    }
 }

@@ -11,18 +11,21 @@ use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body_util::Empty;
 use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use transport::Authority;
+use transport::{Authority, Roots};
 
 /// A node has this long to take a connection and to begin an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Connects to nodes.
 #[derive(Clone)]
-pub(crate) struct Nodes(TlsConnector);
+pub(crate) struct Nodes {
+    verified: TlsConnector,
+    /// For `insecureSkipTLSVerifyBackend`.
+    unverified: TlsConnector,
+}
 
 /// Why a node gave no answer; the text is the real server's, less the URL in front.
 #[derive(Debug, thiserror::Error)]
@@ -39,19 +42,32 @@ pub(crate) enum NodeError {
 
 impl Nodes {
     pub(crate) fn trusting(authority: &Authority) -> Result<Self, rustls::Error> {
-        let mut roots = RootCertStore::empty();
-        roots.add(authority.root_der().clone())?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        Ok(Self(TlsConnector::from(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))))
+        let roots = Roots::of(authority).map_err(|error| rustls::Error::General(error.to_string()))?;
+        let connector =
+            |accept| transport::client_config(&roots, accept).map(|config| TlsConnector::from(Arc::new(config)));
+        Ok(Self { verified: connector(false)?, unverified: connector(true)? })
     }
 
     /// Asks a node for `path` and passes its answer on as it comes.
-    pub(crate) async fn get(&self, host: &str, port: u16, path: &str) -> Result<Response<Body>, NodeError> {
-        tokio::time::timeout(PATIENCE, self.exchange(host, port, path)).await.map_err(|_| NodeError::Deadline)?
+    pub(crate) async fn get(
+        &self,
+        host: &str,
+        port: u16,
+        path: &str,
+        verify: bool,
+    ) -> Result<Response<Body>, NodeError> {
+        let connector = if verify { &self.verified } else { &self.unverified };
+        tokio::time::timeout(PATIENCE, Self::exchange(connector, host, port, path))
+            .await
+            .map_err(|_| NodeError::Deadline)?
     }
 
-    async fn exchange(&self, host: &str, port: u16, path: &str) -> Result<Response<Body>, NodeError> {
+    async fn exchange(
+        connector: &TlsConnector,
+        host: &str,
+        port: u16,
+        path: &str,
+    ) -> Result<Response<Body>, NodeError> {
         let at = format!("{host}:{port}");
         let why = |error: &std::io::Error| match error.kind() {
             std::io::ErrorKind::ConnectionRefused => "connect: connection refused".to_owned(),
@@ -62,7 +78,7 @@ impl Nodes {
             .map_err(|error| NodeError::Connect { at: at.clone(), why: why(&error) })?;
         stream.set_nodelay(true).map_err(|error| NodeError::Connect { at: at.clone(), why: why(&error) })?;
         let name = ServerName::try_from(host.to_owned()).map_err(|error| NodeError::Tls(error.to_string()))?;
-        let stream = self.0.connect(name, stream).await.map_err(|error| NodeError::Tls(error.to_string()))?;
+        let stream = connector.connect(name, stream).await.map_err(|error| NodeError::Tls(error.to_string()))?;
         let http = |error: hyper::Error| NodeError::Http(error.to_string());
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(http)?;

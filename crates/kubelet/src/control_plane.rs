@@ -21,10 +21,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Requests at once while a namespace is emptied.
 const AT_ONCE: usize = 4;
 
-/// Serves all namespaces, present and to come, until it is dropped.
-pub(crate) async fn run(client: Client, root_ca_pem: String) {
+/// Serves the namespaces that `selector` selects, present and to come, until it is dropped: others are not ours to furnish.
+pub(crate) async fn run(client: Client, root_ca_pem: String, selector: String) {
     let namespaces: Api<Namespace> = Api::all(client.clone());
-    let mut events = watcher(namespaces, watcher::Config::default()).default_backoff().boxed();
+    let mut events = watcher(namespaces, watcher::Config::default().labels(&selector)).default_backoff().boxed();
     let mut work = JoinSet::new();
     let mut under_way: HashSet<(String, bool)> = HashSet::new();
     loop {

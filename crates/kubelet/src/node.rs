@@ -45,6 +45,8 @@ pub enum ControlPlane {
     Missing {
         /// The authority of the API server's certificate.
         root_ca_pem: String,
+        /// Label selector of the namespaces that are looked after; others are left as they are.
+        namespaces: String,
     },
 }
 
@@ -134,8 +136,12 @@ impl ProcessNode {
         let stop = CancellationToken::new();
         let mut helpers =
             vec![AbortOnDropHandle::new(tokio::spawn(heartbeat(nodes.clone(), name.clone(), clock.clone())))];
-        if let ControlPlane::Missing { root_ca_pem } = control_plane {
-            helpers.push(AbortOnDropHandle::new(tokio::spawn(control_plane::run(client.clone(), root_ca_pem))));
+        if let ControlPlane::Missing { root_ca_pem, namespaces } = control_plane {
+            helpers.push(AbortOnDropHandle::new(tokio::spawn(control_plane::run(
+                client.clone(),
+                root_ca_pem,
+                namespaces,
+            ))));
         }
         let context = Arc::new(Context { client, node: name.clone(), programs, root, clock, api_server, logs: shelf });
         let runner = Runner { context, labels, pods: HashMap::new(), tasks: JoinSet::new(), told: HashSet::new() };

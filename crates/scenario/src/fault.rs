@@ -1,6 +1,6 @@
 //! One fault: the one thing that it changes and what must come of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,6 +13,8 @@ use crate::source::{self, SourceError};
 pub struct Fault {
     /// File name without its ending.
     pub id: String,
+    /// Where it was read from.
+    pub file: PathBuf,
     /// What is wrong, in one line.
     pub title: String,
     /// JSON merge patch (RFC 7396) over the scenario's `access`.
@@ -88,6 +90,7 @@ impl Fault {
         }
         Ok(Self {
             id: file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            file: file.to_owned(),
             title: document.title,
             change: document.change,
             expect: document.expect,

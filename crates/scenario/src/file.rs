@@ -169,6 +169,12 @@ impl Scenario {
             return Err(SourceError::member(&file, "apiVersion", message));
         }
         let Kind::Scenario = document.kind;
+        region(&file, "cluster.region", &document.cluster.region)?;
+        region(&file, "aws.region", &document.aws.region)?;
+        for webhook in &document.webhooks {
+            let Webhook::AwsPodIdentity { default_aws_region } = webhook;
+            region(&file, "webhooks.defaultAwsRegion", default_aws_region)?;
+        }
         let aws = document.aws.load(folder, &file)?;
         let access_document = serde_json::to_value(&document.access)
             .map_err(|error| SourceError::member(&file, "access", format!("cannot be written down: {error}")))?;
@@ -209,6 +215,15 @@ impl AwsDocument {
             trust_policy: template("aws.trustPolicy", &self.trust_policy)?,
         })
     }
+}
+
+/// A region is part of host names.
+fn region(file: &Path, member: &str, text: &str) -> Result<(), SourceError> {
+    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if plain {
+        return Ok(());
+    }
+    Err(SourceError::member(file, member, format!("`{text}` is no region: lower-case letters, digits and dashes")))
 }
 
 /// A path of the scenario file, which must stay below its folder.

@@ -6,7 +6,7 @@ use crate::access::{self, Access};
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::fault::{Expectation, Fault};
 use crate::file::Scenario;
-use crate::source::SourceError;
+use crate::source::{self, SourceError};
 
 /// Id of the cell in which nothing is wrong: the allowed twin of every refusal.
 pub const CONTROL: &str = "control";
@@ -42,14 +42,12 @@ pub enum PlanError {
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
     /// A fault that does not fit the scenario.
-    #[error("fault `{fault}` does not fit scenario `{scenario}`: {message}")]
+    #[error("{complaint} (tried on scenario `{scenario}`)")]
     Misfit {
-        /// The fault.
-        fault: String,
+        /// What is wrong with its `change`.
+        complaint: SourceError,
         /// The scenario.
         scenario: String,
-        /// What is wrong with its `change`.
-        message: String,
     },
 }
 
@@ -81,17 +79,19 @@ impl Plan {
 }
 
 fn cell(scenario: &Scenario, fault: Fault) -> Result<Cell, PlanError> {
-    let misfit =
-        |message: String| PlanError::Misfit { fault: fault.id.clone(), scenario: scenario.name.clone(), message };
+    let misfit = |path: &str, message: String| PlanError::Misfit {
+        complaint: SourceError::member(&fault.file, path, message),
+        scenario: scenario.name.clone(),
+    };
     let mut document = scenario.access_document.clone();
     access::merge(&mut document, &fault.change);
     if document.get("provider").is_none() {
         document["provider"] = serde_json::Value::Null;
     }
     let access: Access = serde_path_to_error::deserialize(document)
-        .map_err(|error| misfit(format!("at `change.{}`: {}", error.path(), error.inner())))?;
+        .map_err(|error| misfit(&format!("change.{}", error.path()), source::explained(&error.inner().to_string())))?;
     if access == scenario.access {
-        return Err(misfit("its `change` changes nothing".to_owned()));
+        return Err(misfit("change", "it changes nothing".to_owned()));
     }
     Ok(Cell {
         id: fault.id.clone(),

@@ -80,6 +80,17 @@ pub fn parse<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, SourceEr
     })
 }
 
+/// serde's "unknown field `x`, expected one of `a`, `b`", with the nearest name in it.
+pub(crate) fn explained(message: &str) -> String {
+    let mut names = message.split('`').skip(1).step_by(2);
+    match names.next() {
+        Some(field) if message.starts_with("unknown field") || message.starts_with("unknown variant") => {
+            format!("{message}{}", nearest::hint(field, names))
+        }
+        _ => message.to_owned(),
+    }
+}
+
 fn message(error: &serde_saphyr::Error) -> String {
     match error {
         serde_saphyr::Error::SerdeUnknownField { field, expected, .. } => {
@@ -92,7 +103,9 @@ fn message(error: &serde_saphyr::Error) -> String {
         }
         other => {
             let text = other.to_string();
-            text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+            let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            // The position is told once, in front.
+            line.split(" at line ").next().unwrap_or(line).trim_end_matches([',', ':', ' ']).to_owned()
         }
     }
 }

@@ -142,14 +142,7 @@ pub(crate) async fn secure<S: Stream>(
     accept_untrusted: bool,
 ) -> Result<Connection<S>, FetchError> {
     let tls_error = |error: String| FetchError::Tls { host: host.to_owned(), error };
-    let untrusted = Arc::new(AtomicBool::new(false));
-    let verifier = Arc::new(Verifier { inner: roots.0.clone(), accept_untrusted, untrusted: untrusted.clone() });
-    let config = ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| tls_error(error.to_string()))?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
+    let (config, untrusted) = config(roots, accept_untrusted).map_err(|error| tls_error(error.to_string()))?;
     let name = ServerName::try_from(host.to_owned()).map_err(|error| tls_error(error.to_string()))?;
     let stream = TlsConnector::from(Arc::new(config))
         .connect(name, stream)
@@ -158,6 +151,25 @@ pub(crate) async fn secure<S: Stream>(
     let chain =
         stream.get_ref().1.peer_certificates().unwrap_or_default().iter().map(|one| one.clone().into_owned()).collect();
     Ok(Connection { stream, chain, trusted: !untrusted.load(Ordering::Acquire) })
+}
+
+/// TLS settings of a client that trusts `roots`, or, where the caller has no say in the server's certificate, anything.
+///
+/// # Errors
+/// When the TLS library refuses its own defaults.
+pub fn client_config(roots: &Roots, accept_untrusted: bool) -> Result<ClientConfig, rustls::Error> {
+    config(roots, accept_untrusted).map(|(config, _)| config)
+}
+
+fn config(roots: &Roots, accept_untrusted: bool) -> Result<(ClientConfig, Arc<AtomicBool>), rustls::Error> {
+    let untrusted = Arc::new(AtomicBool::new(false));
+    let verifier = Arc::new(Verifier { inner: roots.0.clone(), accept_untrusted, untrusted: untrusted.clone() });
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    Ok((config, untrusted))
 }
 
 /// Verifies against the roots, and may let an untrusted chain pass while saying so. Handshake signatures are always checked.

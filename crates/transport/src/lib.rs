@@ -10,5 +10,5 @@ pub mod server;
 
 pub use authority::{Authority, AuthorityError, PemIdentity};
 pub use client::{Client, FetchError, Fetched};
-pub use dial::{Proxy, Roots, RootsError};
+pub use dial::{Proxy, Roots, RootsError, client_config};
 pub use server::{PeerAddr, PeerIdentity, Server, ServerError, server_config};

@@ -18,6 +18,8 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use trust::{AccountId, Secret};
 
+use super::error::ProvisionError;
+
 /// Time to reach a host.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Time for one attempt of one call, body included. IAM writes take up to some seconds.
@@ -199,7 +201,7 @@ pub async fn caller_account(
     secret_access_key: &Secret,
     session_token: Option<&Secret>,
     http: &HttpStack,
-) -> Result<AccountId, String> {
+) -> Result<AccountId, ProvisionError> {
     let token = session_token.map(|token| token.expose().to_owned());
     let credentials = Credentials::new(access_key_id, secret_access_key.expose(), token, None, "crossfed");
     let config = aws_sdk_sts::Config::builder()
@@ -211,9 +213,11 @@ pub async fn caller_account(
         .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build())
         .build();
     let answer = aws_sdk_sts::Client::from_conf(config).get_caller_identity().send().await;
-    let answer = answer.map_err(|error| aws_smithy_types::error::display::DisplayErrorContext(error).to_string())?;
+    let answer = answer.map_err(|error| ProvisionError::of("GetCallerIdentity", "the keys", &error))?;
     let account = answer.account().unwrap_or_default();
-    account.parse().map_err(|error: trust::ArnError| error.to_string())
+    account
+        .parse()
+        .map_err(|error: trust::ArnError| ProvisionError::bug("GetCallerIdentity", "the keys", error.to_string()))
 }
 
 fn s3_client(sdk: &SdkConfig, region: Option<&str>) -> aws_sdk_s3::Client {

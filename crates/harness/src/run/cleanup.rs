@@ -52,6 +52,22 @@ pub(crate) async fn teardown(
     left
 }
 
+/// What is left, each once: what the inventory found, with the reason that its deletion gave, and what could not be
+/// taken back and is not in the inventory.
+pub(crate) fn merged(failed: Vec<Leftover>, mut found: Vec<Leftover>) -> Vec<Leftover> {
+    let mut rest = Vec::new();
+    for one in failed {
+        // A label ends in the account, an id may be an ARN: the name is what both have.
+        let name = |item: &Leftover| item.id.rsplit(['/', ' ']).next().unwrap_or_default().to_owned();
+        match found.iter_mut().find(|item| one.id.split(' ').any(|word| word.ends_with(&name(item)))) {
+            Some(item) => item.why = one.why,
+            None => rest.push(one),
+        }
+    }
+    found.extend(rest);
+    found
+}
+
 /// What must be gone before what: objects before their bucket, attachments before role and policy; the cluster's objects go first of all, since pods use the rest.
 fn rounds(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
     let mut rounds = vec![Vec::new(), Vec::new()];

@@ -17,6 +17,15 @@ const STDERR_TAIL: usize = 1500;
 /// What a pod's end amounts to.
 pub(crate) fn observed(observation: &Observation, shown: &Shown) -> Observed {
     match observation.line.as_ref().map(|line| &line.outcome) {
+        // A workload's word is believed where the wire saw the same.
+        Some(Outcome::Read { .. }) if !seen_on_wire(&observation.requests, "s3", 200, None) => {
+            crashed(observation, "the workload says that it read, and the wire saw no such answer of S3")
+        }
+        Some(Outcome::Denied { service, code, status: Some(status), .. })
+            if shown.injected.is_some() && !seen_on_wire(&observation.requests, service, *status, Some(code)) =>
+        {
+            crashed(observation, &format!("the workload says {code} {status}, and the wire saw no such answer"))
+        }
         Some(Outcome::Read { content_base64, .. }) => {
             match base64::engine::general_purpose::STANDARD.decode(content_base64) {
                 Ok(content) => Observed::Read { bytes: content.len(), sha256: sha256(&content) },
@@ -54,6 +63,17 @@ fn crashed(observation: &Observation, message: &str) -> Observed {
         format!("{message}\n{}", &log[start..]).trim_end().to_owned()
     };
     Observed::Crashed { exit_code, stderr_tail: trust::redact(&tail).into_owned() }
+}
+
+/// Whether a service gave this answer to this pod.
+fn seen_on_wire(requests: &[Exchange], service: &str, wanted: u16, code: Option<&str>) -> bool {
+    let of_service = |exchange: &&Exchange| exchange.host.split('.').any(|label| label == service);
+    requests.iter().filter(of_service).any(|exchange| match &exchange.outcome {
+        WireOutcome::Answered { status, error } => {
+            *status == wanted && code.is_none_or(|code| error.as_ref().is_some_and(|body| body.contains(code)))
+        }
+        _ => false,
+    })
 }
 
 /// A refusal that the workload could not name and the wire saw.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clouds::{AwsAccount, Backend, Capability};
-use federation::aws::{self, Access, Clients, Consistency, Desired, HttpStack, Tags};
+use federation::aws::{self, Access, ApplyError, Clients, Consistency, Desired, HttpStack, Kind, Tags};
 use federation::thumbprint::{self, Thumbprint};
 use futures::{StreamExt, TryStreamExt};
 use scenario::{Cell, Expectation, Plan, Scenario};
@@ -120,9 +120,9 @@ impl Federation {
             futures::stream::iter(stage)
                 .map(|(account, desired)| async move {
                     let clients = self.clients(&account)?;
-                    aws::create_journaled(clients, &desired, &self.tags, journal).await.map_err(|error| {
-                        Stop::new(Exit::Provisioning, format!("account {account}: {:#}", anyhow::Error::from(error)))
-                    })
+                    aws::create_journaled(clients, &desired, &self.tags, journal)
+                        .await
+                        .map_err(|error| failed(&account, error))
                 })
                 .buffer_unordered(AT_ONCE)
                 .try_collect::<Vec<_>>()
@@ -170,6 +170,15 @@ impl Federation {
     pub(crate) fn size(&self) -> (usize, usize) {
         (self.desired.len(), self.accounts.len())
     }
+}
+
+/// A creation that failed: nobody answered, or somebody refused.
+fn failed(account: &str, error: ApplyError) -> Stop {
+    let exit = match &error {
+        ApplyError::Provision(error) if error.kind == Kind::Unavailable => Exit::Infrastructure,
+        ApplyError::Provision(_) | ApplyError::Ledger(_) => Exit::Provisioning,
+    };
+    Stop::new(exit, format!("account {account}: {:#}", anyhow::Error::from(error)))
 }
 
 /// Why a cell cannot be tried with these clouds, if it cannot.

@@ -1,16 +1,25 @@
 //! Ctrl-C and SIGTERM: the first stops new work, so that what was created is taken down; the second ends at once.
 
+use std::path::{Path, PathBuf};
+
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::Events;
 use crate::exit::{Exit, Stop};
 
-/// Waits for work, or for a signal that ends it.
-pub(crate) async fn or<T>(work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+/// Waits for work, or for a signal that ends it. `folder` is removed if a second signal ends the process.
+pub(crate) async fn or<T>(
+    events: &Events,
+    scenario: &str,
+    folder: Option<&Path>,
+    work: impl Future<Output = Result<T, Stop>>,
+) -> Result<T, Stop> {
     tokio::select! {
         done = work => done,
         exit = wait() => {
-            abandon_on_the_next();
-            Err(Stop::new(exit, "interrupted: taking down what was created; interrupt again to leave it"))
+            events.note(scenario, "interrupted: taking down what was created; interrupt again to leave it");
+            abandon_on_the_next(folder.map(Path::to_owned));
+            Err(Stop::new(exit, "interrupted"))
         }
     }
 }
@@ -26,10 +35,13 @@ async fn wait() -> Exit {
     }
 }
 
-/// A second signal ends the process: the journal is on disk.
-fn abandon_on_the_next() {
-    tokio::spawn(async {
+/// A second signal ends the process: the journal is on disk, and the private folder holds nothing that outlives it.
+fn abandon_on_the_next(folder: Option<PathBuf>) {
+    tokio::spawn(async move {
         let exit = wait().await;
+        if let Some(folder) = folder {
+            let _ = std::fs::remove_dir_all(folder);
+        }
         std::process::exit(i32::from(exit.code()));
     });
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use clouds::{AwsAccount, Backend, Endpoint, EndpointConfig, Simulated, SimulatedConfig};
-use cluster::{Cluster, Embedded, IssuerShape, Kubeconfig, NodeChoice, Provider, Surroundings};
+use cluster::{Cluster, ClusterError, Embedded, IssuerShape, Kubeconfig, NodeChoice, Provider, Surroundings};
 use egress::{Egress, EgressConfig, HostPattern, Upstream};
 use federation::aws::{HttpStack, Wire};
 use kubelet::Programs;
@@ -105,6 +105,7 @@ impl Places {
             clock: clock.clone(),
             programs,
             node_name: settings.run.name("node"),
+            namespaces: format!("{}={}", super::kube_objects::RUN_LABEL, settings.run),
         };
         let cluster = tokio::spawn(Cluster::up(provider, surroundings, node_choice(settings)));
 
@@ -116,7 +117,11 @@ impl Places {
         clouds.attach(&wire, &regions(scenario)).map_err(|error| infra(error.into()))?;
 
         let cluster = cluster.await.map_err(|error| Stop::new(Exit::Internal, error.to_string()))?;
-        let cluster = cluster.map_err(|error| infra(error.into()))?;
+        let cluster = cluster.map_err(|error| match error {
+            // The user's own file or flag.
+            error @ ClusterError::Kubeconfig { .. } => Stop::caused(Exit::Usage, error),
+            error => infra(error.into()),
+        })?;
         let host: HostPattern =
             issuer_host(cluster.issuer()).parse().map_err(|error: egress::PatternError| infra(error.into()))?;
         wire.route(host, Upstream::service("the cluster's issuer", cluster.issuer_site()));

@@ -81,8 +81,9 @@ pub fn render(scenario: &Scenario, cell: &Cell, names: &Names, issuer: &IssuerUr
         |fault| format!("{} with fault {}", scenario.folder.join("scenario.yaml").display(), fault.id),
     );
     let text = |member: &str, text: &str| {
-        template::render(text, &format!("{file}: access.{member}"), &variables)
-            .map_err(|error| usage(error.to_string()))
+        // The line that the error names is the value's own, which is always 1.
+        let name = format!("{file}: access.{member}");
+        template::render(text, &name, &variables).map_err(|error| usage(error.to_string().replacen(":1: ", ": ", 1)))
     };
     let Access { provider, trust_policy, permission_policy, service_account, .. } = &cell.access;
     let provider = match provider {

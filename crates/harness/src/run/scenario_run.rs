@@ -63,7 +63,7 @@ async fn play(settings: &Settings, plan: &Plan, events: &Events) -> Result<(Exit
     };
 
     let phase = events.begin(name, Phase::Cluster);
-    let places = match interrupt::or(Places::up(settings, &plan.scenario)).await {
+    let places = match interrupt::or(events, name, None, Places::up(settings, &plan.scenario)).await {
         Ok(places) => {
             phase.done(Some(format!("{}, issuer {}", places.cluster.title(), places.cluster.issuer())));
             places
@@ -75,7 +75,13 @@ async fn play(settings: &Settings, plan: &Plan, events: &Events) -> Result<(Exit
     };
 
     let mut made = Made::default();
-    let checked = interrupt::or(provision_and_check(settings, plan, events, &journal, &places, &mut made)).await;
+    let checked = interrupt::or(
+        events,
+        name,
+        Some(places.folder()),
+        provision_and_check(settings, plan, events, &journal, &places, &mut made),
+    )
+    .await;
     let left = teardown(settings, plan, events, &journal, &places, &mut made, &checked).await;
     artifacts::requests(settings, places.wire.log());
     if let Some(webhook) = made.webhook.take() {
@@ -173,7 +179,10 @@ async fn provision_and_check(
         let phase = events.begin(name, Phase::Federation);
         let applied = federation.apply(journal).await;
         match &applied {
-            Ok(()) => phase.done(Some(format!("{things} resources in {accounts} accounts"))),
+            Ok(()) => phase.done(Some(format!(
+                "{things} resources in {accounts} account{}",
+                if accounts == 1 { "" } else { "s" }
+            ))),
             Err(stop) => phase.failed(&stop.message),
         }
         applied
@@ -308,7 +317,7 @@ async fn teardown(
     let count = journal.open_entries().len();
     let mut left = cleanup::teardown(journal, federation, client, &settings.run).await;
     match cleanup::inventory(federation, client, &settings.run).await {
-        Ok(found) => left.extend(found),
+        Ok(found) => left = cleanup::merged(left, found),
         Err(stop) => left.push(Leftover { kind: "inventory".into(), id: "not taken".into(), why: stop.message }),
     }
     for one in &left {

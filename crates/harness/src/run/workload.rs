@@ -118,7 +118,16 @@ pub(crate) async fn observe(
         Err(last_seen) => End::Unfinished(describe(last_seen.as_deref())),
     };
     // A pod that never started has no log: that is no error.
-    let log = within(log(client, namespace, &scenario.pod.name, &scenario.pod.container)).await?.unwrap_or_default();
+    let log = match (within(log(stage, namespace)).await?, &end) {
+        (Ok(log), _) => log,
+        (Err(_), End::Unfinished(_)) => String::new(),
+        (Err(error), End::Exited { .. }) => {
+            return Err(Stop::new(
+                Exit::Infrastructure,
+                format!("the log of the pod in {namespace} cannot be read: {error}"),
+            ));
+        }
+    };
     Ok(Observation {
         admitted,
         token,
@@ -146,9 +155,15 @@ async fn within<T>(call: impl Future<Output = T>) -> Result<T, Stop> {
     tokio::time::timeout(CALL, call).await.map_err(|_| Stop::new(Exit::Infrastructure, message()))
 }
 
-async fn log(client: &Client, namespace: &str, pod: &str, container: &str) -> Result<String, kube::Error> {
-    let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&limitBytes={LOG_LIMIT}");
-    client.request_text(http::Request::get(path).body(Vec::new()).map_err(kube::Error::HttpError)?).await
+async fn log(stage: &Stage<'_>, namespace: &str) -> Result<String, kube::Error> {
+    let pod = &stage.scenario.pod;
+    let skip = if stage.places.cluster.trusts_node() { "" } else { "&insecureSkipTLSVerifyBackend=true" };
+    let path = format!(
+        "/api/v1/namespaces/{namespace}/pods/{}/log?container={}&limitBytes={LOG_LIMIT}{skip}",
+        pod.name, pod.container
+    );
+    let request = http::Request::get(path).body(Vec::new()).map_err(kube::Error::HttpError)?;
+    stage.places.cluster.client().request_text(request).await
 }
 
 /// The end of the first container once the pod has ended.

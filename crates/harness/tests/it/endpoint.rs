@@ -39,45 +39,45 @@ async fn what_an_endpoint_is_not_known_to_check_is_skipped_and_counted() {
     let aws = Aws::start(&cluster, |router| router).await;
     let ended = against(&sandbox, &aws, &[]).run().await;
     ended.expect_exit(0);
-    assert_snapshot!(ended.settled_stdout(), @r"
-crossfed 0.1.0  run r1 · cluster kubeconfig kubeconfig · clouds endpoint http://127.0.0.1:[port]
+    assert_snapshot!(ended.settled_stdout(), @r#"
+        crossfed 0.1.0  run r1 · cluster kubeconfig kubeconfig · clouds endpoint http://127.0.0.1:[port]
 
-aks-to-aws  A pod in AKS reads an object in S3
-  ✓ preflight   9 checks planned [time]
-  ✓ cluster     kubeconfig [folder]/kubeconfig, issuer https://issuer.example.test/self-managed [time]
-  ✓ webhooks    cf-r1-irsa-amazon-eks-pod-identity-webhook [time]
-  ✓ federation  8 resources in 1 accounts [time]
-  ✓ workload    2 namespaces with service account and target [time]
-    checks
-    – no OIDC provider for the issuer                      skipped: it needs an AWS account of its own, and [time]
-                                                           endpoint http://127.0.0.1:[port] has one only
-    – provider without the issuer's slash                  skipped: it needs an AWS account of its own, and [time]
-                                                           endpoint http://127.0.0.1:[port] has one only
-    – role may not get the object                          skipped: endpoint http://127.0.0.1:[port] is not [time]
-                                                           known to check this (enforces-permissions)
-    – token expired two hours ago                          skipped: endpoint http://127.0.0.1:[port] is not [time]
-                                                           known to check this (verifies-tokens)
-    – token made for another audience                      skipped: endpoint http://127.0.0.1:[port] is not [time]
-                                                           known to check this (verifies-tokens)
-    – token not signed by the issuer                       skipped: endpoint http://127.0.0.1:[port] is not [time]
-                                                           known to check this (verifies-tokens)
-    – trust policy for another namespace                   skipped: endpoint http://127.0.0.1:[port] is not [time]
-                                                           known to check this (enforces-trust)
-    ✓ A pod in AKS reads an object in S3                   11 read                52 bytes [time]
-    ✓ service account not annotated                        2 injected             not injected [time]
-  ✓ teardown    11 taken back, inventory empty [time]
+        aks-to-aws  A pod in AKS reads an object in S3
+          ✓ preflight   9 checks planned [time]
+          ✓ cluster     kubeconfig [folder]/kubeconfig, issuer https://issuer.example.test/self-managed [time]
+          ✓ webhooks    cf-r1-irsa-amazon-eks-pod-identity-webhook [time]
+          ✓ federation  8 resources in 1 account [time]
+          ✓ workload    2 namespaces with service account and target [time]
+            checks
+            – no OIDC provider for the issuer                      skipped: it needs an AWS account of its own, and [time]
+                                                                   endpoint http://127.0.0.1:[port] has one only
+            – provider without the issuer's slash                  skipped: it needs an AWS account of its own, and [time]
+                                                                   endpoint http://127.0.0.1:[port] has one only
+            – role may not get the object                          skipped: endpoint http://127.0.0.1:[port] is not [time]
+                                                                   known to check this (enforces-permissions)
+            – token expired two hours ago                          skipped: endpoint http://127.0.0.1:[port] is not [time]
+                                                                   known to check this (verifies-tokens)
+            – token made for another audience                      skipped: endpoint http://127.0.0.1:[port] is not [time]
+                                                                   known to check this (verifies-tokens)
+            – token not signed by the issuer                       skipped: endpoint http://127.0.0.1:[port] is not [time]
+                                                                   known to check this (verifies-tokens)
+            – trust policy for another namespace                   skipped: endpoint http://127.0.0.1:[port] is not [time]
+                                                                   known to check this (enforces-trust)
+            ✓ A pod in AKS reads an object in S3                   11 read                52 bytes [time]
+            ✓ service account not annotated                        1 opted in             not injected [time]
+          ✓ teardown    11 taken back, inventory empty [time]
 
-PASSED  2 of 2 checks passed, 7 skipped [time]
-  skipped    1: endpoint http://127.0.0.1:[port] is not known to check this (enforces-trust) (wrong-namespace)
-  skipped    3: endpoint http://127.0.0.1:[port] is not known to check this (verifies-tokens) (wrong-audience,
-             expired-token, forged-signature)
-  skipped    2: it needs an AWS account of its own, and endpoint http://127.0.0.1:[port] has one only
-             (issuer-without-slash, no-provider)
-  skipped    1: endpoint http://127.0.0.1:[port] is not known to check this (enforces-permissions)
-             (role-without-get-object)
-  artifacts  _artifacts/r1
-  rerun      [command]
-");
+        PASSED  2 of 2 checks passed, 7 skipped [time]
+          skipped    1: endpoint http://127.0.0.1:[port] is not known to check this (enforces-trust) (wrong-namespace)
+          skipped    3: endpoint http://127.0.0.1:[port] is not known to check this (verifies-tokens) (wrong-audience,
+                     expired-token, forged-signature)
+          skipped    2: it needs an AWS account of its own, and endpoint http://127.0.0.1:[port] has one only
+                     (issuer-without-slash, no-provider)
+          skipped    1: endpoint http://127.0.0.1:[port] is not known to check this (enforces-permissions)
+                     (role-without-get-object)
+          artifacts  _artifacts/r1
+          rerun      cargo xtask e2e aks-to-aws --cluster kubeconfig --kubeconfig kubeconfig --aws-endpoint http://127.0.0.1:[port]
+        "#);
     assert_eq!((ended.report().counts.passed, ended.report().counts.skipped), (2, 7));
     assert_eq!(ended.journal().open(), [""; 0]);
 }
@@ -190,7 +190,8 @@ async fn an_endpoint_that_cannot_be_used_is_named() {
     assert_whose_keys(&stranger);
 
     let scheme = with_keys("https://127.0.0.1:4566", "r3").run().await;
-    assert_snapshot!(reason(&scheme), @"2 the endpoint cannot be used: `https://127.0.0.1:[port]`: only http:// endpoints can be passed on to");
+    scheme.expect_exit(2);
+    assert_snapshot!(scheme.stderr, @"error: --aws-endpoint: `https://127.0.0.1:[port]`: only http:// endpoints can be passed on to");
 
     let keyless =
         sandbox.crossfed(&["e2e", "aks-to-aws", "--run-id", "r4", "--aws-endpoint", "http://127.0.0.1:1"]).run().await;
@@ -201,5 +202,5 @@ async fn an_endpoint_that_cannot_be_used_is_named() {
     let silent =
         sandbox.crossfed(&words).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").run().await;
     let told = reason(&silent);
-    assert!(told.starts_with("105 account 123456789012: ") && told.contains("status 502"), "{told}");
+    assert!(told.starts_with("101 account 123456789012: ") && told.contains("status 502"), "{told}");
 }

@@ -22,7 +22,6 @@ const TABLE: &[(&str, &str)] = &[
     (r"\b1\d{9}\b", "[seconds]"),
     (r"web-identity-token-\d+", "web-identity-token-[milliseconds]"),
     // The command line, with the way to a temporary folder in it.
-    (r"(?m)^  rerun      cargo xtask .*$", "  rerun      [command]"),
     (r"127\.0\.0\.1:\d{2,5}", "127.0.0.1:[port]"),
 ];
 

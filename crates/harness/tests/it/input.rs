@@ -49,21 +49,23 @@ async fn points_at_the_place_in_a_scenario() {
         (SCENARIO, "defaultAwsRegion:", "defaultAwsRegoin:"),
         (SCENARIO, "key: test-file.txt", "keys: test-file.txt"),
         (SCENARIO, "flavor: aks", "flavor: ask"),
+        (SCENARIO, "region: westeurope", "region: west/europe"),
         (SCENARIO, "kind: Scenario", "kind: Scenarios"),
         (SCENARIO, "v1alpha1", "v2"),
         (SCENARIO, "audiences: [sts.amazonaws.com]", "audiences: sts.amazonaws.com"),
         (SCENARIO, "title: A pod in AKS reads an object in S3\n", ""),
     ];
-    assert_snapshot!(all_told(&changes).await, @r"
-error: [folder]/scenarios/aks-to-aws/scenario.yaml:5:8: at `title`: expected string scalar at line 5, column 8
-error: [folder]/scenarios/aks-to-aws/scenario.yaml:12:5: at `webhooks[0]`: unknown member `defaultAwsRegoin`; did you mean `defaultAwsRegion`? (known: defaultAwsRegion)
-error: [folder]/scenarios/aks-to-aws/scenario.yaml:17:13: at `aws.object.keys`: unknown member `keys`; did you mean `key`? (known: key, file)
-error: [folder]/scenarios/aks-to-aws/scenario.yaml:8:11: at `cluster.flavor`: unknown value `ask` (known: aks, eks)
-error: [folder]/scenarios/aks-to-aws/scenario.yaml:4:7: at `kind`: unknown value `Scenarios`; did you mean `Scenario`? (known: Scenario)
-error: [folder]/scenarios/aks-to-aws/scenario.yaml: at `apiVersion`: `crossfed.dev/v2` is not known; this version reads `crossfed.dev/v1alpha1`
-error: [folder]/scenarios/aks-to-aws/scenario.yaml:28:16: at `access.provider.audiences`: expected sequence start at line 28, column 16
-error: [folder]/scenarios/aks-to-aws/scenario.yaml:41:1: missing field `title` at line 41, column 1
-");
+    assert_snapshot!(all_told(&changes).await, @r#"
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml:5:8: at `title`: expected string scalar
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml:12:5: at `webhooks[0]`: unknown member `defaultAwsRegoin`; did you mean `defaultAwsRegion`? (known: defaultAwsRegion)
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml:17:13: at `aws.object.keys`: unknown member `keys`; did you mean `key`? (known: key, file)
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml:8:11: at `cluster.flavor`: unknown value `ask` (known: aks, eks)
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml: at `cluster.region`: `west/europe` is no region: lower-case letters, digits and dashes
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml:4:7: at `kind`: unknown value `Scenarios`; did you mean `Scenario`? (known: Scenario)
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml: at `apiVersion`: `crossfed.dev/v2` is not known; this version reads `crossfed.dev/v1alpha1`
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml:28:16: at `access.provider.audiences`: expected sequence start
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml:41:1: missing field `title`
+        "#);
 }
 
 #[tokio::test]
@@ -92,12 +94,12 @@ async fn points_at_the_place_in_a_template() {
         (TRUST, "\"Effect\": \"Allow\",", "\"Effect\": \"Allow\""),
         (SCENARIO, "url: ${issuer}\n", "url: http://issuer.example\n"),
     ];
-    assert_snapshot!(all_told(&changes[..4]).await, @r"
-error: [folder]/scenarios/aks-to-aws/trust-policy.json:11: no variable is called `subjct`; did you mean `subject`?
-error: [folder]/scenarios/aks-to-aws/trust-policy.json:10: `${` is not closed on its line; write `$${` for a plain one
-error: [folder]/scenarios/aks-to-aws/scenario.yaml: access.provider.url:1: no variable is called `isuer`; did you mean `issuer`?
-error: [folder]/scenarios/aks-to-aws/scenario.yaml: access.trustPolicy.issuer_path:1: no variable is called `isuer_path`; did you mean `issuer_path`?
-");
+    assert_snapshot!(all_told(&changes[..4]).await, @r#"
+        error: [folder]/scenarios/aks-to-aws/trust-policy.json:11: no variable is called `subjct`; did you mean `subject`?
+        error: [folder]/scenarios/aks-to-aws/trust-policy.json:10: `${` is not closed on its line; write `$${` for a plain one
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml: access.provider.url: no variable is called `isuer`; did you mean `issuer`?
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml: access.trustPolicy.issuer_path: no variable is called `isuer_path`; did you mean `issuer_path`?
+        "#);
     assert_snapshot!(all_told(&changes[4..]).await, @r"
 error: [folder]/scenarios/aks-to-aws/trust-policy.json:6:7: the filled-in policy is no JSON: expected `,` or `}` at line 6 column 7
 error: [folder]/scenarios/aks-to-aws/scenario.yaml: access.provider.url: issuer `http://issuer.example` must start with https://
@@ -119,15 +121,15 @@ async fn refuses_a_fault_that_does_not_fit() {
         (FAULT, "confidence: user-reported", "confidence: certain"),
         (FAULT, "source:", "sources:"),
     ];
-    assert_snapshot!(all_told(&changes).await, @r"
-error: fault `wrong-namespace` does not fit scenario `aks-to-aws`: its `change` changes nothing
-error: fault `wrong-namespace` does not fit scenario `aks-to-aws`: at `change.trustPolicies`: unknown field `trustPolicies`, expected one of `provider`, `trustPolicy`, `permissionPolicy`, `serviceAccount`, `token`
-error: [folder]/scenarios/faults/aws/wrong-namespace.yaml: at `change`: a mapping is expected: the members of `access` that differ
-error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:6:38: at `expect.refused.cod`: unknown member `cod`; did you mean `code`? (known: link, code, status)
-error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:6:20: at `expect.refused.link`: unknown value `subject-acepted`; did you mean `subject-accepted`? (known: opted-in, injected, token-projected, issuer-discoverable, key-published, issuer-trusted, audience-accepted, subject-accepted, credential-issued, permitted, read)
-error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:8:13: at `confidence`: unknown value `certain` (known: documented, user-reported, recorded, code, inferred)
-error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:7:1: at `sources`: unknown member `sources`; did you mean `source`? (known: title, change, expect, transient, source, confidence)
-");
+    assert_snapshot!(all_told(&changes).await, @r#"
+        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml: at `change`: it changes nothing (tried on scenario `aks-to-aws`)
+        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml: at `change.trustPolicies`: unknown field `trustPolicies`, expected one of `provider`, `trustPolicy`, `permissionPolicy`, `serviceAccount`, `token`; did you mean `trustPolicy`? (tried on scenario `aks-to-aws`)
+        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml: at `change`: a mapping is expected: the members of `access` that differ
+        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:6:38: at `expect.refused.cod`: unknown member `cod`; did you mean `code`? (known: link, code, status)
+        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:6:20: at `expect.refused.link`: unknown value `subject-acepted`; did you mean `subject-accepted`? (known: opted-in, injected, token-projected, issuer-discoverable, key-published, issuer-trusted, audience-accepted, subject-accepted, credential-issued, permitted, read)
+        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:8:13: at `confidence`: unknown value `certain` (known: documented, user-reported, recorded, code, inferred)
+        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:7:1: at `sources`: unknown member `sources`; did you mean `source`? (known: title, change, expect, transient, source, confidence)
+        "#);
 }
 
 #[tokio::test]
@@ -138,12 +140,12 @@ async fn refuses_a_manifest_that_is_not_the_pod_of_a_run() {
         (POD, "  serviceAccountName: s3-reader\n", ""),
         (POD, "apiVersion: v1", "apiVersion: v1: v2"),
     ];
-    assert_snapshot!(all_told(&changes).await, @r"
-error: [folder]/scenarios/aks-to-aws/manifests/pod.yaml: at `metadata.namespace`: the run chooses the namespace: leave it out
-error: [folder]/scenarios/aks-to-aws/manifests/pod.yaml: at `kind`: a v1 Pod is expected
-error: [folder]/scenarios/aks-to-aws/manifests/pod.yaml: at `spec.serviceAccountName`: a text is expected here
-error: [folder]/scenarios/aks-to-aws/manifests/pod.yaml:3:15: mapping values are not allowed in this context at line 3, column 15
-");
+    assert_snapshot!(all_told(&changes).await, @r#"
+        error: [folder]/scenarios/aks-to-aws/manifests/pod.yaml: at `metadata.namespace`: the run chooses the namespace: leave it out
+        error: [folder]/scenarios/aks-to-aws/manifests/pod.yaml: at `kind`: a v1 Pod is expected
+        error: [folder]/scenarios/aks-to-aws/manifests/pod.yaml: at `spec.serviceAccountName`: a text is expected here
+        error: [folder]/scenarios/aks-to-aws/manifests/pod.yaml:3:15: mapping values are not allowed in this context
+        "#);
 }
 
 #[tokio::test]
@@ -167,13 +169,13 @@ async fn refuses_flags_that_do_not_go_together() {
         let words = [&["e2e", "aks-to-aws"], words].concat();
         lines.push(refused(&sandbox, &words, 2).await);
     }
-    assert_snapshot!(lines.join("\n"), @r"
-error: --kubeconfig needs --cluster kubeconfig: the embedded cluster has no use for it
-error: --context needs --cluster kubeconfig: the embedded cluster has no use for it
-error: --node needs --cluster kubeconfig: the embedded cluster has no use for it
-error: --aws-endpoint-enforces: separate-accounts cannot be claimed, since one set of keys is one account
-error: no scenarios folder at elsewhere; run from the repository's root or pass --scenarios DIR
-");
+    assert_snapshot!(lines.join("\n"), @r#"
+        error: --kubeconfig needs --cluster kubeconfig: the embedded cluster has no use for it
+        error: --context needs --cluster kubeconfig: the embedded cluster has no use for it
+        error: --node needs --cluster kubeconfig: the embedded cluster has no use for it
+        error: --aws-endpoint-enforces: separate-accounts cannot be claimed, since one set of keys is one account
+        error: no scenarios folder at elsewhere; run from the repository's root or pass --scenarios DIR
+        "#);
 }
 
 #[tokio::test]

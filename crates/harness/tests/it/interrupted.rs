@@ -34,25 +34,26 @@ async fn interrupted(signal: Signal) -> (Sandbox, Ended, Vec<String>) {
 async fn ctrl_c_takes_everything_down() {
     let (_sandbox, ended, pods) = interrupted(Signal::INT).await;
     ended.expect_exit(130);
-    assert_snapshot!(ended.settled_stdout(), @r"
-crossfed 0.1.0  run r1 · cluster embedded · clouds simulated
+    assert_snapshot!(ended.settled_stdout(), @r#"
+        crossfed 0.1.0  run r1 · cluster embedded · clouds simulated
 
-aks-to-aws  A pod in AKS reads an object in S3
-  ✓ preflight   2 checks planned [time]
-  ✓ cluster     embedded, issuer https://westeurope.oic.prod-aks.azure.com/[tenant]/[cluster]/
-  ✓ webhooks    cf-r1-irsa-amazon-eks-pod-identity-webhook [time]
-  ✓ federation  8 resources in 1 accounts [time]
-  ✓ workload    2 namespaces with service account and target [time]
-    checks
-  ✓ teardown    11 taken back, inventory empty [time]
-    infra       interrupted: taking down what was created; interrupt again to leave it
+        aks-to-aws  A pod in AKS reads an object in S3
+          ✓ preflight   2 checks planned [time]
+          ✓ cluster     embedded, issuer https://westeurope.oic.prod-aks.azure.com/[tenant]/[cluster]/
+          ✓ webhooks    cf-r1-irsa-amazon-eks-pod-identity-webhook [time]
+          ✓ federation  8 resources in 1 account [time]
+          ✓ workload    2 namespaces with service account and target [time]
+            checks
+            note        interrupted: taking down what was created; interrupt again to leave it
+          ✓ teardown    11 taken back, inventory empty [time]
+            infra       interrupted
 
-INTERRUPTED  no check was tried, 2 not run, exit code 130 [time]
-  phase      aks-to-aws: checks did not finish
-  scenario   aks-to-aws: infra: interrupted: taking down what was created; interrupt again to leave it
-  artifacts  _artifacts/r1
-  rerun      [command]
-");
+        INTERRUPTED  no check was tried, 2 not run, exit code 130 [time]
+          phase      aks-to-aws: checks did not finish
+          scenario   aks-to-aws: infra: interrupted
+          artifacts  _artifacts/r1
+          rerun      cargo xtask e2e aks-to-aws --image ghcr.io/crossfed/s3-reader=[folder]/workload
+        "#);
     assert_eq!(ended.journal().open(), [""; 0]);
     for pod in pods {
         assert!(!is_running(&pod), "process {pod} must be gone");

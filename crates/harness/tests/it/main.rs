@@ -6,7 +6,6 @@ mod filters;
 mod input;
 mod interrupted;
 mod kubeconfig;
-mod node_relay;
 mod passes;
 mod places;
 mod plan;

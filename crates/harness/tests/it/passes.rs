@@ -20,31 +20,31 @@ async fn prints_every_check_with_what_it_saw() {
     let sandbox = Sandbox::new();
     let ended = passed(&sandbox).await;
     assert_eq!(ended.stderr, "");
-    assert_snapshot!(ended.settled_stdout(), @r"
-crossfed 0.1.0  run r1 · cluster embedded · clouds simulated
+    assert_snapshot!(ended.settled_stdout(), @r#"
+        crossfed 0.1.0  run r1 · cluster embedded · clouds simulated
 
-aks-to-aws  A pod in AKS reads an object in S3
-  ✓ preflight   9 checks planned [time]
-  ✓ cluster     embedded, issuer https://westeurope.oic.prod-aks.azure.com/[tenant]/[cluster]/
-  ✓ webhooks    cf-r1-irsa-amazon-eks-pod-identity-webhook [time]
-  ✓ federation  30 resources in 3 accounts [time]
-  ✓ workload    9 namespaces with service account and target [time]
-    checks
-    ✓ A pod in AKS reads an object in S3                   11 read                52 bytes [time]
-    ✓ no OIDC provider for the issuer                      6 issuer trusted       InvalidIdentityToken      400 [time]
-    ✓ provider without the issuer's slash                  6 issuer trusted       InvalidIdentityToken      400 [time]
-    ✓ role may not get the object                          10 permitted           AccessDenied              403 [time]
-    ✓ service account not annotated                        2 injected             not injected [time]
-    ✓ token expired two hours ago                          3 token projected      ExpiredTokenException     400 [time]
-    ✓ token made for another audience                      7 audience accepted    InvalidIdentityToken      400 [time]
-    ✓ token not signed by the issuer                       5 key published        InvalidIdentityToken      400 [time]
-    ✓ trust policy for another namespace                   8 subject accepted     AccessDenied              403 [time]
-  ✓ teardown    40 taken back, inventory empty [time]
+        aks-to-aws  A pod in AKS reads an object in S3
+          ✓ preflight   9 checks planned [time]
+          ✓ cluster     embedded, issuer https://westeurope.oic.prod-aks.azure.com/[tenant]/[cluster]/
+          ✓ webhooks    cf-r1-irsa-amazon-eks-pod-identity-webhook [time]
+          ✓ federation  30 resources in 3 accounts [time]
+          ✓ workload    9 namespaces with service account and target [time]
+            checks
+            ✓ A pod in AKS reads an object in S3                   11 read                52 bytes [time]
+            ✓ no OIDC provider for the issuer                      6 issuer trusted       InvalidIdentityToken      400 [time]
+            ✓ provider without the issuer's slash                  6 issuer trusted       InvalidIdentityToken      400 [time]
+            ✓ role may not get the object                          10 permitted           AccessDenied              403 [time]
+            ✓ service account not annotated                        1 opted in             not injected [time]
+            ✓ token expired two hours ago                          3 token projected      ExpiredTokenException     400 [time]
+            ✓ token made for another audience                      7 audience accepted    InvalidIdentityToken      400 [time]
+            ✓ token not signed by the issuer                       5 key published        InvalidIdentityToken      400 [time]
+            ✓ trust policy for another namespace                   8 subject accepted     AccessDenied              403 [time]
+          ✓ teardown    40 taken back, inventory empty [time]
 
-PASSED  9 of 9 checks passed [time]
-  artifacts  _artifacts/r1
-  rerun      [command]
-");
+        PASSED  9 of 9 checks passed [time]
+          artifacts  _artifacts/r1
+          rerun      cargo xtask e2e aks-to-aws
+        "#);
     assert_snapshot!(ended.checks(), @r"
 annotation-missing: passed: expected not injected, saw not injected
 control: passed: expected read 52, saw read 52
@@ -429,4 +429,13 @@ annotation-missing: passed: expected not injected, saw not injected
 control: passed: expected read 52, saw read 52
 wrong-audience: passed: expected audience-accepted InvalidIdentityToken 400, saw audience-accepted InvalidIdentityToken 400
 ");
+}
+
+#[tokio::test]
+async fn the_rerun_line_can_be_run() {
+    let sandbox = Sandbox::with_refusals(&["annotation-missing"]);
+    let ended = sandbox.crossfed(&["e2e", "aks-to-aws", "--run-id", "r1"]).run().await;
+    let line = ended.stdout.lines().find_map(|line| line.trim().strip_prefix("rerun")).expect("must be told").trim();
+    let words: Vec<&str> = line.split(' ').skip(2).collect();
+    sandbox.crossfed(&words).run().await.expect_exit(0);
 }

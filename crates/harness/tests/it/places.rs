@@ -12,10 +12,9 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube_sim::{ApiServer, ApiServerConfig};
 use serde_json::Value;
 use tokio::net::TcpListener;
-use transport::{Authority, Client, Roots, Server};
+use transport::{Authority, Client, Roots};
 use trust::{KeyRing, Secret, SharedClock, SigningKey, SystemClock};
 
-use crate::node_relay;
 use crate::sandbox::Sandbox;
 
 const ISSUER_HOST: &str = "issuer.example.test";
@@ -39,32 +38,25 @@ const COLLECTIONS: [&str; 9] = [
 pub(crate) struct Cluster {
     server: ApiServer,
     client: kube::Client,
-    _relay: Server,
 }
 
 impl Cluster {
     /// With the controllers of a control plane.
     pub(crate) async fn start(sandbox: &Sandbox) -> Self {
-        let (config, authority) = config();
-        Self::of(sandbox, ApiServer::start(config).await.expect("must start"), &authority).await
+        Self::of(sandbox, ApiServer::start(config()).await.expect("must start")).await
     }
 
     /// The API server alone.
     pub(crate) async fn start_bare(sandbox: &Sandbox) -> Self {
-        let (config, authority) = config();
-        Self::of(sandbox, ApiServer::start_bare(config).await.expect("must start"), &authority).await
+        Self::of(sandbox, ApiServer::start_bare(config()).await.expect("must start")).await
     }
 
-    async fn of(sandbox: &Sandbox, server: ApiServer, authority: &Authority) -> Self {
+    async fn of(sandbox: &Sandbox, server: ApiServer) -> Self {
         sandbox.write("kubeconfig", server.kubeconfig());
         let kubeconfig = Kubeconfig::from_yaml(server.kubeconfig()).expect("must be a kubeconfig");
         let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
         let client = kube::Client::try_from(config.expect("must be complete")).expect("must connect");
-        let (relay, webhook) = node_relay::start(authority).await;
-        let body = serde_json::to_vec(&webhook).expect("must be JSON");
-        let request = http::Request::post(WEBHOOKS).header("content-type", "application/json").body(body);
-        client.request::<Value>(request.expect("must be a request")).await.expect("the relay must be registered");
-        Self { server, client, _relay: relay }
+        Self { server, client }
     }
 
     /// Everything that is there, by path.
@@ -82,20 +74,19 @@ impl Cluster {
     }
 }
 
-fn config() -> (ApiServerConfig, Arc<Authority>) {
+fn config() -> ApiServerConfig {
     let clock: SharedClock = Arc::new(SystemClock);
     let ring = KeyRing::new(SigningKey::generate().expect("a key must be made"));
     let authority = Arc::new(Authority::generate("test cluster", &*clock).expect("must be made"));
-    let config = ApiServerConfig {
+    ApiServerConfig {
         issuer: format!("https://{ISSUER_HOST}/self-managed").parse().expect("must parse"),
         jwks_path: "/openid/v1/jwks".into(),
         keys: tokio::sync::watch::channel(Some(Arc::new(ring))).1,
-        authority: authority.clone(),
+        authority,
         clock,
         min_token_lifetime: Duration::from_secs(600),
         max_token_lifetime: None,
-    };
-    (config, authority)
+    }
 }
 
 /// An AWS endpoint with one account, which looks at the cluster's issuer over a wire of its own.

@@ -10,91 +10,93 @@ async fn shows_policies_as_they_will_stand_in_the_cloud() {
     let ended = sandbox.crossfed(&["plan", "aks-to-aws"]).run().await;
     ended.expect_exit(0);
     assert_snapshot!(ended.stdout, @r#"
-aks-to-aws: A pod in AKS reads an object in S3
+        aks-to-aws: A pod in AKS reads an object in S3
 
-cluster    aks-shaped, issuer https://westeurope.oic.prod-aks.azure.com/TENANT/CLUSTER/
-webhook    aws-pod-identity, chart profile, default region eu-central-1
-bucket     in eu-central-1, object test-file.txt (52 bytes)
+        cluster    aks-shaped, issuer https://westeurope.oic.prod-aks.azure.com/TENANT/CLUSTER/
+        webhook    aws-pod-identity, chart profile, default region eu-central-1
+        bucket     in eu-central-1, object test-file.txt (52 bytes)
 
-[control] A pod in AKS reads an object in S3
-  expected     the object is read
-  account      shared
-  namespace    cf-run-id-control
-  role         arn:aws:iam::111122223333:role/cf-run-id-control
-  provider     https://westeurope.oic.prod-aks.azure.com/TENANT/CLUSTER/ for sts.amazonaws.com
+        [control] A pod in AKS reads an object in S3
+          expected     the object is read
+          account      shared
+          namespace    cf-run-id-control
+          role         arn:aws:iam::111122223333:role/cf-run-id-control
+          provider     https://westeurope.oic.prod-aks.azure.com/TENANT/CLUSTER/ for sts.amazonaws.com
 
-  trust policy
-    {
-      "Version": "2012-10-17",
-      "Statement": [
-        {
-          "Effect": "Allow",
-          "Principal": { "Federated": "arn:aws:iam::111122223333:oidc-provider/westeurope.oic.prod-aks.azure.com/TENANT/CLUSTER/" },
-          "Action": "sts:AssumeRoleWithWebIdentity",
-          "Condition": {
-            "StringEquals": {
-              "westeurope.oic.prod-aks.azure.com/TENANT/CLUSTER/:aud": "sts.amazonaws.com",
-              "westeurope.oic.prod-aks.azure.com/TENANT/CLUSTER/:sub": "system:serviceaccount:cf-run-id-control:s3-reader"
+          trust policy
+            {
+              "Version": "2012-10-17",
+              "Statement": [
+                {
+                  "Effect": "Allow",
+                  "Principal": { "Federated": "arn:aws:iam::111122223333:oidc-provider/westeurope.oic.prod-aks.azure.com/TENANT/CLUSTER/" },
+                  "Action": "sts:AssumeRoleWithWebIdentity",
+                  "Condition": {
+                    "StringEquals": {
+                      "westeurope.oic.prod-aks.azure.com/TENANT/CLUSTER/:aud": "sts.amazonaws.com",
+                      "westeurope.oic.prod-aks.azure.com/TENANT/CLUSTER/:sub": "system:serviceaccount:cf-run-id-control:s3-reader"
+                    }
+                  }
+                }
+              ]
             }
-          }
-        }
-      ]
-    }
 
-  permission policy
-    {
-      "Version": "2012-10-17",
-      "Statement": [
-        {
-          "Effect": "Allow",
-          "Action": ["s3:GetObject"],
-          "Resource": "arn:aws:s3:::cf-run-id-shared/*"
-        }
-      ]
-    }
+          permission policy
+            {
+              "Version": "2012-10-17",
+              "Statement": [
+                {
+                  "Effect": "Allow",
+                  "Action": ["s3:GetObject"],
+                  "Resource": "arn:aws:s3:::cf-run-id-shared/*"
+                }
+              ]
+            }
 
-[issuer-without-slash] provider without the issuer's slash
-  expected     refused with InvalidIdentityToken 400 at link 6 issuer trusted
-  source       https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc.html (URLs are compared exactly)
-  account      its own
-  namespace    cf-run-id-issuer-without-slash
-  role         arn:aws:iam::111122223333:role/cf-run-id-issuer-without-slash
-  provider     https://westeurope.oic.prod-aks.azure.com/TENANT/CLUSTER for sts.amazonaws.com
+        [issuer-without-slash] provider without the issuer's slash
+          expected     refused with InvalidIdentityToken 400 at link 6 issuer trusted
+          change       {"provider":{"url":"${issuer_slash_toggled}"}}
+          source       https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc.html (URLs are compared exactly)
+          account      its own
+          namespace    cf-run-id-issuer-without-slash
+          role         arn:aws:iam::444455556666:role/cf-run-id-issuer-without-slash
+          provider     https://westeurope.oic.prod-aks.azure.com/TENANT/CLUSTER for sts.amazonaws.com
 
-[annotation-missing] service account not annotated
-  expected     the webhook leaves the pod alone
-  source       https://github.com/aws/amazon-eks-pod-identity-webhook (README: only annotated service accounts are mutated)
-  account      shared
-  namespace    cf-run-id-annotation-missing
-  role         arn:aws:iam::111122223333:role/cf-run-id-annotation-missing
-  provider     https://westeurope.oic.prod-aks.azure.com/TENANT/CLUSTER/ for sts.amazonaws.com
+        [annotation-missing] service account not annotated
+          expected     the webhook leaves the pod alone
+          change       {"serviceAccount":{"annotations":{"eks.amazonaws.com/role-arn":null}}}
+          source       https://github.com/aws/amazon-eks-pod-identity-webhook (README: only annotated service accounts are mutated)
+          account      shared
+          namespace    cf-run-id-annotation-missing
+          role         arn:aws:iam::111122223333:role/cf-run-id-annotation-missing
+          provider     https://westeurope.oic.prod-aks.azure.com/TENANT/CLUSTER/ for sts.amazonaws.com
 
-added to [folder]/scenarios/aks-to-aws/manifests/pod.yaml where clouds are not real
-    spec:
-      containers:
-      - name: s3-reader
-        env:
-        - name: HTTPS_PROXY
-          valueFrom:
-            secretKeyRef:
-              name: crossfed-wire
-              key: https-proxy
-        - name: SSL_CERT_FILE
-          value: /etc/crossfed/wire/ca.crt
-        - name: AWS_EC2_METADATA_DISABLED
-          value: "true"
-        volumeMounts:
-        - name: crossfed-wire
-          mountPath: /etc/crossfed/wire
-          readOnly: true
-      volumes:
-      - name: crossfed-wire
-        secret:
-          secretName: crossfed-wire
-          items:
-          - key: ca.crt
-            path: ca.crt
-"#);
+        added to [folder]/scenarios/aks-to-aws/manifests/pod.yaml where clouds are not real
+            spec:
+              containers:
+              - name: s3-reader
+                env:
+                - name: HTTPS_PROXY
+                  valueFrom:
+                    secretKeyRef:
+                      name: crossfed-wire
+                      key: https-proxy
+                - name: SSL_CERT_FILE
+                  value: /etc/crossfed/wire/ca.crt
+                - name: AWS_EC2_METADATA_DISABLED
+                  value: "true"
+                volumeMounts:
+                - name: crossfed-wire
+                  mountPath: /etc/crossfed/wire
+                  readOnly: true
+              volumes:
+              - name: crossfed-wire
+                secret:
+                  secretName: crossfed-wire
+                  items:
+                  - key: ca.crt
+                    path: ca.crt
+        "#);
     assert!(!sandbox.path("_artifacts").exists(), "a plan leaves nothing");
 }
 

@@ -41,7 +41,9 @@ pub(super) async fn get(call: &mut Call<'_>) -> Answer {
     if !query.is_empty() {
         path = format!("{path}?{}", query.join("&"));
     }
-    let fetched = call.api.nodes.get(&host, port, &path).await.map_err(|error| {
+    let skip = |(key, value): &(String, String)| key == "insecureSkipTLSVerifyBackend" && value == "true";
+    let verify = !call.params.pairs().iter().any(skip);
+    let fetched = call.api.nodes.get(&host, port, &path, verify).await.map_err(|error| {
         let message = format!("Get \"https://{host}:{port}{path}\": {error}");
         Status::plain(500, message)
     })?;

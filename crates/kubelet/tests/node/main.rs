@@ -427,7 +427,7 @@ async fn log_requests_for_nothing_are_refused() {
 async fn bare_api_server_gets_what_namespaces_need() {
     let running = fake_api::start(Duration::from_secs(3600)).await;
     let folder = tempfile::tempdir().expect("temp folder must be made");
-    let control_plane = ControlPlane::Missing { root_ca_pem: "PEM".to_owned() };
+    let control_plane = ControlPlane::Missing { root_ca_pem: "PEM".to_owned(), namespaces: String::new() };
     let config = NodeConfig { control_plane, ..mk_config(&running, &folder) };
     running.api.create("namespaces", "", json!({"metadata": {"name": "n"}, "spec": {"finalizers": ["kubernetes"]}}));
     let node = ProcessNode::start(config).await.expect("node must start");

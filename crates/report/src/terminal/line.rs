@@ -115,7 +115,10 @@ impl Seen {
         let (link, code, status) = match &check.observed {
             Observed::Read { bytes, .. } => (link_name(Link::Read), count(*bytes, "byte"), None),
             Observed::Refused(denial) => (link_name(denial.link), visible_line(&denial.code), denial.status),
-            Observed::NotInjected => (link_name(Link::Injected), "not injected".to_owned(), None),
+            Observed::NotInjected => {
+                let broken = check.chain.broken().map_or(Link::Injected, |evidence| evidence.link);
+                (link_name(broken), "not injected".to_owned(), None)
+            }
             Observed::Crashed { exit_code, .. } => ("crashed".to_owned(), exit(*exit_code), None),
             Observed::Nothing { .. } => ("nothing seen".to_owned(), String::new(), None),
         };
