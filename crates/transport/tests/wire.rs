@@ -1,4 +1,5 @@
 //! Servers, clients and certificates against each other, on loopback.
+#![expect(clippy::expect_used, reason = "a test that cannot go on says what it needed")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,7 +70,7 @@ async fn a_name_that_the_certificate_lacks_is_refused() {
 #[tokio::test]
 async fn a_slow_answer_ends_at_the_deadline() {
     let authority = authority("one");
-    let app = Router::new().route("/", get(|| std::future::pending::<()>()));
+    let app = Router::new().route("/", get(std::future::pending::<()>));
     let server = serve(&authority, app).await;
     let client = Client::new(Roots::of(&authority).expect("roots"), Duration::from_millis(150));
     let answer = client.get(&format!("https://127.0.0.1:{}/", server.addr().port())).await;
