@@ -2,9 +2,10 @@
 //! created, and how it is taken away again, at whatever endpoint answers.
 //!
 //! It knows no cluster, no scenario and no simulator: a real cloud, an emulator and the simulators
-//! are told apart by [`aws::Access`] alone. Nothing is created before it stands in a [`Ledger`].
+//! are told apart by [`aws::Access`] and [`azure::Access`] alone. Nothing is created before it stands in a [`Ledger`].
 
 pub mod aws;
+pub mod azure;
 pub mod ledger;
 pub mod template;
 pub mod thumbprint;

@@ -20,7 +20,7 @@ pub enum Mutation {
 /// One operation of a JSON Patch.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PatchOp {
-    /// `add`: no webhook sends another.
+    /// `add` or `replace`: no webhook sends another.
     pub op: &'static str,
     /// JSON pointer (RFC 6901).
     pub path: String,
@@ -31,6 +31,32 @@ pub struct PatchOp {
 impl PatchOp {
     pub(crate) fn add(path: impl Into<String>, value: Value) -> Self {
         Self { op: "add", path: path.into(), value }
+    }
+
+    pub(crate) fn replace(path: impl Into<String>, value: Value) -> Self {
+        Self { op: "replace", path: path.into(), value }
+    }
+}
+
+/// A refusal, which the API server passes on to whoever creates the pod.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Denied {
+    /// HTTP status that the API server answers with.
+    pub code: u16,
+    /// What it says behind `admission webhook "…" denied the request: `.
+    pub message: String,
+}
+
+impl Denied {
+    pub(crate) fn bad_request(why: impl ToString) -> Self {
+        Self { code: 400, message: why.to_string() }
+    }
+}
+
+impl From<NotAPod> for Denied {
+    fn from(error: NotAPod) -> Self {
+        Self::bad_request(error)
     }
 }
 
@@ -115,11 +141,15 @@ impl Request {
     }
 }
 
-/// An AdmissionResponse. Only what the AWS webhook ever sets: no status code, no reason, no warnings.
+/// An AdmissionResponse. Only what the webhooks ever set: no reason, no warnings.
 #[derive(Debug)]
 pub(crate) enum Response {
+    /// Without a status, as the AWS webhook lets a pod through.
     Allowed(Mutation),
+    /// Without a status code, as the AWS webhook refuses.
     Refused(String),
+    /// With a status code, as controller-runtime answers for the Azure webhook either way.
+    Coded(Result<Mutation, Denied>),
 }
 
 impl Response {
@@ -144,17 +174,26 @@ impl Response {
             patch_type: Option<&'static str>,
         }
         let mut response = Body { uid, allowed: true, status: None, patch: None, patch_type: None };
-        match self {
-            Self::Allowed(Mutation::Unchanged) => {}
-            Self::Allowed(Mutation::Patch(ops)) => {
-                response.patch = Some(STANDARD.encode(to_json(ops)));
-                response.patch_type = Some("JSONPatch");
-            }
+        // A Go Status always carries its (empty) metadata.
+        let mutation = match self {
+            Self::Allowed(mutation) => Some(mutation),
             Self::Refused(message) => {
-                response.allowed = false;
-                // A Go Status always carries its (empty) metadata.
                 response.status = Some(json!({"metadata": {}, "message": message}));
+                None
             }
+            Self::Coded(Ok(mutation)) => {
+                response.status = Some(json!({"metadata": {}, "code": 200}));
+                Some(mutation)
+            }
+            Self::Coded(Err(Denied { code, message })) => {
+                response.status = Some(json!({"metadata": {}, "message": message, "code": code}));
+                None
+            }
+        };
+        response.allowed = mutation.is_some();
+        if let Some(Mutation::Patch(ops)) = mutation {
+            response.patch = Some(STANDARD.encode(to_json(ops)));
+            response.patch_type = Some("JSONPatch");
         }
         to_json(&Envelope { type_meta, response })
     }

@@ -21,9 +21,13 @@ impl NotAPod {
 pub(crate) struct Pod<'a> {
     /// Name, or else the prefix that one will be generated from. For logs.
     pub(crate) name: &'a str,
+    /// Whether [`name`](Self::name) is only such a prefix.
+    pub(crate) name_is_prefix: bool,
     /// As it stands: empty is not turned into `default`, which is the ServiceAccount plugin's work.
     pub(crate) service_account: &'a str,
     pub(crate) has_labels: bool,
+    pub(crate) has_spec: bool,
+    pub(crate) host_network: bool,
     /// `None` when absent or null; Go tells that from an empty list.
     pub(crate) volumes: Option<&'a [Value]>,
     pub(crate) init_containers: &'a [Value],
@@ -61,9 +65,12 @@ impl<'a> Pod<'a> {
         }
         Ok(Self {
             name: if name.is_empty() { generate_name } else { name },
+            name_is_prefix: name.is_empty(),
             service_account: spec
                 .map_or(Ok(""), |spec| text(spec, "serviceAccountName", "PodSpec.spec.serviceAccountName", "string"))?,
             has_labels: strings(metadata, "labels", "ObjectMeta.metadata.labels")?.is_some(),
+            has_spec: spec.is_some(),
+            host_network: spec.map_or(Ok(false), |spec| flag(spec, "hostNetwork", "PodSpec.spec.hostNetwork"))?,
             volumes,
             init_containers,
             containers,
@@ -182,6 +189,15 @@ pub(crate) fn text<'a>(of: &'a Map<String, Value>, key: &str, field: &str, wante
     }
 }
 
+/// A boolean member; false when absent or null.
+fn flag(of: &Map<String, Value>, key: &str, field: &str) -> Result<bool, NotAPod> {
+    match of.get(key) {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(set)) => Ok(*set),
+        Some(other) => Err(NotAPod::field(other, field, "bool")),
+    }
+}
+
 /// Go's name for a JSON value's type.
 pub(crate) fn kind_of(value: &Value) -> &'static str {
     match value {
@@ -222,6 +238,10 @@ mod tests {
             "object into Go struct field PodSpec.spec.serviceAccountName of type string",
         );
         check(
+            json!({"spec": {"hostNetwork": "true"}}),
+            "string into Go struct field PodSpec.spec.hostNetwork of type bool",
+        );
+        check(
             json!({"spec": {"containers": {}}}),
             "object into Go struct field PodSpec.spec.containers of type []v1.Container",
         );
@@ -248,6 +268,7 @@ mod tests {
         });
         let pod = Pod::read(&object).expect("must be read");
         assert_eq!((pod.name, pod.service_account, pod.has_labels), ("web-", "", false));
+        assert!(pod.name_is_prefix && pod.has_spec && !pod.host_network);
         assert_eq!((pod.volumes, pod.containers.len()), (None, 2));
         assert_eq!((pod.annotation("a"), pod.annotation("b")), (Some(""), None));
         assert!(Pod::read(&json!({"spec": {"volumes": []}})).expect("must be read").volumes.is_some());

@@ -2,4 +2,5 @@
 //! chain, the environment of the pod, one line of JSON. They hold no test logic and share nothing with the
 //! house but the shape of that line.
 
+pub mod kv_read;
 pub mod s3_reader;

@@ -27,10 +27,10 @@ pub(crate) const DIRECTIONS: &[May] = &[
     may("kubelet", &["trust", "transport"], &["kube-sim"]),
     may("aws-sim", &["trust", "transport"], &[]),
     may("azure-sim", &["trust", "transport"], &[]),
-    may("federation", &["trust", "transport"], &["aws-sim"]),
+    may("federation", &["trust", "transport"], &["aws-sim", "azure-sim"]),
     may("scenario", &["trust"], &[]),
     may("report", &["trust"], &[]),
-    may("workloads", &["trust"], &[]),
+    may("workloads", &["trust"], &["transport"]),
     may("cluster", &["trust", "transport", "kube-sim", "kubelet", "webhooks"], &[]),
     may("clouds", &["trust", "transport", "egress", "aws-sim", "azure-sim"], &[]),
     may(

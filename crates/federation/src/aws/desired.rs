@@ -178,7 +178,7 @@ impl Tags {
     }
 
     /// True if a tag says that `run` made the thing.
-    pub(super) fn claims<'a>(mut tags: impl Iterator<Item = (&'a str, &'a str)>, run: &str) -> bool {
+    pub(crate) fn claims<'a>(mut tags: impl Iterator<Item = (&'a str, &'a str)>, run: &str) -> bool {
         tags.any(|tag| tag == (RUN_TAG, run))
     }
 }

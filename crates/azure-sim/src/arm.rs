@@ -1,0 +1,136 @@
+//! Azure Resource Manager: resource groups, identities, federated credentials, vaults and role assignments.
+//! Must not know tokens of other issuers, nor what a vault holds.
+//!
+//! Every request passes the same gates: bearer token, API version, subscription, the caller's roles.
+
+mod answer;
+mod assignments;
+mod body;
+mod caller;
+mod credentials;
+mod deleted_vaults;
+mod error;
+mod groups;
+mod identities;
+mod locations;
+mod operations;
+mod path;
+mod policies;
+mod secrets;
+mod vault_body;
+mod vaults;
+mod versions;
+
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use uuid::Uuid;
+
+use crate::state::{Caller, State};
+use answer::Answer;
+use body::Body;
+use error::ArmError;
+use path::{Path, Target};
+
+/// Resource Manager's own limit on a request (Azure subscription limits).
+const BODY_LIMIT: usize = 4 << 20;
+
+/// A request that has passed the gates, on its way to its handler.
+#[derive(Debug)]
+struct Call<'a> {
+    state: &'a State,
+    /// The data plane.
+    vaults: &'a Router,
+    caller: &'a Caller,
+    method: &'a Method,
+    subscription: Uuid,
+    /// The subscription's.
+    tenant: Uuid,
+    api_version: String,
+    filter: Option<String>,
+    body: &'a Body,
+}
+
+pub(crate) async fn serve(state: &State, vaults: &Router, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let outcome = decide(state, vaults, &parts, &body).await;
+    if let Err(error) = &outcome {
+        tracing::debug!(method = %parts.method, path = parts.uri.path(), %error, "refused");
+    }
+    answer::write(&parts.headers, outcome)
+}
+
+async fn decide(state: &State, vaults: &Router, parts: &Parts, body: &[u8]) -> Result<Answer, ArmError> {
+    let caller = caller::authenticate(state, &parts.headers)?;
+    let query = body::query(parts.uri.query());
+    let path = Path::parse(parts.uri.path())?;
+    let api_version = versions::check(&path, query.get("api-version").map(String::as_str))?;
+    let tenant = caller::subscription(state, &caller, path.subscription, &path.written)?;
+    caller::authorize(state, &caller, &path, &parts.method)?;
+    let body = Body::new(body);
+    let call = Call {
+        state,
+        vaults,
+        caller: &caller,
+        method: &parts.method,
+        subscription: path.subscription,
+        tenant,
+        api_version,
+        filter: query.get("$filter").cloned(),
+        body: &body,
+    };
+    dispatch(&call, &path).await
+}
+
+async fn dispatch(call: &Call<'_>, path: &Path) -> Result<Answer, ArmError> {
+    match &path.target {
+        Target::Subscription => groups::subscription(call),
+        Target::Groups => groups::list(call),
+        Target::Group { group } => groups::one(call, group),
+        Target::Resources { group } => groups::resources(call, group.as_deref()),
+        Target::Operation { id } => operations::poll(call, id),
+        Target::Identities { group } => identities::list(call, group.as_deref()),
+        Target::Identity { group, name } => identities::one(call, group, name),
+        Target::Credentials { group, identity } => credentials::list(call, group, identity),
+        Target::Credential { group, identity, name } => credentials::one(call, group, identity, name).await,
+        Target::Vaults { group } => vaults::list(call, group.as_deref()),
+        Target::Vault { group, name } => vaults::one(call, group, name),
+        Target::VaultPolicies { group, name, change } => policies::change(call, group, name, change),
+        Target::VaultSecrets { group, vault } => secrets::list(call, group, vault).await,
+        Target::VaultSecret { group, vault, name } => secrets::one(call, group, vault, name).await,
+        Target::VaultName => vaults::check_name(call),
+        Target::DeletedVaults => deleted_vaults::list(call),
+        Target::DeletedVault { location, name } => deleted_vaults::one(call, location, name),
+        Target::PurgeVault { location, name } => deleted_vaults::purge(call, location, name),
+        Target::Assignments { scope } => assignments::list(call, scope),
+        Target::Assignment { scope, name } => assignments::one(call, scope, name),
+        Target::Definitions { scope } => assignments::definitions(call, scope),
+        Target::Definition { scope, name } => assignments::definition(call, scope, name),
+    }
+}
+
+impl Call<'_> {
+    fn is(&self, method: &Method) -> bool {
+        self.method == method
+    }
+
+    fn unsupported(&self) -> ArmError {
+        ArmError::method(self.method)
+    }
+
+    /// Listings answer to GET alone.
+    fn must_be(&self, method: &Method) -> Result<(), ArmError> {
+        if self.is(method) { Ok(()) } else { Err(self.unsupported()) }
+    }
+
+    /// Where a group's id begins.
+    fn group_id(&self, group: &str) -> String {
+        format!("/subscriptions/{}/resourceGroups/{group}", self.subscription)
+    }
+}

@@ -1,0 +1,214 @@
+//! Tenants with their clients, subscriptions with their resources, and role assignments: plain data.
+//! Must not know who may touch it, nor how it is written on the wire.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use trust::Secret;
+use uuid::Uuid;
+
+use crate::AdminCredentials;
+use crate::random;
+use crate::rbac::{self, OWNER, RoleAssignment};
+use crate::state::State;
+use crate::vaults::{DeletedVault, Vault};
+
+/// Everything that there is. Names of resources are keys in lower case.
+#[derive(Default)]
+pub(crate) struct Directory {
+    pub(crate) tenants: BTreeMap<Uuid, Tenant>,
+    pub(crate) subscriptions: BTreeMap<Uuid, Subscription>,
+    /// By name: it is a host name, so that all subscriptions share the names.
+    pub(crate) vaults: BTreeMap<String, Vault>,
+    pub(crate) deleted_vaults: BTreeMap<String, DeletedVault>,
+    pub(crate) assignments: Vec<RoleAssignment>,
+    /// Long-running operations by the opaque part of their URL.
+    pub(crate) operations: BTreeMap<String, Operation>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Tenant {
+    /// By client id.
+    pub(crate) clients: BTreeMap<Uuid, Client>,
+}
+
+/// What may ask for a token: an application or a managed identity.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) name: String,
+    /// The service principal's, if the tenant has one for the client.
+    pub(crate) object_id: Option<Uuid>,
+    /// Resource id of a managed identity; applications have none.
+    pub(crate) resource_id: Option<String>,
+    pub(crate) enabled: bool,
+    /// A conditional access policy blocks it.
+    pub(crate) blocked: bool,
+    pub(crate) secrets: Vec<Secret>,
+    /// By lower-case name.
+    pub(crate) federated: BTreeMap<String, FederatedCredential>,
+    /// A write of a federated credential is under way.
+    pub(crate) is_writing: bool,
+}
+
+/// Whose tokens stand for a client. Everything is compared exactly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FederatedCredential {
+    pub(crate) name: String,
+    pub(crate) issuer: String,
+    pub(crate) subject: String,
+    pub(crate) audience: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    pub(crate) tenant: Uuid,
+    pub(crate) groups: BTreeMap<String, ResourceGroup>,
+}
+
+#[derive(Debug)]
+pub(crate) struct ResourceGroup {
+    pub(crate) name: String,
+    pub(crate) location: String,
+    pub(crate) tags: BTreeMap<String, String>,
+    /// The operation that deletes it.
+    pub(crate) deleting: Option<String>,
+    pub(crate) identities: BTreeMap<String, Identity>,
+}
+
+/// A user-assigned managed identity as Resource Manager keeps it; its client is in the tenant.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) name: String,
+    pub(crate) location: String,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) client_id: Uuid,
+    pub(crate) principal_id: Uuid,
+}
+
+/// Something that takes longer than its request.
+#[derive(Clone, Debug)]
+pub(crate) struct Operation {
+    pub(crate) work: Work,
+    pub(crate) is_done: bool,
+    /// How often it is still found under way.
+    pub(crate) looks: u8,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Work {
+    DeleteGroup { subscription: Uuid, group: String },
+    PurgeVault { vault: String },
+}
+
+impl Tenant {
+    /// Adds a client and returns its client id.
+    pub(crate) fn register(&mut self, name: &str, object_id: Option<Uuid>) -> Uuid {
+        let client_id = Uuid::new_v4();
+        let client = Client {
+            name: name.to_owned(),
+            object_id,
+            resource_id: None,
+            enabled: true,
+            blocked: false,
+            secrets: Vec::new(),
+            federated: BTreeMap::new(),
+            is_writing: false,
+        };
+        self.clients.insert(client_id, client);
+        client_id
+    }
+
+    pub(crate) fn has_principal(&self, object_id: Uuid) -> bool {
+        self.clients.values().any(|client| client.object_id == Some(object_id))
+    }
+}
+
+impl Directory {
+    /// The tenant, made if need be.
+    pub(crate) fn tenant(&mut self, tenant: Uuid) -> &mut Tenant {
+        self.tenants.entry(tenant).or_default()
+    }
+
+    pub(crate) fn client(&self, tenant: Uuid, client_id: Uuid) -> Option<&Client> {
+        self.tenants.get(&tenant)?.clients.get(&client_id)
+    }
+
+    pub(crate) fn client_mut(&mut self, tenant: Uuid, client_id: Uuid) -> Option<&mut Client> {
+        self.tenants.get_mut(&tenant)?.clients.get_mut(&client_id)
+    }
+
+    pub(crate) fn group(&self, subscription: Uuid, group: &str) -> Option<&ResourceGroup> {
+        let groups = &self.subscriptions.get(&subscription)?.groups;
+        groups.get(&group.to_ascii_lowercase())
+    }
+
+    pub(crate) fn group_mut(&mut self, subscription: Uuid, group: &str) -> Option<&mut ResourceGroup> {
+        let groups = &mut self.subscriptions.get_mut(&subscription)?.groups;
+        groups.get_mut(&group.to_ascii_lowercase())
+    }
+
+    /// Puts a vault under soft delete. Its role assignments are lost, as the documentation of
+    /// soft delete warns.
+    pub(crate) fn delete_vault(&mut self, name: &str, now: Timestamp) {
+        let Some(vault) = self.vaults.remove(name) else {
+            return;
+        };
+        self.forget_assignments(&vault.id());
+        let kept = SignedDuration::from_hours(24 * i64::from(vault.retention_days));
+        let deleted = DeletedVault { deleted: now, purges: now.saturating_add(kept).unwrap_or(now), vault };
+        self.deleted_vaults.insert(name.to_owned(), deleted);
+    }
+
+    /// Purges what has been kept long enough.
+    pub(crate) fn purge_due(&mut self, now: Timestamp) {
+        self.deleted_vaults.retain(|_, deleted| now < deleted.purges);
+    }
+
+    /// Removes an identity with its client. Role assignments of its principal stay behind, as they do
+    /// in Azure.
+    pub(crate) fn remove_identity(&mut self, tenant: Uuid, identity: &Identity, id: &str) {
+        if let Some(tenant) = self.tenants.get_mut(&tenant) {
+            tenant.clients.remove(&identity.client_id);
+        }
+        self.forget_assignments(id);
+    }
+
+    /// Removes the role assignments on a resource that is gone, and below it.
+    pub(crate) fn forget_assignments(&mut self, scope: &str) {
+        self.assignments.retain(|assignment| !rbac::covers(scope, &assignment.scope));
+    }
+}
+
+impl State {
+    /// A subscription with one more owner.
+    pub(crate) fn create_subscription(&self, tenant: Uuid, subscription: Uuid) -> AdminCredentials {
+        let object_id = Uuid::new_v4();
+        let client_secret = Secret::new(random::text::<30>());
+        let created = self.now();
+        let mut directory = self.write();
+        let tenant_entry = directory.tenant(tenant);
+        let client_id = tenant_entry.register("owner", Some(object_id));
+        if let Some(client) = tenant_entry.clients.get_mut(&client_id) {
+            client.secrets.push(client_secret.clone());
+        }
+        directory.subscriptions.entry(subscription).or_insert_with(|| Subscription { tenant, groups: BTreeMap::new() });
+        directory.assignments.push(RoleAssignment {
+            name: Uuid::new_v4(),
+            scope: format!("/subscriptions/{subscription}"),
+            role: &OWNER,
+            principal: object_id,
+            principal_type: "ServicePrincipal".to_owned(),
+            description: None,
+            created,
+            creator: object_id,
+        });
+        AdminCredentials { tenant, subscription, client_id, object_id, client_secret }
+    }
+
+    /// Changes a client; false if there is none.
+    pub(crate) fn with_client(&self, tenant: Uuid, client_id: Uuid, change: impl FnOnce(&mut Client)) -> bool {
+        let mut directory = self.write();
+        let client = directory.client_mut(tenant, client_id);
+        client.map(change).is_some()
+    }
+}

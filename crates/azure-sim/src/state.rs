@@ -1,0 +1,194 @@
+//! What the simulated Azure remembers, and the questions that its services put to one another.
+//! Must not know any wire format. The lock is held for look-ups only, never across an await.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use jiff::Timestamp;
+use thiserror::Error;
+use tokio::sync::watch;
+use trust::{KeyRing, SharedClock};
+use uuid::Uuid;
+
+use crate::access_token::{self, Presented, TokenFault};
+use crate::directory::Directory;
+use crate::rbac;
+use crate::vaults::VaultView;
+
+/// The resource for which the vaults' tokens are issued (Azure Key Vault authentication).
+pub(crate) const VAULT_RESOURCE: &str = "https://vault.azure.net";
+const VAULT_DOMAIN: &str = ".vault.azure.net";
+/// The domain under which Resource Manager reaches vaults from inside: the host table leads nobody else here.
+pub(crate) const INSIDE_DOMAIN: &str = ".vault.inside";
+
+/// Shared by every service of the simulator; clones are cheap and see the same directory.
+#[derive(Clone)]
+pub(crate) struct State {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    clock: SharedClock,
+    issuers: transport::Client,
+    token_key: watch::Receiver<Option<Arc<KeyRing>>>,
+    directory: RwLock<Directory>,
+}
+
+/// Who an accepted access token says is asking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    pub(crate) tenant: Uuid,
+    /// `appid`: the client id.
+    pub(crate) app_id: Uuid,
+    /// `oid`: the service principal's object id, which permissions are given to.
+    pub(crate) object_id: Uuid,
+    /// `iss`, as it stands in the token.
+    pub(crate) issuer: String,
+}
+
+/// Why a vault takes a request for an unauthenticated one.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum VaultAuthError {
+    #[error("the request has no bearer token")]
+    Missing,
+    #[error("the bearer token is no token")]
+    Malformed,
+    #[error("the bearer token was not signed by this authority")]
+    BadSignature,
+    #[error("the token is for audience {found}")]
+    InvalidAudience { found: String },
+    #[error("the token was issued by {found}")]
+    InvalidIssuer { expected: String, found: String },
+    #[error("the token is not valid any more")]
+    Expired,
+    #[error("the token is not valid yet")]
+    NotYetValid,
+}
+
+/// Which of a vault's two permission models said no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum Denied {
+    #[error("no role assignment allows it")]
+    ByRbac,
+    #[error("no access policy allows it")]
+    ByAccessPolicy,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let directory = self.read();
+        formatter
+            .debug_struct("State")
+            .field("tenants", &directory.tenants.keys().collect::<Vec<_>>())
+            .field("subscriptions", &directory.subscriptions.len())
+            .field("vaults", &directory.vaults.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl State {
+    pub(crate) fn new(
+        clock: SharedClock,
+        issuers: transport::Client,
+        token_key: watch::Receiver<Option<Arc<KeyRing>>>,
+    ) -> State {
+        State { inner: Arc::new(Inner { clock, issuers, token_key, directory: RwLock::default() }) }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// The client that fetches discovery documents and key sets of token issuers.
+    pub(crate) fn issuers(&self) -> &transport::Client {
+        &self.inner.issuers
+    }
+
+    /// The keys that access tokens are signed with; follows their maker.
+    pub(crate) fn token_key(&self) -> watch::Receiver<Option<Arc<KeyRing>>> {
+        self.inner.token_key.clone()
+    }
+
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Directory> {
+        // Every write leaves the maps whole, so a panic elsewhere under the lock harms nothing.
+        self.inner.directory.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Directory> {
+        self.inner.directory.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The vault that answers at `<name>.vault.azure.net`, with or without a port, in any case.
+    /// Soft-deleted vaults have no address. Under [`INSIDE_DOMAIN`] the same vault answers to Resource
+    /// Manager, which has decided by its own roles, and which no network rule concerns.
+    pub(crate) fn vault(&self, host: &str) -> Option<VaultView> {
+        let host = host.to_ascii_lowercase();
+        let host = host.split(':').next()?;
+        if let Some(name) = host.strip_suffix(INSIDE_DOMAIN) {
+            return self.read().vaults.get(name).map(VaultView::from_inside);
+        }
+        let name = host.strip_suffix(VAULT_DOMAIN)?;
+        self.read().vaults.get(name).map(VaultView::of)
+    }
+
+    /// Reads an access token for [`VAULT_RESOURCE`]. `bearer` is what stands after `Bearer `.
+    pub(crate) fn check_vault_token(&self, bearer: Option<&str>, vault: &VaultView) -> Result<Caller, VaultAuthError> {
+        let bearer = bearer.ok_or(VaultAuthError::Missing)?;
+        let presented = self.open_token(bearer).map_err(|fault| match fault {
+            TokenFault::Malformed => VaultAuthError::Malformed,
+            TokenFault::BadSignature => VaultAuthError::BadSignature,
+        })?;
+        if presented.audience != VAULT_RESOURCE {
+            return Err(VaultAuthError::InvalidAudience { found: presented.audience });
+        }
+        let expected = access_token::issuer(vault.tenant);
+        if presented.caller.issuer != expected {
+            return Err(VaultAuthError::InvalidIssuer { expected, found: presented.caller.issuer });
+        }
+        let now = self.now();
+        if presented.expires <= now {
+            return Err(VaultAuthError::Expired);
+        }
+        if presented.not_before > now {
+            return Err(VaultAuthError::NotYetValid);
+        }
+        Ok(presented.caller)
+    }
+
+    /// Signature and shape of one of our own access tokens; audience and dates are the service's business.
+    pub(crate) fn open_token(&self, bearer: &str) -> Result<Presented, TokenFault> {
+        // Without a key nothing was ever signed with it.
+        let keys = self.inner.token_key.borrow().clone();
+        access_token::open(bearer, keys.as_deref())
+    }
+
+    /// Whether `caller` may do something to the vault's secrets, by the model that the vault uses.
+    ///
+    /// `data_action` is the role-based name (`Microsoft.KeyVault/vaults/secrets/getSecret/action`),
+    /// `permission` the access policy's (`get`). Role assignments count on the vault, above it, and
+    /// on the one secret, where `secret` names one.
+    pub(crate) fn vault_permission(
+        &self,
+        caller: &Caller,
+        vault: &VaultView,
+        secret: Option<&str>,
+        data_action: &str,
+        permission: &str,
+    ) -> Result<(), Denied> {
+        if vault.is_inside {
+            return Ok(());
+        }
+        if vault.is_rbac {
+            let scope = match secret {
+                Some(name) => format!("{}/secrets/{name}", vault.id),
+                None => vault.id.clone(),
+            };
+            let directory = self.read();
+            return rbac::allows_data(&directory.assignments, caller, data_action, &scope)
+                .then_some(())
+                .ok_or(Denied::ByRbac);
+        }
+        let allowed = vault.access_policies.iter().any(|policy| policy.allows_secrets(caller, permission));
+        allowed.then_some(()).ok_or(Denied::ByAccessPolicy)
+    }
+}

@@ -1,0 +1,20 @@
+//! Entra ID and Resource Manager through the simulator's router, with real tokens and an issuer behind real TLS.
+
+#![expect(clippy::expect_used, reason = "helpers of tests fail a test by panicking")]
+
+#[path = "sim/exchange.rs"]
+mod exchange;
+#[path = "sim/federation.rs"]
+mod federation;
+#[path = "sim/issuers.rs"]
+mod issuers;
+#[path = "sim/metadata.rs"]
+mod metadata;
+#[path = "sim/resources.rs"]
+mod resources;
+#[path = "sim/roles.rs"]
+mod roles;
+#[path = "sim/vaults.rs"]
+mod vaults;
+#[path = "sim/world.rs"]
+mod world;
