@@ -26,7 +26,15 @@ use crate::client::FetchError;
 /// The one TLS provider of this house.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
-    PROVIDER.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider())).clone()
+    let make = || {
+        use rustls::crypto::aws_lc_rs::{default_provider, kx_group};
+        // On loopback the post-quantum exchange only costs time.
+        Arc::new(CryptoProvider {
+            kx_groups: vec![kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1],
+            ..default_provider()
+        })
+    };
+    PROVIDER.get_or_init(make).clone()
 }
 
 /// Certificates that a client trusts.
