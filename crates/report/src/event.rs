@@ -10,7 +10,7 @@ use trust::{Chain, Denial, Link, Verdict};
 /// One line of `events.jsonl`: an event with its time and its number in the run.
 ///
 /// A record holds no secret: [`Record::new`] and deserialisation, the only ways to make one, pass every text through
-/// [`trust::redact`]. The emitter is expected to have done so already; this is the second line of defence.
+/// [`trust::redact()`]. The emitter is expected to have done so already; this is the second line of defence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "RawRecord")]
 pub struct Record {
