@@ -33,17 +33,19 @@ pub async fn run(options: Bench, environment: Environment) -> Result<Exit, Stop>
     let _ = std::fs::remove_dir_all(&folder);
     let samples = measured?;
     println!("{SCENARIO}, embedded and simulated: {} runs, each beside its floor\n", samples.len());
-    println!("{:<44} {:>9} {:>9} {:>9}", "", "min", "median", "max");
+    println!("{:<48} {:>9} {:>9} {:>9}", "", "min", "median", "max");
     let row = |title: &str, unit: &str, of: &dyn Fn(&Sample) -> f64| {
         let mut values: Vec<f64> = samples.iter().map(of).collect();
         values.sort_by(f64::total_cmp);
         let median = values[values.len() / 2];
-        println!("{title:<44} {:>9.1} {median:>9.1} {:>9.1} {unit}", values[0], values[values.len() - 1]);
+        println!("{title:<48} {:>9.1} {median:>9.1} {:>9.1} {unit}", values[0], values[values.len() - 1]);
         median
     };
     row("floor: spawn s3-reader, exchange, read", "ms", &|sample| ms(sample.floor));
     row("whole run: process start to exit", "ms", &|sample| ms(sample.whole));
+    row("as many s3-readers at once as the run has pods", "ms", &|sample| ms(sample.pods));
     let ratio = row("ratio whole / floor", "", &|sample| sample.whole.as_secs_f64() / sample.floor.as_secs_f64());
+    row("ratio whole / its pods alone", "", &|sample| sample.whole.as_secs_f64() / sample.pods.as_secs_f64());
     let ready = row("cluster ready after process start", "ms", &|sample| sample.metrics.cluster_ready_ms as f64);
     let memory = row("largest memory of the harness", "MiB", &|sample| {
         sample.metrics.peak_memory_kib.unwrap_or_default() as f64 / 1024.0
@@ -58,6 +60,7 @@ pub async fn run(options: Bench, environment: Environment) -> Result<Exit, Stop>
 
 struct Sample {
     floor: Duration,
+    pods: Duration,
     whole: Duration,
     metrics: Metrics,
 }
@@ -73,14 +76,16 @@ async fn measure(options: &Bench, environment: &Environment, folder: &Path) -> R
         return Err(Stop::new(Exit::Internal, "the bench's own command line is not understood"));
     };
     let plan = run::load(environment, &options.location, SCENARIO)?;
+    let pods = plan.cells.len();
     let floor = Floor::up(*e2e, environment.clone(), plan).await?;
     let mut samples = Vec::new();
     // The first pair warms caches and is not counted.
     for at in 0..=options.runs {
         let once = floor.once().await?;
+        let at_once = floor.at_once(pods).await?;
         let (whole, metrics) = whole(environment, options, folder, &format!("run-{at}")).await?;
         if at > 0 {
-            samples.push(Sample { floor: once, whole, metrics });
+            samples.push(Sample { floor: once, pods: at_once, whole, metrics });
         }
     }
     floor.down().await;

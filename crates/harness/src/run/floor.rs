@@ -64,6 +64,16 @@ impl Floor {
         Err(Stop::new(Exit::CheckFailed, format!("the floor's workload did not read: {}", trust::redact(&text))))
     }
 
+    /// Runs the workload `count` times at once: what the pods of a run take by themselves.
+    ///
+    /// # Errors
+    /// When one of them does not read.
+    pub async fn at_once(&self, count: usize) -> Result<Duration, Stop> {
+        let started = Instant::now();
+        futures::future::try_join_all((0..count).map(|_| self.once())).await?;
+        Ok(started.elapsed())
+    }
+
     /// Ends everything.
     pub async fn down(self) {
         self.places.down().await;

@@ -107,31 +107,43 @@ impl Places {
             node_name: settings.run.name("node"),
             namespaces: format!("{}={}", super::kube_objects::RUN_LABEL, settings.run),
         };
-        let cluster = tokio::spawn(Cluster::up(provider, surroundings, node_choice(settings)));
-
-        let authority = Authority::generate("crossfed wire", &*clock).map_err(|error| infra(error.into()))?;
-        let config = EgressConfig { authority: Arc::new(authority), clock: clock.clone() };
-        let wire = Egress::start(config).await.map_err(|error| infra(error.into()))?;
-        let proxy = wire.admit(HARNESS_CLIENT, password());
-        let clouds = backend(settings, &wire, &proxy).await?;
-        clouds.attach(&wire, &regions(scenario)).map_err(|error| infra(error.into()))?;
-
-        let cluster = cluster.await.map_err(|error| Stop::new(Exit::Internal, error.to_string()))?;
+        // Not a task of its own: what is given up with this future must not go on by itself.
+        let cluster = Cluster::up(provider, surroundings, node_choice(settings));
+        let (cluster, answering) = tokio::join!(cluster, answering(settings, scenario));
         let cluster = cluster.map_err(|error| match error {
             // The user's own file or flag.
             error @ ClusterError::Kubeconfig { .. } => Stop::caused(Exit::Usage, error),
             error => infra(error.into()),
-        })?;
-        let host: HostPattern =
-            issuer_host(cluster.issuer()).parse().map_err(|error: egress::PatternError| infra(error.into()))?;
-        wire.route(host, Upstream::service("the cluster's issuer", cluster.issuer_site()));
-        if cluster.process_node().is_none() {
+        });
+        let (cluster, (wire, proxy, clouds)) = match (cluster, answering) {
+            (Ok(cluster), Ok(answering)) => (cluster, answering),
+            (Ok(cluster), Err(stop)) => {
+                cluster.down().await;
+                return Err(stop);
+            }
+            (Err(stop), _) => return Err(stop),
+        };
+        let places = Self { wire, clouds, cluster, proxy, folder };
+        match places.join() {
+            Ok(()) => Ok(places),
+            Err(stop) => {
+                places.down().await;
+                Err(stop)
+            }
+        }
+    }
+
+    /// Puts the cluster's issuer on the wire: all that the two sides share.
+    fn join(&self) -> Result<(), Stop> {
+        let host: Result<HostPattern, _> = issuer_host(self.cluster.issuer()).parse();
+        let host = host.map_err(|error| Stop::caused(Exit::Infrastructure, error))?;
+        self.wire.route(host, Upstream::service("the cluster's issuer", self.cluster.issuer_site()));
+        if self.cluster.process_node().is_none() {
             let message = "this cluster has nodes of its own, whose pods cannot reach the wire on this machine's loopback; \
                            pass --node process to run the pods here, as local processes";
-            cluster.down().await;
             return Err(Stop::new(Exit::Preflight, message));
         }
-        Ok(Self { wire, clouds, cluster, proxy, folder })
+        Ok(())
     }
 
     /// The run's private folder.
@@ -149,6 +161,18 @@ impl Places {
         self.cluster.down().await;
         self.wire.stop().await;
     }
+}
+
+/// The wire, the harness's own way through it, and who answers for the clouds.
+async fn answering(settings: &Settings, scenario: &Scenario) -> Result<(Egress, Proxy, Box<dyn Backend>), Stop> {
+    let infra = |error: anyhow::Error| Stop::new(Exit::Infrastructure, format!("{error:#}"));
+    let authority = Authority::generate("crossfed wire", &*settings.clock).map_err(|error| infra(error.into()))?;
+    let config = EgressConfig { authority: Arc::new(authority), clock: settings.clock.clone() };
+    let wire = Egress::start(config).await.map_err(|error| infra(error.into()))?;
+    let proxy = wire.admit(HARNESS_CLIENT, password());
+    let clouds = backend(settings, &wire, &proxy).await?;
+    clouds.attach(&wire, &regions(scenario)).map_err(|error| infra(error.into()))?;
+    Ok((wire, proxy, clouds))
 }
 
 fn stack(wire: &Egress, proxy: &Proxy) -> Result<HttpStack, Stop> {
