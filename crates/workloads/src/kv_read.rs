@@ -19,7 +19,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use trust::workload::{Outcome, Stage};
 
-pub use args::{Command, HELP, UsageError, VaultSecret, parse};
+pub use args::{HELP, VaultSecret, parse};
 
 /// Reads the secret on a runtime of its own.
 pub fn run_blocking(secret: &VaultSecret) -> Outcome {

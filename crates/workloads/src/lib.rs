@@ -2,5 +2,6 @@
 //! chain, the environment of the pod, one line of JSON. They hold no test logic and share nothing with the
 //! house but the shape of that line.
 
+pub mod flags;
 pub mod kv_read;
 pub mod s3_reader;

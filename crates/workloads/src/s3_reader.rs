@@ -15,7 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use trust::workload::{Outcome, Stage};
 
-pub use args::{Command, HELP, Object, UsageError, parse};
+pub use args::{HELP, Object, parse};
 
 /// How much of the content is shown. Length and digest are always of the whole.
 const SHOWN: usize = 1024 * 1024;

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use trust::workload::{Line, Outcome};
-use workloads::kv_read::{self, Command};
+use workloads::flags::Command;
+use workloads::kv_read;
 
 /// The secret was read.
 const READ: u8 = 0;

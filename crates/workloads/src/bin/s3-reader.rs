@@ -4,7 +4,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use trust::workload::{Line, Outcome};
-use workloads::s3_reader::{self, Command};
+use workloads::flags::Command;
+use workloads::s3_reader;
 
 /// The object was read.
 const READ: u8 = 0;
