@@ -171,6 +171,13 @@ impl Scenario {
         let Kind::Scenario = document.kind;
         region(&file, "cluster.region", &document.cluster.region)?;
         region(&file, "aws.region", &document.aws.region)?;
+        if document.webhooks.is_empty() {
+            return Err(SourceError::member(
+                &file,
+                "webhooks",
+                "at least one webhook is expected: without it no pod gets an identity",
+            ));
+        }
         for webhook in &document.webhooks {
             let Webhook::AwsPodIdentity { default_aws_region } = webhook;
             region(&file, "webhooks.defaultAwsRegion", default_aws_region)?;

@@ -50,6 +50,11 @@ async fn points_at_the_place_in_a_scenario() {
         (SCENARIO, "key: test-file.txt", "keys: test-file.txt"),
         (SCENARIO, "flavor: aks", "flavor: ask"),
         (SCENARIO, "region: westeurope", "region: west/europe"),
+        (
+            SCENARIO,
+            "webhooks:\n  - kind: aws-pod-identity # the Helm chart of amazon-eks-pod-identity-webhook\n    defaultAwsRegion: eu-central-1",
+            "webhooks: []",
+        ),
         (SCENARIO, "kind: Scenario", "kind: Scenarios"),
         (SCENARIO, "v1alpha1", "v2"),
         (SCENARIO, "audiences: [sts.amazonaws.com]", "audiences: sts.amazonaws.com"),
@@ -61,6 +66,7 @@ async fn points_at_the_place_in_a_scenario() {
         error: [folder]/scenarios/aks-to-aws/scenario.yaml:17:13: at `aws.object.keys`: unknown member `keys`; did you mean `key`? (known: key, file)
         error: [folder]/scenarios/aks-to-aws/scenario.yaml:8:11: at `cluster.flavor`: unknown value `ask` (known: aks, eks)
         error: [folder]/scenarios/aks-to-aws/scenario.yaml: at `cluster.region`: `west/europe` is no region: lower-case letters, digits and dashes
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml: at `webhooks`: at least one webhook is expected: without it no pod gets an identity
         error: [folder]/scenarios/aks-to-aws/scenario.yaml:4:7: at `kind`: unknown value `Scenarios`; did you mean `Scenario`? (known: Scenario)
         error: [folder]/scenarios/aks-to-aws/scenario.yaml: at `apiVersion`: `crossfed.dev/v2` is not known; this version reads `crossfed.dev/v1alpha1`
         error: [folder]/scenarios/aks-to-aws/scenario.yaml:28:16: at `access.provider.audiences`: expected sequence start
