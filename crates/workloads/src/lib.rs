@@ -4,4 +4,5 @@
 
 pub mod flags;
 pub mod kv_read;
+pub mod program;
 pub mod s3_reader;

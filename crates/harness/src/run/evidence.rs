@@ -6,12 +6,12 @@ use serde_json::Value;
 use trust::UnverifiedToken;
 
 use super::federate::LiveCell;
+use super::overlay::TOKEN_VOLUME;
 
 /// Annotation by which a service account asks for a role.
 pub(crate) const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 const ROLE_ENV: &str = "AWS_ROLE_ARN";
 const TOKEN_FILE_ENV: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
-const TOKEN_VOLUME: &str = "aws-iam-token";
 
 /// What the pod shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use scenario::{CONTROL, Plan};
 use tokio::process::Command;
 
 use super::federate::{Federation, LiveCell};
-use super::places::{Places, password};
+use super::places::{Places, password, programs};
 use super::{kube_objects, settings, token};
 use crate::cli::E2e;
 use crate::environment::Environment;
@@ -32,7 +32,7 @@ impl Floor {
         plan.cells.retain(|cell| cell.id == CONTROL);
         let settings = settings(options, environment)?;
         let file = |error: std::io::Error| Stop::caused(Exit::Preflight, error);
-        let places = Places::up(&settings, &plan.scenario).await?;
+        let places = Places::up(&settings, &plan.scenario, programs(&settings, &plan.scenario)?).await?;
         let federation = Federation::plan(&settings, &plan, &places, true).await?;
         let journal =
             Journal::create(&settings.artifacts.join("journal.jsonl"), settings.run.as_str(), &settings.clock)

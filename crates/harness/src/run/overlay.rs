@@ -11,7 +11,7 @@ const WIRE_MOUNT: &str = "/etc/crossfed/wire";
 /// The secret that holds a token made for a fault.
 pub(crate) const TOKEN_SECRET: &str = "crossfed-token";
 /// The volume that the webhook would add; a pod that brings its own keeps it (amazon-eks-pod-identity-webhook, "volume of that name exists").
-const TOKEN_VOLUME: &str = "aws-iam-token";
+pub(crate) const TOKEN_VOLUME: &str = "aws-iam-token";
 /// What a workload must not do without a cloud around it: ask the instance metadata service for credentials.
 const NO_METADATA: (&str, &str) = ("AWS_EC2_METADATA_DISABLED", "true");
 

@@ -89,9 +89,8 @@ pub(crate) fn programs(settings: &Settings, scenario: &Scenario) -> Result<Progr
 
 impl Places {
     /// Brings everything up.
-    pub(crate) async fn up(settings: &Settings, scenario: &Scenario) -> Result<Self, Stop> {
+    pub(crate) async fn up(settings: &Settings, scenario: &Scenario, programs: Programs) -> Result<Self, Stop> {
         let infra = |error: anyhow::Error| Stop::new(Exit::Infrastructure, format!("{error:#}"));
-        let programs = programs(settings, scenario)?;
         let folder = PrivateFolder::make(settings)?;
         let clock = settings.clock.clone();
         let cluster_authority =

@@ -47,14 +47,15 @@ fn verdict_of(stop: &Stop) -> Verdict {
 async fn play(settings: &Settings, plan: &Plan, events: &Events) -> Result<(Exit, Verdict), Stop> {
     let name = &plan.scenario.name;
     let preflight = events.begin(name, Phase::Preflight);
-    let ready = places::programs(settings, &plan.scenario).and_then(|_| {
+    let ready = places::programs(settings, &plan.scenario).and_then(|programs| {
         Journal::create(&settings.artifacts.join("journal.jsonl"), settings.run.as_str(), &settings.clock)
+            .map(|journal| (programs, journal))
             .map_err(|error| Stop::new(Exit::Preflight, format!("the journal cannot be written: {error}")))
     });
-    let journal = match ready {
-        Ok(journal) => {
+    let (programs, journal) = match ready {
+        Ok(ready) => {
             preflight.done(Some(format!("{} checks planned", plan.cells.len())));
-            journal
+            ready
         }
         Err(stop) => {
             preflight.failed(&stop.message);
@@ -63,7 +64,7 @@ async fn play(settings: &Settings, plan: &Plan, events: &Events) -> Result<(Exit
     };
 
     let phase = events.begin(name, Phase::Cluster);
-    let places = match interrupt::or(events, name, None, Places::up(settings, &plan.scenario)).await {
+    let places = match interrupt::or(events, name, None, Places::up(settings, &plan.scenario, programs)).await {
         Ok(places) => {
             phase.done(Some(format!("{}, issuer {}", places.cluster.title(), places.cluster.issuer())));
             places
