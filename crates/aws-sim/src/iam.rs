@@ -123,7 +123,7 @@ impl Call<'_> {
     fn authorize_with(&self, resource: &str, context: &Context) -> Result<(), ApiError> {
         let action = format!("iam:{}", self.action);
         let account = &self.caller.account;
-        Ok(self.state.authorize(self.caller, &action, resource, context, None, account)?)
+        Ok(self.state.authorize(Some(self.caller), &action, resource, context, None, account)?)
     }
 
     /// An ARN in the caller's account.

@@ -1,7 +1,7 @@
 //! A simulated S3: buckets and objects in memory behind the wire protocol of the real service.
 //!
 //! The library `s3s` speaks the protocol (routes, XML, chunked uploads); what decides is ours: addressing
-//! and regions ([`address`]), who signed ([`admission`]), who may ([`permission`]), and what is stored.
+//! and regions ([`address`]), who signed ([`admission`], [`signature`]), who may ([`permission`]), and what is stored.
 //! Must not know how accounts, keys and policies are kept: it asks [`State`].
 
 mod address;
@@ -19,6 +19,7 @@ mod permission;
 mod public;
 mod refusal;
 mod settings;
+mod signature;
 mod store;
 
 use std::sync::Arc;

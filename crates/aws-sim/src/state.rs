@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use jiff::Timestamp;
 use thiserror::Error;
-use trust::policy::{Context, Document, Kind, Layer, Policies, Reason, Request, Ruling, combine};
+use trust::policy::{Context, Document, Kind, Layer, Policies, PrincipalFacts, Reason, Request, Ruling, combine};
 use trust::{AccountId, Secret, SharedClock};
 
 use crate::account::{Account, User};
@@ -100,7 +100,8 @@ impl State {
         self.read().keys.get(access_key_id).cloned()
     }
 
-    /// Whether `caller` may do `action` (`s3:GetObject`) on `resource_arn`.
+    /// Whether `caller` may do `action` (`s3:GetObject`) on `resource_arn`; `None` is a request that nobody signed, which
+    /// only the policy on the resource can allow.
     ///
     /// `context` holds the keys that the service knows (`s3:prefix`, `aws:SourceIp`); those of the
     /// caller and the clock are added here. `resource_policy` is the text of the policy on the
@@ -108,29 +109,38 @@ impl State {
     ///
     /// # Errors
     /// The message is the one that AWS gives: the full sentence within one account, the bare
-    /// `Access Denied` across accounts.
+    /// `Access Denied` across accounts and to who has none.
     pub(crate) fn authorize(
         &self,
-        caller: &Caller,
+        caller: Option<&Caller>,
         action: &str,
         resource_arn: &str,
         context: &Context,
         resource_policy: Option<&str>,
         resource_account: &AccountId,
     ) -> Result<(), AccessDenied> {
-        let cross_account = caller.account != *resource_account;
-        let held = self.held_policies(caller);
+        let held = caller.map(|caller| self.held_policies(caller)).unwrap_or_default();
+        let refused = |reason| match caller {
+            Some(caller) if caller.account == *resource_account => denied(caller, action, resource_arn, reason),
+            _ => AccessDenied { message: "Access Denied".to_owned() },
+        };
         let resource = match resource_policy.map(|text| Document::parse(text, Kind::Resource)) {
             None => None,
             Some(Ok(document)) => Some(document),
             // A stored policy was checked when it was put; refuse rather than ignore its denials.
             Some(Err(_)) => {
-                return Err(denied(caller, action, resource_arn, Reason::ExplicitDeny(Layer::Resource)));
+                return Err(refused(Reason::ExplicitDeny(Layer::Resource)));
             }
         };
 
         let mut facts = Context::new();
-        caller.describe(&mut facts);
+        match caller {
+            Some(caller) => caller.describe(&mut facts),
+            // IAM user guide, "IAM policy elements: Variables and tags", principal key values.
+            None => {
+                facts.extend(&Context::new().with("aws:userid", "anonymous").with("aws:PrincipalType", "Anonymous"))
+            }
+        }
         let now = self.now();
         facts.set("aws:CurrentTime", now.to_string());
         facts.set("aws:EpochTime", now.as_second().to_string());
@@ -138,7 +148,7 @@ impl State {
         facts.set("aws:ResourceAccount", resource_account.to_string());
         facts.extend(context);
 
-        let principal = caller.principal();
+        let principal = caller.map_or(PrincipalFacts::Anonymous, Caller::principal);
         let request = Request { principal: &principal, action, resource: resource_arn, context: &facts };
         let ruling: Ruling = combine(
             &Policies {
@@ -146,19 +156,15 @@ impl State {
                 boundary: held.boundary.as_deref(),
                 session: held.session.as_deref(),
                 resource: resource.as_ref(),
-                cross_account,
+                cross_account: caller.is_some_and(|caller| caller.account != *resource_account),
             },
             &request,
         );
         match ruling.reason {
             Reason::Allowed(_) => Ok(()),
             reason => {
-                tracing::debug!(caller = %caller.arn, action, resource = resource_arn, ?reason, "denied");
-                if cross_account {
-                    Err(AccessDenied { message: "Access Denied".to_owned() })
-                } else {
-                    Err(denied(caller, action, resource_arn, reason))
-                }
+                tracing::debug!(caller = principal.describe(), action, resource = resource_arn, ?reason, "denied");
+                Err(refused(reason))
             }
         }
     }

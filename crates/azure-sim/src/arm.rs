@@ -1,5 +1,5 @@
-//! Azure Resource Manager: resource groups, identities, federated credentials, vaults and role assignments.
-//! Must not know tokens of other issuers, nor what a vault holds.
+//! Azure Resource Manager: resource groups, identities, federated credentials, vaults, storage accounts and role
+//! assignments. Must not know tokens of other issuers, nor what a vault or container holds.
 //!
 //! Every request passes the same gates: bearer token, API version, subscription, the caller's roles.
 
@@ -7,6 +7,7 @@ mod answer;
 mod assignments;
 mod body;
 mod caller;
+mod containers;
 mod credentials;
 mod deleted_vaults;
 mod error;
@@ -17,6 +18,9 @@ mod operations;
 mod path;
 mod policies;
 mod secrets;
+mod storage_accounts;
+mod storage_body;
+mod storage_path;
 mod vault_body;
 mod vaults;
 mod versions;
@@ -108,6 +112,7 @@ async fn dispatch(call: &Call<'_>, path: &Path) -> Result<Answer, ArmError> {
         Target::DeletedVaults => deleted_vaults::list(call),
         Target::DeletedVault { location, name } => deleted_vaults::one(call, location, name),
         Target::PurgeVault { location, name } => deleted_vaults::purge(call, location, name),
+        Target::Storage(storage) => storage_accounts::serve(call, storage),
         Target::Assignments { scope } => assignments::list(call, scope),
         Target::Assignment { scope, name } => assignments::one(call, scope, name),
         Target::Definitions { scope } => assignments::definitions(call, scope),

@@ -11,6 +11,7 @@ use crate::AdminCredentials;
 use crate::random;
 use crate::rbac::{self, OWNER, RoleAssignment};
 use crate::state::State;
+use crate::storage::StorageAccount;
 use crate::vaults::{DeletedVault, Vault};
 
 /// Everything that there is. Names of resources are keys in lower case.
@@ -21,6 +22,8 @@ pub(crate) struct Directory {
     /// By name: it is a host name, so that all subscriptions share the names.
     pub(crate) vaults: BTreeMap<String, Vault>,
     pub(crate) deleted_vaults: BTreeMap<String, DeletedVault>,
+    /// By name, likewise.
+    pub(crate) storage: BTreeMap<String, StorageAccount>,
     pub(crate) assignments: Vec<RoleAssignment>,
     /// Long-running operations by the opaque part of their URL.
     pub(crate) operations: BTreeMap<String, Operation>,
@@ -162,6 +165,14 @@ impl Directory {
     /// Purges what has been kept long enough.
     pub(crate) fn purge_due(&mut self, now: Timestamp) {
         self.deleted_vaults.retain(|_, deleted| now < deleted.purges);
+    }
+
+    /// Removes a storage account with all that is in it. Its name is free at once; the real service keeps it back
+    /// for a while.
+    pub(crate) fn delete_storage(&mut self, name: &str) {
+        if let Some(account) = self.storage.remove(name) {
+            self.forget_assignments(&account.id());
+        }
     }
 
     /// Removes an identity with its client. Role assignments of its principal stay behind, as they do

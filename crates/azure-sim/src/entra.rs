@@ -1,5 +1,5 @@
 //! Microsoft Entra ID: the token endpoint and the documents that clients read before they use it.
-//! Must not know Resource Manager or Key Vault: a token says who, never what is permitted.
+//! Must not know Resource Manager, Key Vault or Storage: a token says who, never what is permitted.
 
 mod assertion;
 mod exchange;

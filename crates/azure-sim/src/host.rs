@@ -9,13 +9,14 @@ use http::header::HOST;
 use tower::ServiceExt;
 
 use crate::state::State;
-use crate::{arm, entra, vault};
+use crate::{arm, blob, entra, vault};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Service {
     Entra,
     Manager,
     Vault,
+    Blob,
     Other,
 }
 
@@ -32,6 +33,7 @@ pub(crate) fn router(state: State) -> Router {
                     Ok(response) => response,
                     Err(never) => match never {},
                 },
+                Service::Blob => blob::serve(&state, request).await,
                 Service::Other => {
                     let text = format!("no service is simulated at {host}\n");
                     (StatusCode::NOT_FOUND, text).into_response()
@@ -46,7 +48,19 @@ fn addressed(host: &str) -> Service {
         "login.microsoftonline.com" | "login.windows.net" => Service::Entra,
         "management.azure.com" => Service::Manager,
         _ if host.ends_with(".vault.azure.net") => Service::Vault,
+        _ if host.ends_with(blob::DOMAIN) => Service::Blob,
         _ => Service::Other,
+    }
+}
+
+/// Whether the name, without port, resolves: see [`crate::AzureSim::knows_host`].
+pub(crate) fn is_known(state: &State, host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    match addressed(&host) {
+        Service::Entra | Service::Manager => true,
+        Service::Vault => !host.contains(':') && state.vault(&host).is_some(),
+        Service::Blob => blob::account_of(&host).is_some_and(|name| state.read().storage.contains_key(name)),
+        Service::Other => false,
     }
 }
 
@@ -71,6 +85,9 @@ mod tests {
         check("management.azure.com", Service::Manager);
         check("one.vault.azure.net", Service::Vault);
         check("vault.azure.net", Service::Other);
+        check("one.blob.core.windows.net", Service::Blob);
+        check("one.queue.core.windows.net", Service::Other);
+        check("blob.core.windows.net", Service::Other);
         check("one.vault.azure.net.example", Service::Other);
     }
 }

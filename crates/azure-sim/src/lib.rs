@@ -1,15 +1,17 @@
-//! A simulated Azure: Entra ID, Resource Manager and Key Vault as far as federation of workload identities
-//! needs them, with the status codes, error codes and message shapes of the real services.
+//! A simulated Azure: Entra ID, Resource Manager, Key Vault and Blob Storage as far as federation of workload
+//! identities needs them, with the status codes, error codes and message shapes of the real services.
 //! Must not know the harness, the cluster or any issuer in advance: it learns an issuer's keys over the wire.
 
 mod access_token;
 mod arm;
+mod blob;
 mod directory;
 mod entra;
 mod host;
 mod random;
 mod rbac;
 mod state;
+mod storage;
 mod vault;
 mod vaults;
 
@@ -103,9 +105,17 @@ impl AzureSim {
     }
 
     /// Every Azure host of the simulator behind one router: the service is chosen by the `Host` header
-    /// (`login.microsoftonline.com`, `login.windows.net`, `management.azure.com`, `*.vault.azure.net`).
-    /// A vault that does not exist answers 404 here; in the real cloud its name does not resolve.
+    /// (`login.microsoftonline.com`, `login.windows.net`, `management.azure.com`, `*.vault.azure.net`,
+    /// `*.blob.core.windows.net`). A vault or storage account that does not exist answers 404 here; in the
+    /// real cloud its name does not resolve (see [`AzureSim::knows_host`]).
     pub fn router(&self) -> axum::Router {
         self.router.clone()
+    }
+
+    /// Whether a host name, without port and in any case, resolves in this cloud: the authority's and Resource
+    /// Manager's always, those of vaults and storage accounts as long as there is one of the name. A soft-deleted
+    /// vault has no address.
+    pub fn knows_host(&self, host: &str) -> bool {
+        host::is_known(&self.state, host)
     }
 }

@@ -101,9 +101,50 @@ static SECRETS_USER: Role = Role {
     ],
 };
 
-/// The roles of the simulator: the general three, and the four of a vault's secrets.
-pub(crate) static ROLES: [&Role; 7] =
-    [&OWNER, &CONTRIBUTOR, &READER, &VAULT_ADMINISTRATOR, &VAULT_READER, &SECRETS_OFFICER, &SECRETS_USER];
+static BLOB_CONTRIBUTOR: Role = Role {
+    id: uuid!("ba92f5b4-2d11-453d-a403-e96b0029c9fe"),
+    title: "Storage Blob Data Contributor",
+    description: "Allows for read, write and delete access to Azure Storage blob containers and data",
+    actions: &[
+        "Microsoft.Storage/storageAccounts/blobServices/containers/delete",
+        "Microsoft.Storage/storageAccounts/blobServices/containers/read",
+        "Microsoft.Storage/storageAccounts/blobServices/containers/write",
+        "Microsoft.Storage/storageAccounts/blobServices/generateUserDelegationKey/action",
+    ],
+    not_actions: &[],
+    data_actions: &[
+        "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete",
+        "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read",
+        "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write",
+        "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/move/action",
+        "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/add/action",
+    ],
+};
+
+static BLOB_READER: Role = Role {
+    id: uuid!("2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"),
+    title: "Storage Blob Data Reader",
+    description: "Allows for read access to Azure Storage blob containers and data",
+    actions: &[
+        "Microsoft.Storage/storageAccounts/blobServices/containers/read",
+        "Microsoft.Storage/storageAccounts/blobServices/generateUserDelegationKey/action",
+    ],
+    not_actions: &[],
+    data_actions: &["Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read"],
+};
+
+/// The roles of the simulator: the general three, the four of a vault's secrets, and the two of blobs.
+pub(crate) static ROLES: [&Role; 9] = [
+    &OWNER,
+    &CONTRIBUTOR,
+    &READER,
+    &VAULT_ADMINISTRATOR,
+    &VAULT_READER,
+    &SECRETS_OFFICER,
+    &SECRETS_USER,
+    &BLOB_CONTRIBUTOR,
+    &BLOB_READER,
+];
 
 /// The role of this id, if there is one.
 pub(crate) fn role(id: Uuid) -> Option<&'static Role> {
@@ -259,5 +300,12 @@ mod tests {
         check(&VAULT_READER, metadata, false, true);
         check(&VAULT_READER, value, false, false);
         check(&VAULT_ADMINISTRATOR, value, false, true);
+        let blobs = |verb: &str| format!("Microsoft.Storage/storageAccounts/blobServices/containers/blobs/{verb}");
+        check(&OWNER, &blobs("write"), true, false);
+        check(&BLOB_CONTRIBUTOR, &blobs("write"), false, true);
+        check(&BLOB_CONTRIBUTOR, &blobs("delete"), false, true);
+        check(&BLOB_READER, &blobs("read"), false, true);
+        check(&BLOB_READER, &blobs("write"), false, false);
+        check(&SECRETS_OFFICER, &blobs("read"), false, false);
     }
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests fail a test by panicking")]
 
+#[path = "sim/blobs.rs"]
+mod blobs;
 #[path = "sim/exchange.rs"]
 mod exchange;
 #[path = "sim/federation.rs"]
@@ -14,6 +16,8 @@ mod metadata;
 mod resources;
 #[path = "sim/roles.rs"]
 mod roles;
+#[path = "sim/storage.rs"]
+mod storage;
 #[path = "sim/vaults.rs"]
 mod vaults;
 #[path = "sim/world.rs"]

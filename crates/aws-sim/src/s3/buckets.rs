@@ -42,7 +42,7 @@ pub(super) fn create(
         None => None,
     };
 
-    let owner = &visit.caller.account;
+    let owner = &visit.known_caller()?.account;
     let mut bucket = Bucket::new(owner.clone(), region.clone(), simulated.state.now());
     if ownership.is_some() {
         bucket.ownership = ownership;
@@ -140,7 +140,7 @@ pub(super) fn list(
     visit: &Visit,
     input: ListBucketsInput,
 ) -> Result<ListBucketsOutput, Refusal> {
-    let account = &visit.caller.account;
+    let account = &visit.known_caller()?.account;
     let limit = match input.max_buckets {
         None => 10_000,
         Some(limit @ 1..=10_000) => limit as usize,

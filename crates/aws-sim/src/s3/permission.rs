@@ -64,12 +64,14 @@ impl Visit {
     fn context(&self) -> Context {
         let mut context = Context::new();
         context.set("aws:RequestedRegion", &self.region);
-        context.set("s3:signatureversion", "AWS4-HMAC-SHA256");
-        let form = match self.form {
-            Form::Header => "REST-HEADER",
-            Form::Query { .. } => "REST-QUERY-STRING",
-        };
-        context.set("s3:authType", form);
+        if let Some(signer) = &self.signer {
+            context.set("s3:signatureversion", "AWS4-HMAC-SHA256");
+            let form = match signer.form {
+                Form::Header => "REST-HEADER",
+                Form::Query { .. } => "REST-QUERY-STRING",
+            };
+            context.set("s3:authType", form);
+        }
         if let Some(address) = self.source_ip {
             context.set("aws:SourceIp", address.to_string());
         }
@@ -93,7 +95,7 @@ impl Simulated {
         let (owner, policy, block) = self
             .store
             .bucket(bucket, |bucket| (bucket.owner.clone(), bucket.policy.clone(), bucket.public_access_block))?;
-        let foreign = visit.caller.account != owner;
+        let foreign = visit.caller().is_none_or(|caller| caller.account != owner);
         let restricted = block.is_some_and(|block| block.restrict_buckets);
         if foreign && restricted && policy.as_deref().is_some_and(is_public) {
             return Err(Refusal::denied("Access Denied"));
@@ -103,7 +105,7 @@ impl Simulated {
             context.set(key, *value);
         }
         self.state
-            .authorize(&visit.caller, action, resource, &context, policy.as_deref(), &owner)
+            .authorize(visit.caller(), action, resource, &context, policy.as_deref(), &owner)
             .map_err(|denied| Refusal::denied(denied.message))
     }
 
@@ -115,12 +117,13 @@ impl Simulated {
         resource: &str,
         keys: &[(&str, &str)],
     ) -> Result<(), Refusal> {
+        let caller = visit.known_caller()?;
         let mut context = visit.context();
         for (key, value) in keys {
             context.set(key, *value);
         }
         self.state
-            .authorize(&visit.caller, action, resource, &context, None, &visit.caller.account)
+            .authorize(Some(caller), action, resource, &context, None, &caller.account)
             .map_err(|denied| Refusal::denied(denied.message))
     }
 

@@ -91,13 +91,14 @@ pub(super) fn put_policy(
     if !is_about(&input.policy, &input.bucket) {
         return Err(malformed("Policy has invalid resource".to_owned()));
     }
+    let caller = visit.known_caller()?;
     let public = is_public(&input.policy);
     simulated.store.change(&input.bucket, |bucket| {
         if public && bucket.public_access_block.is_some_and(|block| block.block_policy) {
             return Err(Refusal::denied(format!(
                 "User: {} is not authorized to perform: s3:PutBucketPolicy on resource: \"{}\" because public policies \
                  are blocked by the BlockPublicPolicy block public access setting.",
-                visit.caller.arn,
+                caller.arn,
                 bucket_arn(&input.bucket)
             )));
         }

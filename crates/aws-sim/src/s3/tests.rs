@@ -2,6 +2,7 @@
 //! Every refusal stands beside a request that differs in one thing and is served.
 
 mod admission;
+mod anonymous;
 mod buckets;
 mod objects;
 mod permission;

@@ -172,8 +172,8 @@ fn put(call: &Call<'_>, scope: &str, name: Uuid, wanted: Wanted) -> Result<Answe
     Ok(Answer::put(true, shown))
 }
 
-/// A role can be held on what is there: the subscription, a group, an identity, a vault, and whatever
-/// is named below one of the last two.
+/// A role can be held on what is there: the subscription, a group, an identity, a vault, a storage
+/// account or container, and whatever is named below an identity or vault.
 fn must_exist(call: &Call<'_>, scope: &str) -> Result<(), ArmError> {
     let directory = call.state.read();
     let owner = scope.find("/secrets/").map_or(scope, |at| &scope[..at]);
@@ -191,6 +191,7 @@ fn must_exist(call: &Call<'_>, scope: &str) -> Result<(), ArmError> {
             let identity = found.identities.get(&name.to_ascii_lowercase());
             identity.map(drop).ok_or_else(|| ArmError::resource_not_found(IDENTITIES, &name, &found.name))
         }
+        Target::Storage(storage) => super::storage_accounts::must_exist(call, &directory, &storage),
         _ => Err(ArmError::bad_request(format!("'{scope}' is no scope for a role."))),
     }
 }

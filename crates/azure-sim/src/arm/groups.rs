@@ -1,6 +1,8 @@
 //! Subscriptions, resource groups, and what lies in them.
 //! Must not know how a resource of a provider is made.
 
+use std::collections::BTreeMap;
+
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -8,6 +10,7 @@ use super::answer::Answer;
 use super::body;
 use super::error::ArmError;
 use super::path::{GROUPS, IDENTITIES, VAULTS};
+use super::storage_path::ACCOUNTS;
 use super::{Call, operations};
 use crate::directory::{Directory, ResourceGroup, Work};
 
@@ -144,31 +147,24 @@ pub(super) fn resources(call: &Call<'_>, group: Option<&str>) -> Result<Answer, 
     let mut shown = Vec::new();
     let subscription = directory.subscriptions.get(&call.subscription);
     let groups = subscription.map(|subscription| subscription.groups.values());
+    let mut note = |id: String, name: &str, kind: &str, location: &str, tags: &BTreeMap<String, String>| {
+        if body::fits(call.filter.as_deref(), tags)? {
+            shown.push(json!({"id": id, "name": name, "type": kind, "location": location, "tags": tags}));
+        }
+        Ok::<_, ArmError>(())
+    };
     for group in groups.into_iter().flatten().filter(|group| is_asked(&group.name)) {
         for identity in group.identities.values() {
-            if body::fits(call.filter.as_deref(), &identity.tags)? {
-                shown.push(json!({
-                    "id": identity_id(call, &group.name, &identity.name),
-                    "name": identity.name,
-                    "type": IDENTITIES,
-                    "location": identity.location,
-                    "tags": identity.tags,
-                }));
-            }
+            let id = identity_id(call, &group.name, &identity.name);
+            note(id, &identity.name, IDENTITIES, &identity.location, &identity.tags)?;
         }
     }
-    let vaults =
-        directory.vaults.values().filter(|vault| vault.subscription == call.subscription && is_asked(&vault.group));
-    for vault in vaults {
-        if body::fits(call.filter.as_deref(), &vault.tags)? {
-            shown.push(json!({
-                "id": vault.id(),
-                "name": vault.name,
-                "type": VAULTS,
-                "location": vault.location,
-                "tags": vault.tags,
-            }));
-        }
+    let is_here = |subscription, group: &str| subscription == call.subscription && is_asked(group);
+    for vault in directory.vaults.values().filter(|vault| is_here(vault.subscription, &vault.group)) {
+        note(vault.id(), &vault.name, VAULTS, &vault.location, &vault.tags)?;
+    }
+    for account in directory.storage.values().filter(|account| is_here(account.subscription, &account.group)) {
+        note(account.id(), &account.name, ACCOUNTS, &account.location, &account.tags)?;
     }
     Ok(Answer::list(shown))
 }

@@ -11,6 +11,8 @@ use super::error::ArmError;
 use crate::directory::{Directory, Operation, Work};
 use crate::random;
 use crate::state::State;
+use crate::storage::StorageAccount;
+use crate::vaults::Vault;
 
 /// Looks that find an operation still under way.
 const LOOKS: u8 = 1;
@@ -56,14 +58,16 @@ pub(super) fn look(state: &State, id: &str) -> Option<bool> {
             directory.deleted_vaults.remove(&vault);
         }
         Work::DeleteGroup { subscription, group } => {
-            let within = |vault: &crate::vaults::Vault| {
-                vault.subscription == subscription && vault.group.eq_ignore_ascii_case(&group)
-            };
+            let within = |vault: &Vault| vault.subscription == subscription && vault.group.eq_ignore_ascii_case(&group);
             let vaults = directory.vaults.iter().filter(|(_, vault)| within(vault));
             let vaults: Vec<String> = vaults.map(|(name, _)| name.clone()).collect();
             for vault in vaults {
                 directory.delete_vault(&vault, now);
             }
+            let within = |account: &StorageAccount| {
+                account.subscription == subscription && account.group.eq_ignore_ascii_case(&group)
+            };
+            directory.storage.retain(|_, account| !within(account));
             let found = directory.subscriptions.get_mut(&subscription);
             let removed = found.and_then(|found| Some((found.tenant, found.groups.remove(&group)?)));
             if let Some((tenant, removed)) = removed {

@@ -5,6 +5,7 @@ use http::Method;
 use uuid::Uuid;
 
 use super::error::ArmError;
+use super::storage_path::{self, ACCOUNTS, Storage};
 
 /// Resource types, as they are written in ids, answers and actions.
 pub(super) const GROUPS: &str = "Microsoft.Resources/resourceGroups";
@@ -44,6 +45,7 @@ pub(super) enum Target {
     DeletedVaults,
     DeletedVault { location: String, name: String },
     PurgeVault { location: String, name: String },
+    Storage(Storage),
     Assignments { scope: String },
     Assignment { scope: String, name: String },
     Definitions { scope: String },
@@ -93,6 +95,7 @@ impl Path {
             | Target::DeletedVaults
             | Target::DeletedVault { .. }
             | Target::PurgeVault { .. } => VAULTS,
+            Target::Storage(_) => ACCOUNTS,
             Target::Assignments { .. } | Target::Assignment { .. } => ASSIGNMENTS,
             Target::Definitions { .. } | Target::Definition { .. } => DEFINITIONS,
         }
@@ -121,6 +124,7 @@ impl Path {
             Target::DeletedVaults => "Microsoft.KeyVault/deletedVaults/read".to_owned(),
             Target::DeletedVault { .. } => of("Microsoft.KeyVault/locations/deletedVaults"),
             Target::PurgeVault { .. } => "Microsoft.KeyVault/locations/deletedVaults/purge/action".to_owned(),
+            Target::Storage(storage) => storage.action(of),
             _ => of(self.kind()),
         }
     }
@@ -154,6 +158,7 @@ impl Path {
             Target::VaultSecret { group, vault, name } => {
                 format!("{}/secrets/{name}", provided(group, VAULTS, vault))
             }
+            Target::Storage(storage) => storage.scope(&root),
             Target::Assignments { scope }
             | Target::Assignment { scope, .. }
             | Target::Definitions { scope }
@@ -198,6 +203,7 @@ fn provider(group: Option<String>, segments: &[&str], lower: &[&str]) -> Option<
         return None;
     };
     match (*namespace, rest, group) {
+        ("microsoft.storage", rest, group) => storage_path::parse(group, &segments[1..], rest).map(Target::Storage),
         ("microsoft.managedidentity", ["userassignedidentities"], group) => Some(Target::Identities { group }),
         ("microsoft.managedidentity", ["userassignedidentities", _], Some(group)) => {
             Some(Target::Identity { group, name: named(2) })

@@ -3,6 +3,7 @@
 
 use super::error::ArmError;
 use super::path::{ASSIGNMENTS, CREDENTIALS, DEFINITIONS, IDENTITIES, Path, VAULTS};
+use super::storage_path::ACCOUNTS;
 
 const RESOURCES: &[&str] = &[
     "2019-05-10",
@@ -33,6 +34,26 @@ const VAULT: &[&str] = &[
     "2025-05-01",
     "2026-02-01",
 ];
+/// Accounts and their containers: those that know `allowBlobPublicAccess`, from azure-rest-api-specs.
+const STORAGE: &[&str] = &[
+    "2019-06-01",
+    "2021-01-01",
+    "2021-02-01",
+    "2021-04-01",
+    "2021-06-01",
+    "2021-08-01",
+    "2021-09-01",
+    "2022-05-01",
+    "2022-09-01",
+    "2023-01-01",
+    "2023-04-01",
+    "2023-05-01",
+    "2024-01-01",
+    "2025-01-01",
+    "2025-06-01",
+    "2025-08-01",
+    "2026-04-01",
+];
 const AUTHORIZATION: &[&str] = &["2015-07-01", "2018-01-01-preview", "2020-04-01-preview", "2022-04-01"];
 
 /// From this version on, a vault that says nothing uses roles (Key Vault, "access control default").
@@ -49,6 +70,7 @@ pub(super) fn check(path: &Path, version: Option<&str>) -> Result<String, ArmErr
         IDENTITIES => IDENTITY,
         CREDENTIALS => FEDERATION,
         VAULTS => VAULT,
+        ACCOUNTS => STORAGE,
         ASSIGNMENTS | DEFINITIONS => AUTHORIZATION,
         _ => RESOURCES,
     };

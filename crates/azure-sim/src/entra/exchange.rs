@@ -24,15 +24,17 @@ const BEARER_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-
 const KEY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Resources that every tenant knows, by the identifiers that a scope may name them with. The token's
-/// audience is the identifier as it was asked for. Resource Manager's have a slash of their own, so
+/// audience is the identifier as it was asked for. Resource Manager's and Storage's have a slash of their own, so
 /// that `https://management.azure.com//.default` is right and the vaults' double slash is wrong.
-const RESOURCES: [&str; 6] = [
+const RESOURCES: [&str; 8] = [
     "https://vault.azure.net",
     "https://management.azure.com",
     "https://management.azure.com/",
     "https://management.core.windows.net",
     "https://management.core.windows.net/",
     "https://graph.microsoft.com",
+    "https://storage.azure.com",
+    "https://storage.azure.com/",
 ];
 
 /// The parameters of a form post, or of a query.
@@ -264,6 +266,7 @@ mod tests {
         check("https://vault.azure.net/.default", Ok("https://vault.azure.net"));
         check("https://management.azure.com/.default", Ok("https://management.azure.com"));
         check("https://management.core.windows.net//.default", Ok("https://management.core.windows.net/"));
+        check("https://storage.azure.com/.default", Ok("https://storage.azure.com"));
         check("https://vault.azure.net", Err(1_002_012));
         check("https://vault.azure.net/user_impersonation", Err(1_002_012));
         check("https://vault.azure.net//.default", Err(70011));

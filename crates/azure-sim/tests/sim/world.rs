@@ -23,6 +23,7 @@ pub(crate) const RESOURCES: &str = "2021-04-01";
 pub(crate) const IDENTITY: &str = "2024-11-30";
 pub(crate) const VAULT: &str = "2023-07-01";
 pub(crate) const ROLES: &str = "2022-04-01";
+pub(crate) const STORAGE: &str = "2023-05-01";
 
 /// A document at the issuer, or what it does instead of giving it.
 #[derive(Clone, Debug)]
@@ -204,12 +205,17 @@ impl World {
     }
 
     async fn login(&self, admin: &AdminCredentials) -> String {
+        self.login_for(admin, "https://management.azure.com/.default").await
+    }
+
+    /// A token of an owner for a resource.
+    pub(crate) async fn login_for(&self, admin: &AdminCredentials, scope: &str) -> String {
         let (client, tenant) = (admin.client_id.to_string(), admin.tenant.to_string());
         let form = [
             ("grant_type", "client_credentials"),
             ("client_id", client.as_str()),
             ("client_secret", admin.client_secret.expose()),
-            ("scope", "https://management.azure.com/.default"),
+            ("scope", scope),
         ];
         self.post_token(&tenant, &form).await.token()
     }
@@ -300,6 +306,19 @@ impl World {
         self.put(&vault(name), VAULT, &json!({"location": "westeurope", "properties": all})).await
     }
 
+    /// A storage account in group `g`.
+    pub(crate) async fn account(&self, name: &str, properties: Value) -> Reply {
+        let body = json!({
+            "location": "westeurope", "sku": {"name": "Standard_LRS"}, "kind": "StorageV2", "properties": properties,
+        });
+        self.put(&account(name), STORAGE, &body).await
+    }
+
+    /// A container; `access` is `None`, `Blob` or `Container`.
+    pub(crate) async fn container(&self, account: &str, name: &str, access: &str) -> Reply {
+        self.put(&container(account, name), STORAGE, &json!({"properties": {"publicAccess": access}})).await
+    }
+
     /// Follows the link of an accepted request until it says something else than 202.
     pub(crate) async fn follow(&self, accepted: &Reply) -> Vec<u16> {
         let link = accepted.headers["location"].to_str().expect("link must be text").to_owned();
@@ -324,6 +343,14 @@ pub(crate) fn credential(identity: &str, name: &str) -> String {
 
 pub(crate) fn vault(name: &str) -> String {
     format!("/resourceGroups/g/providers/Microsoft.KeyVault/vaults/{name}")
+}
+
+pub(crate) fn account(name: &str) -> String {
+    format!("/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/{name}")
+}
+
+pub(crate) fn container(account: &str, name: &str) -> String {
+    format!("{}/blobServices/default/containers/{name}", self::account(account))
 }
 
 fn encode(form: &[(&str, &str)]) -> String {
