@@ -5,14 +5,13 @@ use std::time::Duration;
 use axum::body::Body;
 use http::uri::Authority;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 /// An endpoint has this long to accept and to begin its answer.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-pub(crate) async fn send(authority: &Authority, request: Request<Incoming>) -> Result<Response<Body>, String> {
+pub(crate) async fn send(authority: &Authority, request: Request<Body>) -> Result<Response<Body>, String> {
     let exchange = async {
         let addr = (authority.host().trim_matches(['[', ']']), authority.port_u16().unwrap_or(80));
         let stream = TcpStream::connect(addr).await.map_err(|error| error.to_string())?;

@@ -1,6 +1,7 @@
 //! The proxy's front: accepts, asks for credentials, lets a CONNECT to a known name through.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -13,8 +14,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::Inner;
 use crate::log::{Exchange, Outcome};
-use crate::{Inner, tunnel};
+use crate::tunnel::Tunnel;
 
 const SLOW_PEER: Duration = Duration::from_secs(10);
 
@@ -25,8 +27,8 @@ pub(crate) async fn listen(listener: TcpListener, inner: Arc<Inner>) {
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let tunnel = connection(stream, inner.clone());
+            Ok((stream, peer)) => {
+                let tunnel = connection(stream, peer, inner.clone());
                 let stopping = inner.stopping.clone();
                 inner.tasks.spawn(async move {
                     tokio::select! {
@@ -43,11 +45,11 @@ pub(crate) async fn listen(listener: TcpListener, inner: Arc<Inner>) {
     }
 }
 
-async fn connection(stream: TcpStream, inner: Arc<Inner>) {
+async fn connection(stream: TcpStream, peer: SocketAddr, inner: Arc<Inner>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let inner = inner.clone();
-        async move { Ok::<_, Infallible>(answer(request, &inner)) }
+        async move { Ok::<_, Infallible>(answer(request, peer, &inner)) }
     });
     let serving = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -59,7 +61,7 @@ async fn connection(stream: TcpStream, inner: Arc<Inner>) {
     }
 }
 
-fn answer(request: Request<Incoming>, inner: &Arc<Inner>) -> Response<Body> {
+fn answer(request: Request<Incoming>, peer: SocketAddr, inner: &Arc<Inner>) -> Response<Body> {
     let host = request.uri().host().map_or_else(|| header_host(&request), str::to_owned);
     let Some(client) = client(&request, inner) else {
         record(inner, "", &host, Outcome::Unauthenticated);
@@ -71,7 +73,8 @@ fn answer(request: Request<Incoming>, inner: &Arc<Inner>) -> Response<Body> {
         return response;
     };
     let upstream = inner.table.read().unwrap_or_else(PoisonError::into_inner).find(&host).cloned();
-    let Some(upstream) = upstream else {
+    // Asked without the lock: it is somebody else's code.
+    let Some(upstream) = upstream.filter(|upstream| upstream.knows(&host)) else {
         record(inner, &client, &host, Outcome::UnknownHost);
         return refusal(
             StatusCode::FORBIDDEN,
@@ -85,12 +88,12 @@ fn answer(request: Request<Incoming>, inner: &Arc<Inner>) -> Response<Body> {
             format!("crossfed: `{host}` is reached over https only (CONNECT)\n"),
         );
     }
-    let inner_again = inner.clone();
+    let tunnel = Tunnel { host, client, peer, upstream, inner: inner.clone() };
     let stopping = inner.stopping.clone();
     inner.tasks.spawn(async move {
         tokio::select! {
             () = stopping.cancelled() => {}
-            () = tunnel::run(request, host, client, upstream, inner_again) => {}
+            () = tunnel.run(request) => {}
         }
     });
     Response::new(Body::empty())
@@ -123,6 +126,7 @@ fn record(inner: &Inner, client: &str, host: &str, outcome: Outcome) {
         host: host.to_owned(),
         method: "CONNECT".into(),
         path: String::new(),
+        assertion: None,
         outcome,
         micros: 0,
     });

@@ -6,6 +6,8 @@
 //!
 //! It knows no cloud: who answers is a router or a URL that somebody else put into the table.
 
+pub mod assertion;
+mod body;
 mod forward;
 mod gate;
 pub mod log;
@@ -23,8 +25,9 @@ use tokio_util::task::TaskTracker;
 use transport::{Authority, Proxy};
 use trust::{Secret, SharedClock};
 
+pub use assertion::Assertion;
 pub use log::{Exchange, Outcome, RequestLog};
-pub use table::{HostPattern, PatternError, Upstream, UpstreamError};
+pub use table::{HostPattern, Knows, PatternError, Upstream, UpstreamError};
 
 /// Header by which an upstream learns which client a request came from. Clients cannot set it: the wire overwrites it.
 pub const CLIENT_HEADER: &str = "x-crossfed-client";

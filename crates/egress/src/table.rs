@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use axum::Router;
 use http::Uri;
@@ -65,6 +66,9 @@ impl HostPattern {
     }
 }
 
+/// Whether a name, in lower case and without port, is one that there is.
+pub type Knows = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// Who answers for a name.
 #[derive(Clone)]
 pub enum Upstream {
@@ -74,6 +78,8 @@ pub enum Upstream {
         title: String,
         /// The service.
         router: Router,
+        /// Which names of its family it has; all of them where this is absent.
+        knows: Option<Knows>,
     },
     /// An endpoint elsewhere: requests are passed on with their `Host` header as it is.
     Url {
@@ -99,7 +105,22 @@ pub enum UpstreamError {
 impl Upstream {
     /// A service in this process.
     pub fn service(title: impl Into<String>, router: Router) -> Self {
-        Self::Service { title: title.into(), router }
+        Self::Service { title: title.into(), router, knows: None }
+    }
+
+    /// A service in this process that has some names of a family only, such as those of the vaults that exist. Any other
+    /// is refused as if no entry matched: in the real cloud it would not resolve. It is asked at each CONNECT; tunnels
+    /// that are open stay so.
+    pub fn service_for(title: impl Into<String>, router: Router, knows: Knows) -> Self {
+        Self::Service { title: title.into(), router, knows: Some(knows) }
+    }
+
+    /// Whether it answers for this name, which its pattern matches.
+    pub(crate) fn knows(&self, host: &str) -> bool {
+        match self {
+            Self::Service { knows: Some(knows), .. } => knows(&host.to_ascii_lowercase()),
+            Self::Service { knows: None, .. } | Self::Url { .. } => true,
+        }
     }
 
     /// An endpoint such as `http://127.0.0.1:4566`.

@@ -1,11 +1,12 @@
 //! Inside a tunnel: TLS ends here under the name that was asked for, and each request goes to whoever answers for it.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -13,85 +14,64 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
+use transport::PeerAddr;
 
+use crate::assertion::{self, Assertion};
 use crate::log::{ERROR_BODY, Exchange, Outcome};
 use crate::table::Upstream;
-use crate::{CLIENT_HEADER, Inner, forward};
+use crate::{CLIENT_HEADER, Inner, body, forward};
 
 const SLOW_PEER: Duration = Duration::from_secs(10);
 /// Error answers are small; a larger one is cut off rather than held.
 const LARGEST_ERROR: usize = 1024 * 1024;
 
-pub(crate) async fn run(
-    request: Request<Incoming>,
-    host: String,
-    client: String,
-    upstream: Upstream,
-    inner: Arc<Inner>,
-) {
-    let upgraded = match hyper::upgrade::on(request).await {
-        Ok(upgraded) => upgraded,
-        Err(error) => return tracing::debug!(%host, %error, "tunnel was not taken up"),
-    };
-    let config = match tls_config(&inner, &host) {
-        Ok(config) => config,
-        Err(error) => return tracing::warn!(%host, %error, "no certificate"),
-    };
-    let handshake = tokio::time::timeout(SLOW_PEER, TlsAcceptor::from(config).accept(TokioIo::new(upgraded)));
-    let stream = match handshake.await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return tracing::debug!(%host, %client, %error, "tls handshake failed"),
-        Err(_) => return tracing::debug!(%host, %client, "tls handshake too slow"),
-    };
-    let tunnel = Arc::new(Tunnel { host, client, upstream, inner });
-    let service = service_fn(move |request| {
-        let tunnel = tunnel.clone();
-        async move { Ok::<_, Infallible>(tunnel.answer(request).await) }
-    });
-    let serving = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(SLOW_PEER)
-        .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = serving.await {
-        tracing::debug!(%error, "tunnel ended");
-    }
-}
-
-struct Tunnel {
-    host: String,
-    client: String,
-    upstream: Upstream,
-    inner: Arc<Inner>,
+/// What is settled when a tunnel opens.
+pub(crate) struct Tunnel {
+    pub(crate) host: String,
+    pub(crate) client: String,
+    pub(crate) peer: SocketAddr,
+    pub(crate) upstream: Upstream,
+    pub(crate) inner: Arc<Inner>,
 }
 
 impl Tunnel {
-    async fn answer(&self, mut request: Request<Incoming>) -> Response<Body> {
+    /// Serves what comes through, once the CONNECT request has been answered.
+    pub(crate) async fn run(self, request: Request<Incoming>) {
+        let Self { host, client, inner, .. } = &self;
+        let upgraded = match hyper::upgrade::on(request).await {
+            Ok(upgraded) => upgraded,
+            Err(error) => return tracing::debug!(%host, %error, "tunnel was not taken up"),
+        };
+        let config = match tls_config(inner, host) {
+            Ok(config) => config,
+            Err(error) => return tracing::warn!(%host, %error, "no certificate"),
+        };
+        let handshake = tokio::time::timeout(SLOW_PEER, TlsAcceptor::from(config).accept(TokioIo::new(upgraded)));
+        let stream = match handshake.await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return tracing::debug!(%host, %client, %error, "tls handshake failed"),
+            Err(_) => return tracing::debug!(%host, %client, "tls handshake too slow"),
+        };
+        let tunnel = Arc::new(self);
+        let service = service_fn(move |request| {
+            let tunnel = tunnel.clone();
+            async move { Ok::<_, Infallible>(tunnel.answer(request).await) }
+        });
+        let serving = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(SLOW_PEER)
+            .serve_connection(TokioIo::new(stream), service);
+        if let Err(error) = serving.await {
+            tracing::debug!(%error, "tunnel ended");
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let started = Instant::now();
         let method = request.method().to_string();
         let path = request.uri().path().to_owned();
-        let (response, outcome) = if names(&request, &self.host) {
-            match HeaderValue::from_str(&self.client) {
-                Ok(client) => request.headers_mut().insert(CLIENT_HEADER, client),
-                Err(_) => request.headers_mut().remove(CLIENT_HEADER),
-            };
-            let answer = match &self.upstream {
-                Upstream::Service { router, .. } => {
-                    let Ok(response) = router.clone().oneshot(request.map(Body::new)).await;
-                    Ok(response)
-                }
-                Upstream::Url { authority } => forward::send(authority, request).await,
-            };
-            match answer {
-                Ok(response) => keep_error(response).await,
-                Err(error) => {
-                    let text = format!("crossfed: the endpoint behind `{}` cannot be reached: {error}\n", self.host);
-                    (plain(StatusCode::BAD_GATEWAY, text), Outcome::Unreachable { error })
-                }
-            }
-        } else {
-            let text = format!("crossfed: this tunnel is for `{}`\n", self.host);
-            keep_error(plain(StatusCode::MISDIRECTED_REQUEST, text)).await
-        };
+        let (request, assertion) = presented(request).await;
+        let (response, outcome) = self.pass(request).await;
         self.inner.log.push(Exchange {
             seq: 0,
             at: self.inner.clock.now(),
@@ -99,16 +79,58 @@ impl Tunnel {
             host: self.host.clone(),
             method,
             path,
+            assertion,
             outcome,
             micros: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         });
         response
     }
+
+    /// Has the request answered by whoever answers for the name.
+    async fn pass(&self, mut request: Request<Body>) -> (Response<Body>, Outcome) {
+        if !names(request.headers(), &self.host) {
+            let text = format!("crossfed: this tunnel is for `{}`\n", self.host);
+            return keep_error(plain(StatusCode::MISDIRECTED_REQUEST, text)).await;
+        }
+        match HeaderValue::from_str(&self.client) {
+            Ok(client) => request.headers_mut().insert(CLIENT_HEADER, client),
+            Err(_) => request.headers_mut().remove(CLIENT_HEADER),
+        };
+        let answer = match &self.upstream {
+            Upstream::Service { router, .. } => {
+                request.extensions_mut().insert(PeerAddr(self.peer));
+                let Ok(response) = router.clone().oneshot(request).await;
+                Ok(response)
+            }
+            Upstream::Url { authority } => forward::send(authority, request).await,
+        };
+        match answer {
+            Ok(response) => keep_error(response).await,
+            Err(error) => {
+                let text = format!("crossfed: the endpoint behind `{}` cannot be reached: {error}\n", self.host);
+                (plain(StatusCode::BAD_GATEWAY, text), Outcome::Unreachable { error })
+            }
+        }
+    }
+}
+
+/// The request as it came, and the token that its body presents where that is a small form.
+async fn presented(request: Request<Incoming>) -> (Request<Body>, Option<Assertion>) {
+    if !assertion::is_form(request.headers()) {
+        return (request.map(Body::new), None);
+    }
+    let (head, body) = request.into_parts();
+    let (form, body) = body::peek(body, assertion::LARGEST_FORM).await;
+    let assertion = match form {
+        Some(form) => Assertion::in_form(form).await,
+        None => None,
+    };
+    (Request::from_parts(head, Body::new(body)), assertion)
 }
 
 /// Whether the request's `Host` is the name that the tunnel was opened for.
-fn names(request: &Request<Incoming>, host: &str) -> bool {
-    let value = request.headers().get(http::header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+fn names(headers: &HeaderMap, host: &str) -> bool {
+    let value = headers.get(http::header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let name = value.strip_suffix(":443").unwrap_or(value);
     name.eq_ignore_ascii_case(host)
 }

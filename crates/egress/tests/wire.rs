@@ -9,7 +9,7 @@ use axum::extract::Request;
 use axum::routing::{any, get};
 use egress::{CLIENT_HEADER, Egress, EgressConfig, Outcome, Upstream};
 use tokio::net::TcpListener;
-use transport::{Authority, Client, FetchError, Proxy, Roots};
+use transport::{Authority, Client, FetchError, PeerAddr, Proxy, Roots};
 use trust::{Secret, SystemClock};
 
 struct Wire {
@@ -100,6 +100,48 @@ async fn a_client_cannot_name_itself_or_another_host() {
     };
     let fetched = send(vec![(CLIENT_HEADER, "admin")]).await;
     assert_eq!(&fetched.body[..], br#"Some("pod-a")"#);
+}
+
+#[tokio::test]
+async fn an_upstream_in_this_process_learns_the_clients_address() {
+    let wire = wire().await;
+    let whence = |request: Request| async move {
+        request.extensions().get::<PeerAddr>().map(|peer| peer.0.to_string()).unwrap_or_default()
+    };
+    wire.egress
+        .route("a.example".parse().expect("pattern"), Upstream::service("a", Router::new().fallback(any(whence))));
+    let address = async |client: &Client| {
+        let fetched = client.get("https://a.example/").await.expect("must fetch");
+        let text = String::from_utf8(fetched.body.to_vec()).expect("must be text");
+        text.parse::<std::net::SocketAddr>().expect("must be an address")
+    };
+    let first = address(&wire.client).await;
+    assert!(first.ip().is_loopback() && first != wire.egress.addr(), "{first}");
+    assert_eq!(address(&wire.client).await, first, "the connection is kept");
+    let other = wire.client.clone().through(wire.egress.admit("pod-b", Secret::new("p")));
+    assert_ne!(address(&other).await, first);
+}
+
+#[tokio::test]
+async fn a_name_that_its_service_does_not_have_is_refused_as_an_unknown_one() {
+    let wire = wire().await;
+    let hello = || Router::new().route("/", get(|| async { "hello" }));
+    wire.egress.route("*.example".parse().expect("pattern"), Upstream::service("all", hello()));
+    let knows = Arc::new(|host: &str| host == "here.vault.example");
+    let vaults = Upstream::service_for("vaults", hello(), knows);
+    assert_eq!(format!("{vaults:?} {vaults} {}", vaults.clone()), "Upstream(vaults) vaults vaults");
+    wire.egress.route("*.vault.example".parse().expect("pattern"), vaults);
+    let status = async |url: &str| wire.client.get(url).await.map(|fetched| fetched.status);
+    assert_eq!(status("https://here.vault.example/").await, Ok(200));
+    assert_eq!(status("https://HERE.vault.example/").await, Ok(200));
+    let refused = Err(FetchError::Proxy { host: "gone.vault.example".into(), status: 403 });
+    assert_eq!(status("https://gone.vault.example/").await, refused, "the wider entry must not answer either");
+    let seen = wire.egress.log().wait_for("pod-a", Duration::from_secs(5), |seen| seen.len() == 3).await;
+    let last = seen.expect("must be logged").remove(2);
+    assert_eq!(
+        (last.host.as_str(), last.method.as_str(), last.outcome),
+        ("gone.vault.example", "CONNECT", Outcome::UnknownHost)
+    );
 }
 
 #[tokio::test]

@@ -1,12 +1,32 @@
-//! Reading flags. No parser library: a pod's program should start at once.
+//! Reading flags. No parser library: a pod's program should start at once. It knows no program's own flags.
+
+use std::time::Duration;
+
+/// How long to wait between reads, in seconds; both programs have it.
+const EVERY: &str = "--every";
 
 /// What a command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command<T> {
     /// Print the help.
     Help,
-    /// Read this.
-    Read(T),
+    /// Read.
+    Read {
+        /// What.
+        target: T,
+        /// Again and again, with this long in between; once where it is absent.
+        every: Option<Duration>,
+    },
+}
+
+impl<T> Command<T> {
+    /// The same with the target as a program names it.
+    pub(crate) fn map<U>(self, name: impl FnOnce(T) -> U) -> Command<U> {
+        match self {
+            Self::Help => Command::Help,
+            Self::Read { target, every } => Command::Read { target: name(target), every },
+        }
+    }
 }
 
 /// A command line that is not understood.
@@ -20,6 +40,8 @@ pub enum UsageError {
     Twice(&'static str),
     /// A flag that must be given.
     Missing(&'static str),
+    /// No positive decimal number of seconds.
+    NoSeconds(&'static str, String),
 }
 
 impl std::fmt::Display for UsageError {
@@ -29,21 +51,25 @@ impl std::fmt::Display for UsageError {
             Self::NoValue(flag) => write!(f, "`{flag}` needs a value"),
             Self::Twice(flag) => write!(f, "`{flag}` is given twice"),
             Self::Missing(flag) => write!(f, "`{flag}` is missing"),
+            Self::NoSeconds(flag, value) => {
+                write!(f, "`{flag}` needs a positive number of seconds such as 0.2, not `{value}`")
+            }
         }
     }
 }
 
 impl std::error::Error for UsageError {}
 
-/// Reads two flags that must be given, in any order, as `--flag value` or `--flag=value`.
+/// Reads two flags that must be given, and `--every`, in any order, as `--flag value` or `--flag=value`.
 ///
 /// # Errors
 /// The first argument that is not understood, or the first flag that is missing.
 pub(crate) fn parse(
-    flags: [&'static str; 2],
+    [first, second]: [&'static str; 2],
     arguments: impl IntoIterator<Item = String>,
 ) -> Result<Command<[String; 2]>, UsageError> {
-    let mut values = [None, None];
+    let flags = [first, second, EVERY];
+    let mut values = [None, None, None];
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let (name, given) = match argument.split_once('=') {
@@ -61,24 +87,39 @@ pub(crate) fn parse(
             return Err(UsageError::Twice(flags[at]));
         }
     }
-    let [first, second] = values;
-    Ok(Command::Read([first.ok_or(UsageError::Missing(flags[0]))?, second.ok_or(UsageError::Missing(flags[1]))?]))
+    let [one, two, every] = values;
+    let target = [one.ok_or(UsageError::Missing(first))?, two.ok_or(UsageError::Missing(second))?];
+    let seconds = |value: String| seconds(&value).ok_or(UsageError::NoSeconds(EVERY, value));
+    Ok(Command::Read { target, every: every.map(seconds).transpose()? })
+}
+
+/// A positive number in plain decimal notation: no sign, no exponent.
+fn seconds(text: &str) -> Option<Duration> {
+    if !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return None;
+    }
+    let length = Duration::try_from_secs_f64(text.parse().ok()?).ok()?;
+    (!length.is_zero()).then_some(length)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn check(line: &str, expected: Result<Command<[String; 2]>, UsageError>) {
+        let words = line.split(' ').filter(|word| !word.is_empty()).map(str::to_owned);
+        assert_eq!(parse(["--bucket", "--key"], words), expected, "{line}");
+    }
+
+    fn read(bucket: &str, key: &str, every: Option<Duration>) -> Result<Command<[String; 2]>, UsageError> {
+        Ok(Command::Read { target: [bucket.to_owned(), key.to_owned()], every })
+    }
+
     #[test]
     fn takes_both_spellings_and_nothing_else() {
-        let read = |bucket: &str, key: &str| Ok(Command::Read([bucket.to_owned(), key.to_owned()]));
-        let check = |line: &str, expected: Result<Command<[String; 2]>, UsageError>| {
-            let words = line.split(' ').filter(|word| !word.is_empty()).map(str::to_owned);
-            assert_eq!(parse(["--bucket", "--key"], words), expected, "{line}");
-        };
-        check("--bucket b --key k", read("b", "k"));
-        check("--key=a=b --bucket=b", read("b", "a=b"));
-        check("--bucket --key --key k", read("--key", "k"));
+        check("--bucket b --key k", read("b", "k", None));
+        check("--key=a=b --bucket=b", read("b", "a=b", None));
+        check("--bucket --key --key k", read("--key", "k", None));
         check("--bucket b --help", Ok(Command::Help));
         check("-h", Ok(Command::Help));
         check("", Err(UsageError::Missing("--bucket")));
@@ -89,5 +130,27 @@ mod tests {
         check("--bukcet b", Err(UsageError::Unknown("--bukcet".into())));
         check("--help=x", Err(UsageError::Unknown("--help=x".into())));
         check("b k", Err(UsageError::Unknown("b".into())));
+    }
+
+    #[test]
+    fn every_takes_a_positive_decimal_number_of_seconds() {
+        let every = |value: &str, millis: u64| {
+            check(&format!("--every {value} --bucket b --key k"), read("b", "k", Some(Duration::from_millis(millis))));
+        };
+        every("0.2", 200);
+        every("30", 30_000);
+        every(".5", 500);
+        let refused = |value: &str| {
+            let error = UsageError::NoSeconds("--every", value.to_owned());
+            check(&format!("--bucket b --key k --every={value}"), Err(error));
+        };
+        for value in ["0", "0.0", "0.0000000000001", "x", "-1", "+1", "1e3", "1s", "1.2.3", ".", "inf", "1e400", "NaN"]
+        {
+            refused(value);
+        }
+        refused(&"9".repeat(40));
+        check("--bucket b --key k --every", Err(UsageError::NoValue("--every")));
+        check("--every 1 --every 1", Err(UsageError::Twice("--every")));
+        check("--every x", Err(UsageError::Missing("--bucket")));
     }
 }

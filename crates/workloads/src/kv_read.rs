@@ -21,15 +21,9 @@ use trust::workload::{Outcome, Stage};
 
 pub use args::{HELP, VaultSecret, parse};
 
-/// Reads the secret on a runtime of its own.
-pub fn run_blocking(secret: &VaultSecret) -> Outcome {
-    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(run(secret)),
-        Err(error) => failed(Stage::Configuration, format!("no runtime: {error}")),
-    }
-}
-
-async fn run(secret: &VaultSecret) -> Outcome {
+/// Reads the secret. Nothing is kept from one call to the next: each takes its credentials from the environment and the
+/// token file as they are then, and makes a token exchange of its own.
+pub async fn run(secret: &VaultSecret) -> Outcome {
     let vault = match vault_name(&secret.vault_url) {
         Ok(vault) => vault,
         Err(message) => return failed(Stage::Configuration, message),

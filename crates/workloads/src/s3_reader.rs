@@ -20,15 +20,9 @@ pub use args::{HELP, Object, parse};
 /// How much of the content is shown. Length and digest are always of the whole.
 const SHOWN: usize = 1024 * 1024;
 
-/// Reads the object on a runtime of its own.
-pub fn run_blocking(object: &Object) -> Outcome {
-    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(run(object)),
-        Err(error) => failed(Stage::Configuration, format!("no runtime: {error}")),
-    }
-}
-
-async fn run(object: &Object) -> Outcome {
+/// Reads the object. Nothing is kept from one call to the next: each takes its credentials from the environment and the
+/// token file as they are then, and makes a token exchange of its own.
+pub async fn run(object: &Object) -> Outcome {
     let config = aws_config::defaults(BehaviorVersion::latest()).http_client(http::client()).load().await;
     if config.region().is_none() {
         return failed(Stage::Configuration, "no region: set AWS_REGION".to_owned());

@@ -1,6 +1,4 @@
-//! The program as a pod runs it: a process with nothing but an environment, against a server of a few lines.
-
-#![expect(clippy::expect_used, reason = "a test that cannot go on should say what it missed")]
+//! `s3-reader` against a server of a few lines.
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -10,12 +8,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use trust::workload::{Line, Outcome, Stage};
 
+use crate::lasting::{Lasting, TokenFile};
+
 const STS: &str = r#"<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult>
 <AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/r/s</Arn><AssumedRoleId>AROAX:s</AssumedRoleId></AssumedRoleUser>
 <Credentials><SessionToken>canary-session</SessionToken><SecretAccessKey>canary-secret</SecretAccessKey><Expiration>2099-01-01T00:00:00Z</Expiration><AccessKeyId>ASIAEXAMPLE</AccessKeyId></Credentials>
 </AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"#;
 
-/// What the server says to a token exchange and to a read.
+const WRONG_AUDIENCE: (u16, &str) = (
+    400,
+    "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidIdentityToken</Code><Message>Incorrect token audience</Message></Error></ErrorResponse>",
+);
+
+/// What the server says to a token exchange and to a read. A token that says so itself is refused.
 struct Answers {
     sts: (u16, &'static str),
     s3: (u16, &'static str),
@@ -61,7 +66,11 @@ async fn serve(mut stream: TcpStream, answers: Arc<Answers>, notes: Arc<Mutex<Ve
         }
         let first = head.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1");
         notes.lock().expect("notes must be whole").push(first.to_owned());
-        let (status, content) = if first.starts_with("POST") { answers.sts } else { answers.s3 };
+        let (status, content) = match first {
+            "POST /" if body.contains("WebIdentityToken=canary-refused") => WRONG_AUDIENCE,
+            "POST /" => answers.sts,
+            _ => answers.s3,
+        };
         let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{content}", content.len());
         if stream.write_all(answer.as_bytes()).await.is_err() {
             return;
@@ -70,7 +79,21 @@ async fn serve(mut stream: TcpStream, answers: Arc<Answers>, notes: Arc<Mutex<Ve
     }
 }
 
-/// The program in an environment of its own; `{token}` in a value is the path of a token file.
+/// The program in an environment of its own.
+fn mk_command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_s3-reader"));
+    command.args(["--bucket", "b", "--key", "k.txt"]).args(arguments);
+    command.env_clear().stdin(Stdio::null()).kill_on_drop(true).envs([
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/r"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_MAX_ATTEMPTS", "1"),
+        ("HOME", env!("CARGO_TARGET_TMPDIR")),
+    ]);
+    command
+}
+
+/// Runs it once with these variables besides; `{token}` in a value is the path of a token file.
 async fn run(environment: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let token = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!(
         "token-{}-{:p}",
@@ -78,15 +101,7 @@ async fn run(environment: &[(&str, &str)]) -> (Option<i32>, String, String) {
         environment
     ));
     tokio::fs::write(&token, "canary-token").await.expect("token must be written");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_s3-reader"));
-    command.args(["--bucket", "b", "--key", "k.txt"]).env_clear().stdin(Stdio::null()).kill_on_drop(true);
-    command.envs([
-        ("AWS_REGION", "eu-central-1"),
-        ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/r"),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-        ("AWS_MAX_ATTEMPTS", "1"),
-        ("HOME", env!("CARGO_TARGET_TMPDIR")),
-    ]);
+    let mut command = mk_command(&[]);
     for (name, value) in environment {
         command.env(name, value.replace("{token}", &token.to_string_lossy()));
     }
@@ -124,8 +139,7 @@ async fn reads_with_one_token_exchange() {
 
 #[tokio::test]
 async fn a_refused_exchange_is_told_with_its_code_and_nothing_is_read() {
-    let refusal = "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidIdentityToken</Code><Message>Incorrect token audience</Message></Error></ErrorResponse>";
-    let (code, outcome, seen) = outcome(Answers { sts: (400, refusal), s3: (200, "abc") }).await;
+    let (code, outcome, seen) = outcome(Answers { sts: WRONG_AUDIENCE, s3: (200, "abc") }).await;
     let expected = Outcome::Denied {
         stage: Stage::Credentials,
         service: "sts".into(),
@@ -179,4 +193,36 @@ async fn exit_status_tells_usage_from_refusal() {
     };
     assert_eq!(run(&["--help"]).await, (Some(0), false, true));
     assert_eq!(run(&["--bucket", "b"]).await, (Some(2), true, false));
+    assert_eq!(run(&["--bucket", "b", "--key", "k", "--every", "0"]).await, (Some(2), true, false));
+}
+
+#[tokio::test]
+async fn with_every_it_exchanges_the_token_of_the_moment_each_time_and_outlives_a_refusal() {
+    let server = Server::start(Answers { sts: (200, STS), s3: (200, "abc") }).await;
+    let token = TokenFile::new("s3", "canary-first").await;
+    let mut command = mk_command(&["--every", "0.02"]);
+    command.env("AWS_ENDPOINT_URL", &server.url).env("AWS_WEB_IDENTITY_TOKEN_FILE", token.path());
+    let mut program = Lasting::start(command);
+    let read = |outcome: &Outcome| matches!(outcome, Outcome::Read { bytes: 3, .. });
+    program.until(read).await;
+    program.until(read).await;
+    token.renew("canary-refused").await;
+    program.until(|outcome| matches!(outcome, Outcome::Denied { code, .. } if code == "InvalidIdentityToken")).await;
+    token.renew("canary-third").await;
+    program.until(read).await;
+    let exchanges = server.seen().iter().filter(|line| line.starts_with("POST")).count();
+    assert!(exchanges >= program.told, "{exchanges} exchanges for {} reads", program.told);
+    assert_eq!(program.end("TERM").await, Some(143));
+    token.remove().await;
+}
+
+#[tokio::test]
+async fn with_every_what_fails_for_want_of_settings_is_told_again_too() {
+    let mut command = mk_command(&["--every", "0.02"]);
+    command.env_remove("AWS_REGION");
+    let mut program = Lasting::start(command);
+    for _ in 0..2 {
+        program.until(|outcome| matches!(outcome, Outcome::Failed { stage: Stage::Configuration, .. })).await;
+    }
+    assert_eq!((program.told, program.end("INT").await), (2, Some(130)));
 }

@@ -1,156 +1,36 @@
-//! The program as a pod runs it: a process with nothing but an environment, the real host names, and a proxy that leads
-//! them to a server of a few lines.
+//! `kv-read` by the real host names, through a proxy that leads them to a server of a few lines.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on should say what it missed")]
+mod place;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::http::{HeaderMap, Method, Uri};
-use axum::response::{IntoResponse, Response};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
-use transport::{Authority, Server};
+use transport::Authority;
 use trust::SystemClock;
 use trust::workload::{Line, Outcome, Stage};
 
-const VAULT: &str = "cf-r1.vault.azure.net";
-const ENTRA: &str = "login.microsoftonline.com";
-const TENANT: &str = "11111111-1111-1111-1111-111111111111";
-const TOKEN: (u16, &str) =
-    (200, r#"{"token_type":"Bearer","expires_in":3599,"ext_expires_in":3599,"access_token":"canary-access"}"#);
-const SECRET: (u16, &str) = (
-    200,
-    r#"{"value":"abc","id":"https://cf-r1.vault.azure.net/secrets/test-file/0123456789abcdef0123456789abcdef","attributes":{"enabled":true}}"#,
-);
-const CHALLENGE: &str = r#"Bearer authorization="https://login.microsoftonline.com/11111111-1111-1111-1111-111111111111", resource="https://vault.azure.net""#;
+use self::place::{Answers, GOOD, NO_MATCH, Place, TENANT, VAULT};
+use crate::lasting::{Lasting, TokenFile};
 
-/// What is said to a token exchange, and to a read with a token.
-#[derive(Clone, Copy)]
-struct Answers {
-    entra: (u16, &'static str),
-    vault: (u16, &'static str),
-    /// To a read without a token.
-    challenge: &'static str,
-}
-
-const GOOD: Answers = Answers { entra: TOKEN, vault: SECRET, challenge: CHALLENGE };
-
-/// Both clouds behind one proxy.
-struct Place {
-    proxy: String,
-    root: PathBuf,
-    seen: Arc<Mutex<Vec<String>>>,
-    server: Server,
-}
-
-impl Place {
-    async fn up(name: &str, answers: Answers) -> Self {
-        let authority = Authority::generate("azure", &SystemClock).expect("authority must generate");
-        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
-        let notes = seen.clone();
-        let app = Router::new().fallback(move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
-            let answer = answer(answers, &method, &uri, &headers, &body);
-            let host = headers["host"].to_str().unwrap_or_default().to_owned();
-            notes.lock().expect("notes must be whole").push(format!("{method} {host}{}", uri.path()));
-            async move { answer }
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback must bind");
-        let identity = authority.server_identity(&[VAULT, ENTRA]).expect("identity must be issued");
-        let server = Server::tls(listener, identity, app).expect("server must start");
-        let root = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("kv-root-{}-{name}.pem", std::process::id()));
-        tokio::fs::write(&root, authority.root_pem()).await.expect("root must be written");
-        let proxy = proxy(server.addr(), seen.clone()).await;
-        Self { proxy, root, seen, server }
-    }
-
-    async fn down(self) -> Vec<String> {
-        self.server.stop().await;
-        tokio::fs::remove_file(&self.root).await.expect("root must be removed");
-        self.seen.lock().expect("notes must be whole").clone()
-    }
-}
-
-fn answer(answers: Answers, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Response {
-    let reply = |(status, content): (u16, &'static str)| {
-        (
-            axum::http::StatusCode::from_u16(status).expect("status must be valid"),
-            [("content-type", "application/json")],
-            content,
-        )
-            .into_response()
-    };
-    if headers["host"] == ENTRA {
-        let form = String::from_utf8_lossy(body);
-        let asked = *method == Method::POST
-            && uri.path() == format!("/{TENANT}/oauth2/v2.0/token")
-            && form.contains("client_assertion=canary-token")
-            && form.contains("scope=https%3A%2F%2Fvault.azure.net%2F.default");
-        return if asked { reply(answers.entra) } else { reply((400, "{}")) };
-    }
-    if headers.get("authorization").is_some_and(|value| value == "Bearer canary-access") {
-        return reply(answers.vault);
-    }
-    let mut challenge = reply((
-        401,
-        r#"{"error":{"code":"Unauthorized","message":"AKV10000: Request is missing a Bearer or PoP token."}}"#,
-    ));
-    challenge.headers_mut().insert("www-authenticate", answers.challenge.parse().expect("challenge must be a header"));
-    challenge
-}
-
-/// A proxy that leads every name to `to`, and notes which names it was asked for.
-async fn proxy(to: std::net::SocketAddr, seen: Arc<Mutex<Vec<String>>>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback must bind");
-    let url = format!("http://{}", listener.local_addr().expect("listener must have an address"));
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(tunnel(BufReader::new(stream), to, seen.clone()));
-        }
-    });
-    url
-}
-
-async fn tunnel(
-    mut client: BufReader<TcpStream>,
-    to: std::net::SocketAddr,
-    seen: Arc<Mutex<Vec<String>>>,
-) -> std::io::Result<()> {
-    let mut first = String::new();
-    client.read_line(&mut first).await?;
-    let mut line = first.clone();
-    while line.trim() != "" {
-        line.clear();
-        client.read_line(&mut line).await?;
-    }
-    seen.lock().expect("notes must be whole").push(first.trim_end().trim_end_matches(" HTTP/1.1").to_owned());
-    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
-    let mut server = TcpStream::connect(to).await?;
-    copy_bidirectional(&mut client, &mut server).await.map(drop)
-}
-
-/// The program in an environment of its own; `{token}` in a value is the path of a token file.
-async fn run(name: &str, environment: &[(&str, &str)]) -> (Option<i32>, String, String) {
-    let token =
-        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("kv-token-{}-{name}", std::process::id()));
-    tokio::fs::write(&token, "canary-token").await.expect("token must be written");
+/// The program in an environment of its own.
+fn mk_command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kv-read"));
-    command
-        .args(["--vault-url", &format!("https://{VAULT}"), "--secret", "test-file"])
-        .env_clear()
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    command.envs([
+    command.args(["--vault-url", &format!("https://{VAULT}"), "--secret", "test-file"]).args(arguments);
+    command.env_clear().stdin(Stdio::null()).kill_on_drop(true).envs([
         ("AZURE_CLIENT_ID", "22222222-2222-2222-2222-222222222222"),
         ("AZURE_TENANT_ID", TENANT),
         ("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com/"),
     ]);
+    command
+}
+
+/// Runs it once with these variables besides; `{token}` in a value is the path of a token file.
+async fn run(name: &str, environment: &[(&str, &str)]) -> (Option<i32>, String, String) {
+    let token = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("kv-token-{}-{name}", std::process::id()));
+    tokio::fs::write(&token, "canary-token").await.expect("token must be written");
+    let mut command = mk_command(&[]);
     for (name, value) in environment {
         command.env(name, value.replace("{token}", &token.to_string_lossy()));
     }
@@ -206,8 +86,7 @@ async fn answers_the_challenge_and_reads_by_the_real_names_through_proxy_and_roo
 
 #[tokio::test]
 async fn a_refused_exchange_is_told_with_its_code_and_nothing_is_read() {
-    let refusal = r#"{"error":"invalid_client","error_description":"AADSTS700213: No matching federated identity record found. Trace ID: t","error_codes":[700213],"timestamp":"2026-11-23 12:00:00Z","trace_id":"t","correlation_id":"c"}"#;
-    let (code, outcome, seen) = outcome("exchange", Answers { entra: (401, refusal), ..GOOD }).await;
+    let (code, outcome, seen) = outcome("exchange", Answers { entra: NO_MATCH, ..GOOD }).await;
     let expected = denied(
         Stage::Credentials,
         "entra",
@@ -300,5 +179,29 @@ async fn exit_status_tells_usage_from_refusal() {
     };
     assert_eq!(run(&["--help"]).await, (Some(0), false, true));
     assert_eq!(run(&["--secret", "s"]).await, (Some(2), true, false));
+    let every = ["--vault-url", "https://cf-r1.vault.azure.net", "--secret", "s", "--every", "x"];
+    assert_eq!(run(&every).await, (Some(2), true, false));
     assert_eq!(run(&["--vault-url", "http://cf-r1.vault.azure.net", "--secret", "s"]).await, (Some(1), false, false));
+}
+
+#[tokio::test]
+async fn with_every_it_exchanges_the_token_of_the_moment_each_time_and_outlives_a_refusal() {
+    let place = Place::up("every", GOOD).await;
+    let token = TokenFile::new("kv", "canary-first").await;
+    let mut command = mk_command(&["--every", "0.02"]);
+    command.env("HTTPS_PROXY", &place.proxy).env("SSL_CERT_FILE", &place.root);
+    command.env("AZURE_FEDERATED_TOKEN_FILE", token.path());
+    let mut program = Lasting::start(command);
+    let read = |outcome: &Outcome| matches!(outcome, Outcome::Read { bytes: 3, .. });
+    program.until(read).await;
+    program.until(read).await;
+    token.renew("canary-refused").await;
+    program.until(|outcome| matches!(outcome, Outcome::Denied { code, .. } if code == "AADSTS700213")).await;
+    token.renew("canary-third").await;
+    program.until(read).await;
+    let told = program.told;
+    assert_eq!(program.end("TERM").await, Some(143));
+    token.remove().await;
+    let exchanges = place.down().await.iter().filter(|line| line.starts_with("POST")).count();
+    assert!(exchanges >= told, "{exchanges} exchanges for {told} reads");
 }
