@@ -162,15 +162,38 @@ fn container(container: &mut Fields) {
             default(field, "apiVersion", "v1");
         }
     }
-    for (probe, success) in [("livenessProbe", 1), ("readinessProbe", 1), ("startupProbe", 1)] {
-        if let Some(Value::Object(probe)) = container.get_mut(probe) {
+    for name in ["livenessProbe", "readinessProbe", "startupProbe"] {
+        if let Some(Value::Object(probe)) = container.get_mut(name) {
             for (key, number) in
-                [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", success), ("failureThreshold", 3)]
+                [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)]
             {
                 default(probe, key, number);
             }
+            handler(probe);
         }
     }
+    if let Some(Value::Object(lifecycle)) = container.get_mut("lifecycle") {
+        for name in ["postStart", "preStop"] {
+            if let Some(Value::Object(hook)) = lifecycle.get_mut(name) {
+                handler(hook);
+            }
+        }
+    }
+}
+
+/// How a probe or a hook asks. A null is an absent member, as everywhere.
+fn handler(handler: &mut Fields) {
+    let mut complete = |kind: &str, members: &[(&str, &str)]| {
+        if let Some(Value::Object(action)) = handler.get_mut(kind) {
+            for (key, text) in members {
+                if action.get(*key).is_none_or(Value::is_null) {
+                    action.insert((*key).to_owned(), (*text).into());
+                }
+            }
+        }
+    };
+    complete("httpGet", &[("path", "/"), ("scheme", "HTTP")]);
+    complete("grpc", &[("service", "")]);
 }
 
 /// A reference without digest whose tag is `latest` or absent.
@@ -263,6 +286,29 @@ mod tests {
         check(json!({"requests": {"cpu": "1"}}), "Burstable");
         check(json!({"limits": {"cpu": "1", "memory": "1Gi"}}), "Guaranteed");
         check(json!({"limits": {"cpu": "2", "memory": "1Gi"}, "requests": {"cpu": "1"}}), "Burstable");
+    }
+
+    #[test]
+    fn probes_and_hooks_are_completed() {
+        let check = |member: &str, given: Value, expected: Value| {
+            let mut value = json!({"spec": {"containers": [{"name": "a", "image": "x:1", member: given}]}});
+            apply(resources::core("pods"), &mut value);
+            assert_eq!(value["spec"]["containers"][0][member], expected);
+        };
+        let probe = |action: Value| {
+            let mut probe =
+                json!({"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3});
+            json_patch::merge(&mut probe, &action);
+            probe
+        };
+        for service in [json!({"port": 1}), json!({"port": 1, "service": null}), json!({"port": 1, "service": ""})] {
+            check("livenessProbe", json!({"grpc": service}), probe(json!({"grpc": {"port": 1, "service": ""}})));
+        }
+        let http = json!({"httpGet": {"port": 1, "path": "/", "scheme": "HTTP"}});
+        check("startupProbe", json!({"httpGet": {"port": 1}}), probe(http.clone()));
+        check("lifecycle", json!({"preStop": {"httpGet": {"port": 1}}}), json!({"preStop": http}));
+        let own = json!({"httpGet": {"port": 1, "path": "/ready", "scheme": "HTTPS"}});
+        check("readinessProbe", own.clone(), probe(own));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! It serves HTTPS on loopback: discovery, objects with watches, admission through real webhooks, RBAC, service-account tokens.
 //! What a pod does is the business of a node that talks to it as to any API server. It knows no cloud and no scenario.
 //! Facts behind its answers are those of kube-apiserver 1.36.
+//! The longest lifetime of a token may be of seconds here, so that a renewal can be waited for; the real flag asks for an hour.
 //!
 //! Not served yet: server-side apply, strategic merge patch, tables, OpenAPI, protobuf, custom resources, CEL, controllers of workloads.
 

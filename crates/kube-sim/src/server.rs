@@ -36,7 +36,8 @@ pub struct ApiServerConfig {
     pub clock: SharedClock,
     /// Shortest token lifetime that may be asked for; 600 s on a real server.
     pub min_token_lifetime: Duration,
-    /// Longer requests are shortened to this, with a warning; 24 h on AKS.
+    /// Longer requests are shortened to this, with a warning, as by `--service-account-max-token-expiration`; 24 h on AKS. Unlike that
+    /// flag, which must be an hour at least, it may be of seconds, so that a renewal can be waited for.
     pub max_token_lifetime: Option<Duration>,
 }
 

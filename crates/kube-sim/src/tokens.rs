@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use trust::{IssuerUrl, KeyRing, SharedClock, Subject, UnverifiedToken};
 
@@ -79,14 +80,15 @@ impl Issuer {
         })
     }
 
-    /// Signs a token.
-    pub(crate) async fn issue(&self, grant: &Grant<'_>) -> Result<String, IssueError> {
+    /// Signs a token, and tells when: as late as the key was there.
+    pub(crate) async fn issue(&self, grant: &Grant<'_>) -> Result<(String, Timestamp), IssueError> {
         let ring = self.ring().await?;
-        Ok(ring.active().sign(&self.claims(grant, &object::new_uid()))?)
+        let now = self.clock.now();
+        Ok((ring.active().sign(&self.claims(grant, &object::new_uid(), now))?, now))
     }
 
-    fn claims(&self, grant: &Grant<'_>, id: &str) -> Value {
-        let now = self.clock.now().as_second();
+    fn claims(&self, grant: &Grant<'_>, id: &str, now: Timestamp) -> Value {
+        let now = now.as_second();
         let is_extended =
             grant.lifetime == EXTENDED_FOR && grant.pod.is_some() && grant.audiences == [self.url.as_str()];
         let lifetime = if is_extended {
@@ -253,7 +255,7 @@ mod tests {
     fn claims_have_the_real_shape() {
         let (issuer, _) = issuer();
         insta::assert_snapshot!(
-            issuer.claims(&Grant { pod: Some(("p".into(), "u2".into())), node: Some(("n".into(), String::new())), ..grant() }, "id"),
+            issuer.claims(&Grant { pod: Some(("p".into(), "u2".into())), node: Some(("n".into(), String::new())), ..grant() }, "id", issuer.clock.now()),
             @r#"{"aud":["sts.amazonaws.com"],"exp":1795438800,"iat":1795435200,"iss":"https://issuer.example.test/abc/","jti":"id","kubernetes.io":{"namespace":"rec","node":{"name":"n"},"pod":{"name":"p","uid":"u2"},"serviceaccount":{"name":"web","uid":"u1"}},"nbf":1795435200,"sub":"system:serviceaccount:rec:web"}"#
         );
     }
@@ -268,10 +270,13 @@ mod tests {
             ..grant()
         };
         let lifetime = |issuer: &Issuer, grant: &Grant<'_>| {
-            issuer.claims(grant, "id")["exp"].as_i64().expect("a date") - clock.now().as_second()
+            issuer.claims(grant, "id", clock.now())["exp"].as_i64().expect("a date") - clock.now().as_second()
         };
         assert_eq!(lifetime(&issuer, &own), EXTENDED_TO);
-        assert_eq!(issuer.claims(&own, "id")["kubernetes.io"]["warnafter"], clock.now().as_second() + EXTENDED_FOR);
+        assert_eq!(
+            issuer.claims(&own, "id", clock.now())["kubernetes.io"]["warnafter"],
+            clock.now().as_second() + EXTENDED_FOR
+        );
         assert_eq!(lifetime(&issuer, &Grant { pod: None, ..own.clone() }), EXTENDED_FOR);
         assert_eq!(lifetime(&issuer, &Grant { audiences: vec!["x".into()], ..own.clone() }), EXTENDED_FOR);
         assert_eq!(lifetime(&Issuer { max_lifetime: Some(86400), ..issuer.clone() }, &own), 86400);
@@ -288,11 +293,11 @@ mod tests {
             tx.put(pod.clone(), json!({"metadata": {"name": "p", "uid": "u2"}}));
         });
         let api = vec![issuer.url.to_string()];
-        let token = issuer
+        let (token, _) = issuer
             .issue(&Grant { audiences: api.clone(), pod: Some(("p".into(), "u2".into())), ..grant() })
             .await
             .expect("must sign");
-        let foreign = issuer.issue(&grant()).await.expect("must sign");
+        let (foreign, _) = issuer.issue(&grant()).await.expect("must sign");
         let (user, accepted) = issuer.authenticate(&store, &token, &api).await.expect("must hold");
         assert_eq!((user.name.as_str(), accepted), ("system:serviceaccount:rec:web", api.clone()));
         assert_eq!(user.extra["authentication.kubernetes.io/pod-name"], ["p"]);

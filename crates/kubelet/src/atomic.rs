@@ -24,6 +24,9 @@ pub(crate) type Payloads = BTreeMap<String, Payload>;
 pub(crate) struct AtomicFolder {
     folder: PathBuf,
     generation: u64,
+    /// Generations below are gone.
+    oldest: u64,
+    shown: Option<u64>,
     written: Option<Payloads>,
 }
 
@@ -31,7 +34,7 @@ impl AtomicFolder {
     /// Makes the folder.
     pub(crate) fn create(folder: PathBuf) -> io::Result<Self> {
         create_folder(&folder, 0o755)?;
-        Ok(Self { folder, generation: 0, written: None })
+        Ok(Self { folder, generation: 0, oldest: 1, shown: None, written: None })
     }
 
     /// Shows exactly these files; does nothing if they are shown already.
@@ -42,7 +45,6 @@ impl AtomicFolder {
         if let Some(path) = payloads.keys().find(|path| !is_inside(path)) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("file path {path:?} leaves its volume")));
         }
-        let old = self.generation;
         self.generation += 1;
         let fresh_name = format!("..{}", self.generation);
         let fresh = self.folder.join(&fresh_name);
@@ -55,11 +57,22 @@ impl AtomicFolder {
         let _ = fs::remove_file(&staged);
         symlink(&fresh_name, &staged)?;
         fs::rename(&staged, self.folder.join(DATA))?;
+        let before = self.shown.replace(self.generation);
         self.link(&payloads)?;
-        if old > 0 {
-            fs::remove_dir_all(self.folder.join(format!("..{old}")))?;
-        }
         self.written = Some(payloads);
+        self.forget(before)
+    }
+
+    /// Removes what was shown before, save the last: who followed the link just before it was swapped still opens the files.
+    /// (A real kubelet removes that, too.)
+    fn forget(&mut self, last: Option<u64>) -> io::Result<()> {
+        for generation in (self.oldest..self.generation).filter(|generation| Some(*generation) != last) {
+            match fs::remove_dir_all(self.folder.join(format!("..{generation}"))) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        self.oldest = last.unwrap_or(self.generation);
         Ok(())
     }
 
@@ -129,7 +142,23 @@ mod tests {
             .map(|entry| entry.expect("entry").file_name().into_string().expect("name"))
             .collect();
         names.sort();
-        assert_eq!(names, ["..2", "..data", "a"]);
+        assert_eq!(names, ["..1", "..2", "..data", "a"]);
+    }
+
+    #[test]
+    fn a_path_that_was_followed_just_before_a_write_still_leads_to_its_file() {
+        let place = tempfile::tempdir().expect("temp folder must be made");
+        let mut folder = AtomicFolder::create(place.path().join("v")).expect("folder must be made");
+        let mut write = |text: &str| folder.write(mk_payloads(&[("t", text, 0o600)])).expect("write must succeed");
+        let followed = || fs::canonicalize(place.path().join("v/t")).expect("file must be there");
+        write("1");
+        let first = followed();
+        write("2");
+        assert_eq!(fs::read_to_string(&first).ok().as_deref(), Some("1"));
+        let second = followed();
+        write("3");
+        assert_eq!(fs::read_to_string(&first).ok(), None, "what is older goes");
+        assert_eq!(fs::read_to_string(&second).ok().as_deref(), Some("2"));
     }
 
     #[test]

@@ -12,6 +12,9 @@
 //! (`--file=/mnt/x`, `a:/mnt/x`, `file:///mnt/x`) and one in a file's content are not rewritten.
 //! `readOnly` mounts are not enforced. Whatever else of a pod's specification a process cannot honour is
 //! either refused with a waiting reason, or named in an `Unsupported` event on the pod.
+//!
+//! A token is replaced after four fifths of what was granted, as on a real node. The files that it replaces stay on disk until the next
+//! time, unseen, so that a program which opens one at that moment still finds it; a real node removes them at once.
 
 mod atomic;
 mod context;

@@ -24,6 +24,8 @@ use plan::{Part, Plan, TokenKey, payloads, plan};
 
 /// How often changed ConfigMaps and Secrets are looked for, as a real node does.
 const RESYNC: Duration = Duration::from_secs(60);
+/// No token is asked for sooner again, however short it lives: one whose lifetime is counted from the last whole second may be due when it comes.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// The first pause after a failed refresh; doubles up to [`RESYNC`].
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -151,7 +153,8 @@ impl Volumes {
         loop {
             let now = context.node.clock.now();
             let token_due = self.tokens.values().map(|token| token.refresh_at).min();
-            let token_due = token_due.map(|due| Duration::try_from(due.duration_since(now)).unwrap_or_default());
+            let token_due = token_due
+                .map(|due| Duration::try_from(due.duration_since(now)).unwrap_or_default().max(SHORTEST_PAUSE));
             let due = match failures {
                 0 => token_due.into_iter().chain(has_keys.then_some(RESYNC)).min(),
                 _ => Some((RETRY * (1 << (failures - 1).min(5))).min(RESYNC)),

@@ -1,6 +1,7 @@
 //! Signing keys of an issuer.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
@@ -122,16 +123,16 @@ impl fmt::Debug for SigningKey {
 }
 
 /// The key that signs, with those that are published beside it (older, or announced and not yet in use).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct KeyRing {
-    active: SigningKey,
+    active: Arc<SigningKey>,
     others: Vec<Jwk>,
 }
 
 impl KeyRing {
     /// A ring of one key.
-    pub fn new(active: SigningKey) -> Self {
-        Self { active, others: Vec::new() }
+    pub fn new(active: impl Into<Arc<SigningKey>>) -> Self {
+        Self { active: active.into(), others: Vec::new() }
     }
 
     /// Publishes further keys that do not sign.
@@ -141,12 +142,20 @@ impl KeyRing {
         self
     }
 
+    /// Signs with another key from now on. All that was published stays so, and tokens in use stay good.
+    #[must_use]
+    pub fn signing_with(self, key: impl Into<Arc<SigningKey>>) -> Self {
+        let active = key.into();
+        let others = self.jwks().keys.into_iter().filter(|published| published != active.public_jwk()).collect();
+        Self { active, others }
+    }
+
     /// The key that signs.
     pub fn active(&self) -> &SigningKey {
         &self.active
     }
 
-    /// What the issuer publishes.
+    /// What the issuer publishes, the key that signs first.
     pub fn jwks(&self) -> Jwks {
         let mut keys = vec![self.active.public_jwk().clone()];
         keys.extend(self.others.iter().cloned());
@@ -191,5 +200,29 @@ mod tests {
     fn other_algorithms_are_named_and_refused() {
         let none = format!("{}.e30.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#));
         assert_eq!(verify_signature(&none, &Jwks::default()), Err(SignatureError::UnsupportedAlgorithm("none".into())));
+    }
+
+    #[test]
+    fn a_rotated_ring_signs_with_the_next_key_and_publishes_both() {
+        let key = || Arc::new(SigningKey::generate().expect("key must be made"));
+        let (old, next) = (key(), key());
+        let published = |ring: &KeyRing| -> Vec<String> {
+            ring.jwks().keys.into_iter().map(|key| key.kid.unwrap_or_default()).collect()
+        };
+        let kids = |keys: [&SigningKey; 2]| keys.map(|key| key.kid().to_owned()).to_vec();
+
+        let announced = KeyRing::new(old.clone()).publishing(vec![next.public_jwk().clone()]);
+        let early = announced.active().sign(&json!({})).expect("must sign");
+        assert_eq!(published(&announced), kids([&old, &next]));
+
+        let rotated = announced.signing_with(next.clone());
+        let late = rotated.active().sign(&json!({})).expect("must sign");
+        assert_eq!(published(&rotated), kids([&next, &old]));
+        for token in [&early, &late] {
+            assert_eq!(verify_signature(token, &rotated.jwks()), Ok(()));
+        }
+        let without_next = Jwks { keys: vec![old.public_jwk().clone()] };
+        assert_eq!(verify_signature(&early, &without_next), Ok(()));
+        assert!(matches!(verify_signature(&late, &without_next), Err(SignatureError::UnknownKey(_))));
     }
 }

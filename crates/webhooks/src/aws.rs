@@ -29,7 +29,10 @@ use crate::pod::{NotAPod, Pod};
 use crate::server::{self, Answer, Handler};
 use crate::{Mutation, ServiceAccountView, ServiceAccounts};
 
-/// Serves the webhook at `/mutate`, and `/healthz`, for clusters without EKS Pod Identity and ConfigMap.
+/// Where reviews are sent to.
+pub const PATH: &str = "/mutate";
+
+/// Serves the webhook at [`PATH`], and `/healthz`, for clusters without EKS Pod Identity and ConfigMap.
 pub fn router(config: Config, accounts: Arc<dyn ServiceAccounts>) -> axum::Router {
     Webhook::new(config, accounts).router()
 }
@@ -59,9 +62,9 @@ impl Webhook {
         Self { randomness, ..self }
     }
 
-    /// `/mutate` and `/healthz`.
+    /// [`PATH`] and `/healthz`.
     pub fn router(self) -> axum::Router {
-        server::router("/mutate", Arc::new(self))
+        server::router(PATH, Arc::new(self))
     }
 
     async fn admit(&self, request: &Request) -> Result<Mutation, NoPod> {

@@ -48,8 +48,7 @@ pub(super) async fn create(call: &mut Call<'_>) -> Answer {
     }
     grant.audiences.clone_from(&audiences);
     grant.lifetime = lifetime;
-    let now = issuer.clock.now();
-    let token =
+    let (token, now) =
         issuer.issue(&grant).await.map_err(|error| Status::internal(&format!("failed to generate token: {error}")))?;
     let expiry = now.saturating_add(SignedDuration::from_secs(lifetime)).unwrap_or(now);
     let metadata = object::metadata(&mut request);

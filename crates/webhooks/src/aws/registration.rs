@@ -58,6 +58,24 @@ pub struct Registration {
     pub namespace_selector: Option<Value>,
 }
 
+impl Profile {
+    /// Name of the configuration (and of the service) of a Helm release; only the chart looks at the release.
+    pub fn configuration_name(self, release: &str) -> String {
+        match self {
+            Self::Upstream | Self::Eks => "pod-identity-webhook".into(),
+            Self::Chart => {
+                // Helm's usual "fullname".
+                let full = match release.contains(CHART) {
+                    true => release.to_owned(),
+                    false => format!("{release}-{CHART}"),
+                };
+                let cut: String = full.chars().take(63).collect();
+                cut.strip_suffix('-').map(str::to_owned).unwrap_or(cut)
+            }
+        }
+    }
+}
+
 impl Registration {
     /// An installation with the profile's defaults.
     pub fn new(profile: Profile, target: Target, ca_bundle_pem: Option<String>) -> Self {
@@ -73,18 +91,7 @@ impl Registration {
 
     /// Name of the configuration (and of the service). API servers call webhooks in the order of these names.
     pub fn name(&self) -> String {
-        match self.profile {
-            Profile::Upstream | Profile::Eks => "pod-identity-webhook".into(),
-            Profile::Chart => {
-                // Helm's usual "fullname".
-                let full = match self.release.contains(CHART) {
-                    true => self.release.clone(),
-                    false => format!("{}-{CHART}", self.release),
-                };
-                let cut: String = full.chars().take(63).collect();
-                cut.strip_suffix('-').map(str::to_owned).unwrap_or(cut)
-            }
-        }
+        self.profile.configuration_name(&self.release)
     }
 }
 

@@ -23,6 +23,10 @@ pub enum Layout {
     /// # Caveats
     /// A pod that gets its name between two calls of the webhook (by another one) has two volumes mounted at one
     /// path, which the API server refuses. Later releases put the hash into the path as well.
+    ///
+    /// A second call is never without a patch: the API server has given the volume a `defaultMode`, the webhook overwrites it with one
+    /// that has none, and the API server gives it again. What is stored is the same, but other webhooks that are to be called again
+    /// after a change are.
     V1_6,
 }
 

@@ -67,6 +67,20 @@ fn mutating_twice_is_mutating_once() {
 }
 
 #[test]
+fn overwrites_a_volume_that_the_api_server_has_completed_in_the_newer_layout_alone() {
+    for (layout, is_overwritten) in LAYOUTS.into_iter().zip([false, true]) {
+        let once = mutated(&chart(layout), &mk_pod(json!({})), &reader());
+        let mut completed = once.clone();
+        completed["spec"]["volumes"][0]["projected"]["defaultMode"] = json!(420);
+        let want = match is_overwritten {
+            true => Mutation::Patch(vec![PatchOp::replace("/spec/volumes/0", once["spec"]["volumes"][0].clone())]),
+            false => Mutation::Unchanged,
+        };
+        assert_eq!(mutate(&chart(layout), &completed, Some(&reader())), Ok(want), "{layout}");
+    }
+}
+
+#[test]
 fn gives_a_container_that_came_later_what_the_others_have() {
     for layout in LAYOUTS {
         let first = mutated(&chart(layout), &mk_pod(json!({})), &reader());
