@@ -83,6 +83,8 @@ fn steps(scenarios: &[String]) -> Vec<Step> {
         Step::new("test", &["xtask", "test"]).with(&[("NEXTEST_PROFILE", "ci")]),
     ];
     steps.extend(scenarios.iter().map(|name| Step::new(&format!("e2e {name}"), &["xtask", "e2e", name])));
+    // Side by side, each with a pod whose token is renewed and whose issuer changes its key.
+    steps.push(Step::new("e2e all", &["xtask", "e2e", "all", "--renewal"]));
     steps
 }
 
@@ -145,6 +147,7 @@ mod tests {
                 "NEXTEST_PROFILE=ci cargo xtask test",
                 "cargo xtask e2e aks-to-aws",
                 "cargo xtask e2e eks-to-azure",
+                "cargo xtask e2e all --renewal",
             ]
         );
     }

@@ -5,16 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube_sim::{ApiServer, ApiServerConfig, KeySource};
-use tokio::sync::{Mutex, watch};
+use kube_sim::{ApiServer, ApiServerConfig};
+use tokio::sync::Mutex;
 use transport::Authority;
-use trust::{IssuerUrl, KeyRing, SharedClock, SigningKey};
+use trust::{IssuerUrl, KeyRing, SharedClock};
 
+use crate::keys::Keys;
 use crate::kubeconfig::from_text;
 use crate::{ApiAccess, ClusterError, Provider};
 
-/// AKS caps requested lifetimes at 24 hours (AKS docs, "Use the OIDC issuer").
-const LONGEST_TOKEN: Duration = Duration::from_secs(24 * 3600);
+/// The longest token of a managed cluster: AKS caps requested lifetimes at 24 hours (AKS docs, "Use the OIDC issuer").
+pub const LONGEST_TOKEN: Duration = Duration::from_secs(24 * 3600);
 /// kube-apiserver refuses anything shorter (Kubernetes TokenRequest API).
 const SHORTEST_TOKEN: Duration = Duration::from_secs(600);
 
@@ -25,36 +26,49 @@ pub enum IssuerShape {
     Aks,
     /// EKS publishes them at `keys`.
     Eks,
+    /// Who runs the cluster publishes them below `openid/v1/jwks` (azure-workload-identity docs, "OpenID Connect Issuer").
+    SelfManaged,
+}
+
+impl IssuerShape {
+    /// Where the key set lies below the issuer, whose trailing slash goes first.
+    fn jwks_path(self) -> &'static str {
+        match self {
+            Self::Aks | Self::SelfManaged => "/openid/v1/jwks",
+            Self::Eks => "/keys",
+        }
+    }
+}
+
+/// What an embedded cluster is made of.
+#[derive(Clone, Debug)]
+pub struct EmbeddedConfig {
+    /// The `iss` of its tokens.
+    pub issuer: IssuerUrl,
+    /// Whose issuer that looks like.
+    pub shape: IssuerShape,
+    /// Signs its certificates.
+    pub authority: Arc<Authority>,
+    /// Tells the time.
+    pub clock: SharedClock,
+    /// Where a kubeconfig for people is written.
+    pub kubeconfig: PathBuf,
+    /// Longer lifetimes that are asked for are shortened to this: [`LONGEST_TOKEN`] on a managed cluster. It may be of seconds, where a
+    /// real API server asks for an hour at least; whole ones count.
+    pub longest_token: Duration,
 }
 
 /// The embedded cluster.
 pub struct Embedded {
-    issuer: IssuerUrl,
-    shape: IssuerShape,
-    authority: Arc<Authority>,
-    clock: SharedClock,
-    kubeconfig: PathBuf,
-    keys: KeySource,
+    config: EmbeddedConfig,
+    keys: Keys,
     server: Mutex<Option<ApiServer>>,
 }
 
 impl Embedded {
-    /// Prepares it and begins to generate its signing key. `kubeconfig` is where a kubeconfig for people is written.
-    pub fn new(
-        issuer: IssuerUrl,
-        shape: IssuerShape,
-        authority: Arc<Authority>,
-        clock: SharedClock,
-        kubeconfig: PathBuf,
-    ) -> Self {
-        let (sender, keys) = watch::channel(None);
-        tokio::task::spawn_blocking(move || match SigningKey::generate() {
-            Ok(key) => {
-                let _ = sender.send(Some(Arc::new(KeyRing::new(key))));
-            }
-            Err(error) => tracing::error!(%error, "no signing key"),
-        });
-        Self { issuer, shape, authority, clock, kubeconfig, keys, server: Mutex::new(None) }
+    /// Prepares it and begins to generate its signing key.
+    pub fn new(config: EmbeddedConfig) -> Self {
+        Self { config, keys: Keys::generate(), server: Mutex::new(None) }
     }
 }
 
@@ -65,24 +79,22 @@ impl Provider for Embedded {
     }
 
     async fn up(&self) -> Result<ApiAccess, ClusterError> {
+        let EmbeddedConfig { issuer, shape, authority, clock, kubeconfig, longest_token } = self.config.clone();
         let server = ApiServer::start(ApiServerConfig {
-            issuer: self.issuer.clone(),
-            jwks_path: match self.shape {
-                IssuerShape::Aks => "/openid/v1/jwks".into(),
-                IssuerShape::Eks => "/keys".into(),
-            },
-            keys: self.keys.clone(),
-            authority: self.authority.clone(),
-            clock: self.clock.clone(),
+            issuer: issuer.clone(),
+            jwks_path: shape.jwks_path().into(),
+            keys: self.keys.source(),
+            authority,
+            clock,
             min_token_lifetime: SHORTEST_TOKEN,
-            max_token_lifetime: Some(LONGEST_TOKEN),
+            max_token_lifetime: Some(longest_token),
         })
         .await
         .map_err(|error| ClusterError::Start(crate::chain(&error)))?;
-        write_private(&self.kubeconfig, server.kubeconfig())?;
+        write_private(&kubeconfig, server.kubeconfig())?;
         let access = ApiAccess {
-            config: from_text(server.kubeconfig(), None, &self.kubeconfig).await?,
-            issuer: self.issuer.clone(),
+            config: from_text(server.kubeconfig(), None, &kubeconfig).await?,
+            issuer,
             issuer_site: server.issuer_site(),
             bare: false,
             has_nodes: false,
@@ -97,23 +109,34 @@ impl Provider for Embedded {
     }
 
     async fn signing_key(&self) -> Option<Arc<KeyRing>> {
-        let mut keys = self.keys.clone();
-        keys.wait_for(Option::is_some).await.ok()?.clone()
+        self.keys.ring().await
+    }
+
+    fn rotates_keys(&self) -> bool {
+        true
+    }
+
+    async fn publish_next_key(&self) -> Result<(), ClusterError> {
+        self.keys.publish_next().await
+    }
+
+    async fn sign_with_next_key(&self) -> Result<(), ClusterError> {
+        self.keys.sign_with_next().await
     }
 
     async fn down(&self) {
         if let Some(server) = self.server.lock().await.take() {
             server.stop().await;
         }
-        let _ = std::fs::remove_file(&self.kubeconfig);
+        let _ = std::fs::remove_file(&self.config.kubeconfig);
     }
 }
 
 impl fmt::Debug for Embedded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Embedded")
-            .field("issuer", &self.issuer)
-            .field("kubeconfig", &self.kubeconfig)
+            .field("issuer", &self.config.issuer)
+            .field("kubeconfig", &self.config.kubeconfig)
             .finish_non_exhaustive()
     }
 }

@@ -3,28 +3,19 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::Router;
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use base64::Engine;
-use http::{Request, StatusCode, header};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Node;
 use kube::api::ListParams;
 use kube::config::{KubeConfigOptions, Kubeconfig as KubeconfigFile};
 use kube::{Api, Client, Config};
-use serde_json::Value;
-use trust::{IssuerUrl, KeyRing};
+use trust::KeyRing;
 
+use crate::discovery::{self, CALL};
 use crate::{ApiAccess, ClusterError, Provider};
 
-/// A single call to an API server has this long.
-const CALL: Duration = Duration::from_secs(10);
-const DISCOVERY: &str = "/.well-known/openid-configuration";
-const JWKS: &str = "/openid/v1/jwks";
+const NOT_OURS: &str = "they belong to who runs this cluster";
 
 /// A cluster that is already there.
 #[derive(Debug, Clone)]
@@ -65,9 +56,9 @@ impl Provider for Kubeconfig {
             .await
             .map_err(|_| unreachable(format!("no answer within {} s", CALL.as_secs())))?
             .map_err(|error| unreachable(crate::chain(&error)))?;
-        let issuer = issuer(&client).await?;
+        let issuer = discovery::issuer(&client).await?;
         Ok(ApiAccess {
-            issuer_site: site(&issuer, client),
+            issuer_site: discovery::site(&issuer, client),
             issuer,
             bare: controllers.is_none(),
             has_nodes: nodes.items.iter().any(is_ready),
@@ -82,6 +73,18 @@ impl Provider for Kubeconfig {
 
     async fn signing_key(&self) -> Option<Arc<KeyRing>> {
         None
+    }
+
+    fn rotates_keys(&self) -> bool {
+        false
+    }
+
+    async fn publish_next_key(&self) -> Result<(), ClusterError> {
+        Err(ClusterError::Keys(NOT_OURS.into()))
+    }
+
+    async fn sign_with_next_key(&self) -> Result<(), ClusterError> {
+        Err(ClusterError::Keys(NOT_OURS.into()))
     }
 
     async fn down(&self) {}
@@ -117,54 +120,6 @@ pub(crate) async fn from_text(text: &str, context: Option<String>, file: &Path) 
     // A 503 would otherwise be tried for minutes.
     config.default_retry = false;
     Ok(config)
-}
-
-/// The issuer, from the API server's own discovery document.
-async fn issuer(client: &Client) -> Result<IssuerUrl, ClusterError> {
-    let document = fetch(client, DISCOVERY).await.map_err(ClusterError::Issuer)?;
-    let document: Value = serde_json::from_str(&document).map_err(|error| ClusterError::Issuer(error.to_string()))?;
-    let issuer = document.get("issuer").and_then(Value::as_str).unwrap_or_default();
-    issuer.parse().map_err(|error: trust::IssuerError| ClusterError::Issuer(error.to_string()))
-}
-
-async fn fetch(client: &Client, path: &str) -> Result<String, String> {
-    let request =
-        Request::get(path).header(header::ACCEPT, "*/*").body(Vec::new()).map_err(|error| error.to_string())?;
-    let answer = tokio::time::timeout(CALL, client.request_text(request)).await;
-    answer
-        .map_err(|_| format!("no answer for {path} within {} s", CALL.as_secs()))?
-        .map_err(|error| crate::chain(&error))
-}
-
-/// Publishes the cluster's own discovery document and keys at the issuer's host, as managed clusters do.
-///
-/// The document's `jwks_uri` names the API server; it is changed to the public host, like `--service-account-jwks-uri` does.
-fn site(issuer: &IssuerUrl, client: Client) -> Router {
-    let base = issuer.path().trim_end_matches('/').to_owned();
-    let jwks_uri = format!("{}{JWKS}", issuer.trimmed());
-    let discovery = move |State(client): State<Client>| async move {
-        let document = fetch(&client, DISCOVERY)
-            .await
-            .and_then(|text| serde_json::from_str::<Value>(&text).map_err(|e| e.to_string()));
-        relay(document.map(|mut document| {
-            document["jwks_uri"] = Value::from(jwks_uri);
-            document.to_string()
-        }))
-    };
-    Router::new()
-        .route(&format!("{base}{DISCOVERY}"), get(discovery))
-        .route(
-            &format!("{base}{JWKS}"),
-            get(|State(client): State<Client>| async move { relay(fetch(&client, JWKS).await) }),
-        )
-        .with_state(client)
-}
-
-fn relay(answer: Result<String, String>) -> Response {
-    match answer {
-        Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
-        Err(error) => (StatusCode::BAD_GATEWAY, error).into_response(),
-    }
 }
 
 /// A certificate in PEM.

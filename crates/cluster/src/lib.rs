@@ -5,11 +5,15 @@
 //! `kube` over HTTPS, the embedded one included. This crate knows no cloud and no scenario.
 
 mod accounts;
+mod discovery;
 pub mod embedded;
-mod identity_webhook;
+mod error;
 pub mod issuer;
+mod keys;
 pub mod kubeconfig;
+mod provider;
 mod watched;
+mod webhook;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -17,91 +21,20 @@ use std::sync::Arc;
 
 use kube::Client;
 use kubelet::{ApiServerAddress, ControlPlane, NodeConfig, ProcessNode, Programs};
+use tokio::sync::OnceCell;
 use transport::Authority;
 use trust::{IssuerUrl, KeyRing, SharedClock};
 
-pub use embedded::{Embedded, IssuerShape};
-pub use identity_webhook::{AwsWebhook, PreparedWebhook};
+use accounts::WatchedAccounts;
+use error::chain;
+
+pub use embedded::{Embedded, EmbeddedConfig, IssuerShape, LONGEST_TOKEN};
+pub use error::ClusterError;
 pub use kubeconfig::Kubeconfig;
+pub use provider::{ApiAccess, Provider};
 pub use watched::{Watchable, Watched};
-
-/// Why there is no cluster.
-#[derive(Debug, thiserror::Error)]
-pub enum ClusterError {
-    /// The kubeconfig.
-    #[error("the kubeconfig {} cannot be used: {message}", file.display())]
-    Kubeconfig {
-        /// Which file.
-        file: PathBuf,
-        /// What is wrong with it.
-        message: String,
-    },
-    /// The API server does not answer.
-    #[error("the API server at {url} does not answer: {message}")]
-    Unreachable {
-        /// Its address.
-        url: String,
-        /// What was seen.
-        message: String,
-    },
-    /// It tells no issuer.
-    #[error("the API server's issuer cannot be found out: {0}")]
-    Issuer(String),
-    /// The embedded server.
-    #[error("the embedded API server did not start: {0}")]
-    Start(String),
-    /// The process node.
-    #[error("the process node did not start: {0}")]
-    Node(String),
-    /// A webhook's server.
-    #[error("the webhook's server did not start: {0}")]
-    Webhook(String),
-    /// A file in the run's folder.
-    #[error("a file of the cluster cannot be written")]
-    File(#[from] std::io::Error),
-    /// Certificates.
-    #[error("a certificate of the cluster cannot be made")]
-    Certificate(#[from] transport::AuthorityError),
-}
-
-/// An API server that is up, and its issuer.
-#[derive(Debug)]
-pub struct ApiAccess {
-    /// How to reach it.
-    pub config: kube::Config,
-    /// What signs its tokens.
-    pub issuer: IssuerUrl,
-    /// What the issuer publishes at its public host: discovery document and key set.
-    pub issuer_site: axum::Router,
-    /// Whether the parts of a control plane beside the API server are missing (service account and namespace controllers, scheduler).
-    pub bare: bool,
-    /// Whether real kubelets are ready.
-    pub has_nodes: bool,
-    /// Whether the API server takes the process node's certificate for a kubelet's.
-    pub trusts_node: bool,
-}
-
-/// A place with an API server. The same set of files, and the same checks, for every one.
-#[async_trait::async_trait]
-pub trait Provider: Send + Sync + fmt::Debug {
-    /// The word on the command line and in reports.
-    fn title(&self) -> String;
-
-    /// Brings the API server up, or finds it.
-    ///
-    /// # Errors
-    /// When it cannot be reached or its issuer cannot be found out.
-    async fn up(&self) -> Result<ApiAccess, ClusterError>;
-
-    /// Whether [`Provider::signing_key`] will give one.
-    fn gives_signing_key(&self) -> bool;
-
-    /// The issuer's private key, where whoever runs the cluster has it. Waits until it is generated.
-    async fn signing_key(&self) -> Option<Arc<KeyRing>>;
-
-    /// Takes down what [`Provider::up`] brought up.
-    async fn down(&self);
-}
+pub use webhook::{PreparedWebhook, Webhook, WebhookInstallation};
+pub use webhooks::azure::Layout as AzureLayout;
 
 /// Whether this process runs pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +68,8 @@ pub struct Cluster {
     api: ApiAccess,
     client: Client,
     surroundings: Surroundings,
+    /// What the webhooks see, from the first one on.
+    accounts: OnceCell<Arc<WatchedAccounts>>,
     node: Option<ProcessNode>,
 }
 
@@ -150,7 +85,7 @@ impl Cluster {
     ) -> Result<Self, ClusterError> {
         let api = provider.up().await?;
         let client = Client::try_from(api.config.clone()).map_err(|error| ClusterError::Start(error.to_string()))?;
-        let mut cluster = Self { provider, api, client, surroundings, node: None };
+        let mut cluster = Self { provider, api, client, surroundings, accounts: OnceCell::new(), node: None };
         if node == NodeChoice::Process || !cluster.api.has_nodes {
             let node = ProcessNode::start(cluster.node_config()?).await;
             cluster.node = Some(node.map_err(|error| ClusterError::Node(chain(&error)))?);
@@ -215,9 +150,44 @@ impl Cluster {
         self.provider.gives_signing_key()
     }
 
-    /// The issuer's private key, if this place lets us have it.
+    /// The issuer's private key, if this place lets us have it: the one that signs now.
     pub async fn signing_key(&self) -> Option<Arc<KeyRing>> {
         self.provider.signing_key().await
+    }
+
+    /// Whether this place rotates the issuer's keys when we ask.
+    pub fn rotates_keys(&self) -> bool {
+        self.provider.rotates_keys()
+    }
+
+    /// Publishes a new key beside the old one, which still signs.
+    ///
+    /// # Errors
+    /// As [`Provider::publish_next_key`].
+    pub async fn publish_next_key(&self) -> Result<(), ClusterError> {
+        self.provider.publish_next_key().await
+    }
+
+    /// Signs with the new key from now on; the old one stays published.
+    ///
+    /// # Errors
+    /// As [`Provider::sign_with_next_key`].
+    pub async fn sign_with_next_key(&self) -> Result<(), ClusterError> {
+        self.provider.sign_with_next_key().await
+    }
+
+    /// The API server's own discovery document and key set, as who runs a cluster uploads them to the issuer's host.
+    ///
+    /// The document's `jwks_uri` lies below the issuer: where it names another place (the API server's address, unless
+    /// `--service-account-jwks-uri` is set), it is changed to `<issuer>/openid/v1/jwks`, the path that azure-workload-identity's docs
+    /// for self-managed clusters have. The key set is as the API server gives it; where it makes its first key still, that is waited for.
+    ///
+    /// # Errors
+    /// When the API server does not give them.
+    pub async fn discovery(&self) -> Result<(Vec<u8>, Vec<u8>), ClusterError> {
+        // The time-out of a call is for the API server, not for a key that is in the making.
+        let _ = self.provider.signing_key().await;
+        discovery::documents(&self.client, &self.api.issuer).await
     }
 
     /// Name of the process node, if there is one.
@@ -235,12 +205,14 @@ impl Cluster {
         self.api.has_nodes
     }
 
-    /// Starts the AWS webhook's server; its registration is left to the caller, who writes it down first.
+    /// Starts a webhook's server; its registration is left to the caller, who writes it down first. All webhooks of a cluster see
+    /// service accounts through one watch.
     ///
     /// # Errors
-    /// When the server cannot be started.
-    pub async fn prepare_aws_webhook(&self, values: AwsWebhook) -> Result<PreparedWebhook, ClusterError> {
-        identity_webhook::prepare(&self.client, &self.surroundings.authority, values).await
+    /// When the server cannot be started, or the API server does not say of which version it is (the Azure webhook asks).
+    pub async fn prepare_webhook(&self, installation: WebhookInstallation) -> Result<PreparedWebhook, ClusterError> {
+        let accounts = self.accounts.get_or_init(async || Arc::new(WatchedAccounts::start(self.client.clone()).await));
+        webhook::prepare(&self.client, &self.surroundings.authority, accounts.await.clone(), installation).await
     }
 
     /// Stops the node, then what the provider brought up.
@@ -248,6 +220,8 @@ impl Cluster {
         if let Some(node) = self.node {
             node.stop().await;
         }
+        // Its watch ends before the server does.
+        drop(self.accounts);
         self.provider.down().await;
     }
 }
@@ -260,16 +234,4 @@ impl fmt::Debug for Cluster {
             .field("node", &self.node)
             .finish_non_exhaustive()
     }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -3,17 +3,23 @@
 //! It speaks the real protocols only and is told nothing about who answers.
 
 mod access;
+mod bucket;
 mod call;
 mod create;
 mod desired;
 mod error;
 mod inventory;
+mod object;
 mod owner;
+mod stages;
 mod undo;
 
-pub use access::{Access, AccessError, Clients, Consistency, HttpStack, Wire, caller_account};
+pub use crate::{Consistency, Kind, Tags, Wire};
+pub use access::{Access, AccessError, Clients, HttpStack, caller_account};
 pub use create::{ApplyError, create, create_journaled};
-pub use desired::{Desired, Tags, stages};
-pub use error::{Kind, ProvisionError};
+pub use desired::Desired;
+pub use error::ProvisionError;
 pub use inventory::{Item, ItemKind, Scope, inventory};
+pub use object::publish;
+pub use stages::{stages, undo_stages};
 pub use undo::{Undo, Undone, undo, undo_unconfirmed};

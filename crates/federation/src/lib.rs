@@ -6,8 +6,16 @@
 
 pub mod aws;
 pub mod azure;
+mod consistency;
+mod kind;
 pub mod ledger;
+mod tags;
 pub mod template;
 pub mod thumbprint;
+mod wire;
 
+pub use consistency::Consistency;
+pub use kind::Kind;
 pub use ledger::{Ledger, LedgerError};
+pub use tags::Tags;
+pub use wire::Wire;

@@ -2,113 +2,20 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on should say what it missed")]
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+#[path = "aws/place.rs"]
+mod place;
+#[path = "aws/site.rs"]
+mod site;
 
-use aws_sim::{AwsSim, AwsSimConfig};
-use axum::Router;
-use axum::extract::Request;
-use axum::http::StatusCode;
-use axum::middleware::{Next, from_fn};
-use axum::response::IntoResponse;
 use federation::aws::{
-    Access, ApplyError, Clients, Consistency, Desired, HttpStack, Kind, Scope, Tags, Undo, Undone, Wire, create,
-    create_journaled, inventory, stages, undo, undo_unconfirmed,
+    ApplyError, Clients, Desired, Kind, Tags, Undo, Undone, create, create_journaled, stages, undo, undo_unconfirmed,
 };
-use federation::{Ledger, LedgerError};
 use futures::future::join_all;
-use transport::{Authority, Client, Roots, Server};
-use trust::{AccountId, Secret, SystemClock};
+use place::{ACCOUNT, Notes, Place, losing_answers, seen, tags};
+use trust::Secret;
 
-const ACCOUNT: &str = "123456789012";
-
-/// A simulated account and the way to it.
-struct Place {
-    sim: AwsSim,
-    server: Server,
-    http: HttpStack,
-}
-
-impl Place {
-    async fn up() -> Self {
-        Self::behind(|router| router).await
-    }
-
-    /// With something between the clients and the simulator.
-    async fn behind(between: impl FnOnce(Router) -> Router) -> Self {
-        let authority = Authority::generate("aws", &SystemClock).expect("authority must generate");
-        let roots = Roots::of(&authority).expect("root must be taken");
-        let sim = AwsSim::new(AwsSimConfig {
-            clock: Arc::new(SystemClock),
-            issuers: Client::new(roots, Duration::from_secs(5)),
-        });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback must bind");
-        let identity = authority.server_identity(&["127.0.0.1"]).expect("identity must be issued");
-        let server = Server::tls(listener, identity, between(sim.router())).expect("server must start");
-        let wire = Wire { proxy_url: None, root_pem: authority.root_pem().to_owned() };
-        Self { sim, server, http: HttpStack::new(Some(&wire)).expect("wire must be taken") }
-    }
-
-    fn clients(&self, account: &str, region: &str) -> Clients {
-        let account: AccountId = account.parse().expect("account must parse");
-        let admin = self.sim.create_account(account.clone());
-        self.clients_with(account, region, admin.access_key_id, admin.secret_access_key)
-    }
-
-    fn clients_with(
-        &self,
-        account: AccountId,
-        region: &str,
-        access_key_id: String,
-        secret_access_key: Secret,
-    ) -> Clients {
-        let access = Access {
-            account,
-            region: region.to_owned(),
-            access_key_id,
-            secret_access_key,
-            session_token: None,
-            endpoint: Some(format!("https://{}", self.server.addr())),
-            consistency: Consistency::Immediate,
-        };
-        Clients::new(&access, &self.http)
-    }
-}
-
-/// A ledger in memory: the undo of each entry, and how it ended.
-#[derive(Default)]
-struct Notes(Mutex<Vec<(Undo, &'static str)>>);
-
-impl Notes {
-    fn close(&self, entry: u64, end: &'static str) -> Result<(), LedgerError> {
-        let mut notes = self.0.lock().map_err(|_| LedgerError::new("poisoned"))?;
-        let index = usize::try_from(entry).map_err(LedgerError::new)?;
-        notes[index].1 = end;
-        Ok(())
-    }
-
-    fn entries(&self) -> Vec<(Undo, &'static str)> {
-        self.0.lock().expect("notes must be whole").clone()
-    }
-}
-
-impl Ledger<Undo> for Notes {
-    fn intend(&self, _: &str, undo: &Undo) -> Result<u64, LedgerError> {
-        let mut notes = self.0.lock().map_err(|_| LedgerError::new("poisoned"))?;
-        notes.push((undo.clone(), "open"));
-        Ok(notes.len() as u64 - 1)
-    }
-    fn done(&self, entry: u64) -> Result<(), LedgerError> {
-        self.close(entry, "done")
-    }
-    fn failed(&self, entry: u64, _: &str) -> Result<(), LedgerError> {
-        self.close(entry, "failed")
-    }
-}
-
-fn tags() -> Tags {
-    Tags::new("r-1", "2099-01-01T00:00:00Z")
+fn object(bucket: &str, key: &str) -> Desired {
+    Desired::Object { bucket: bucket.into(), key: key.into(), body: b"hello".to_vec(), content_type: None }
 }
 
 fn wanted() -> Vec<Desired> {
@@ -120,8 +27,9 @@ fn wanted() -> Vec<Desired> {
             role: "crossfed-r-1".into(),
             policy_arn: format!("arn:aws:iam::{ACCOUNT}:policy/crossfed-r-1-read"),
         },
-        Desired::Object { bucket: "crossfed-r-1".into(), key: "dir/test file.txt".into(), body: b"hello".to_vec() },
+        object("crossfed-r-1", "dir/test file.txt"),
         Desired::Bucket { name: "crossfed-r-1".into() },
+        Desired::PublicBucket { name: "crossfed-r-1-issuer".into() },
         Desired::OidcProvider {
             url: "https://h.example/t/g/".parse().expect("issuer must parse"),
             client_ids: vec!["sts.amazonaws.com".into()],
@@ -140,11 +48,6 @@ async fn apply(clients: &Clients, notes: &Notes) -> Vec<Result<u64, ApplyError>>
         results.extend(join_all(round.iter().map(|one| create_journaled(clients, one, &tags, notes))).await);
     }
     results
-}
-
-async fn seen(clients: &Clients) -> Vec<String> {
-    let items = inventory(clients, &Scope::Account).await.expect("inventory must be taken");
-    items.into_iter().map(|item| format!("{} {}", item.kind, item.id)).collect()
 }
 
 #[tokio::test]
@@ -166,6 +69,7 @@ async fn what_was_created_is_seen_and_taking_it_away_leaves_the_account_as_it_wa
             policy arn:aws:iam::123456789012:policy/crossfed-r-1-read
             attachment crossfed-r-1 arn:aws:iam::123456789012:policy/crossfed-r-1-read
             bucket crossfed-r-1
+            bucket crossfed-r-1-issuer
             object crossfed-r-1/dir/test file.txt
             ");
         }
@@ -238,19 +142,6 @@ async fn an_open_entry_is_undone_only_for_the_run_that_made_the_thing() {
     place.server.stop().await;
 }
 
-/// Does every write, and loses the answer to every other one.
-fn losing_answers(router: Router) -> Router {
-    let lose = Arc::new(AtomicBool::new(false));
-    router.layer(from_fn(move |request: Request, next: Next| {
-        let writes = request.method() != "GET" && request.method() != "HEAD";
-        let lost = writes && !lose.fetch_xor(true, Ordering::SeqCst);
-        async move {
-            let answer = next.run(request).await;
-            if lost { StatusCode::INTERNAL_SERVER_ERROR.into_response() } else { answer }
-        }
-    }))
-}
-
 #[tokio::test]
 async fn what_a_lost_answer_created_is_known_again_and_another_run_s_is_not_taken() {
     let place = Place::behind(losing_answers).await;
@@ -273,7 +164,7 @@ async fn a_bucket_that_holds_something_is_not_deleted() {
     let place = Place::up().await;
     let clients = place.clients(ACCOUNT, "eu-central-1");
     let bucket = Desired::Bucket { name: "crossfed-full".into() };
-    let object = Desired::Object { bucket: "crossfed-full".into(), key: "k".into(), body: Vec::new() };
+    let object = object("crossfed-full", "k");
     let undo_of = |one: &Desired| one.undo(clients.account(), clients.region());
     create(&clients, &bucket, &tags()).await.expect("bucket must be created");
     create(&clients, &object, &tags()).await.expect("object must be created");
@@ -332,7 +223,7 @@ async fn refusals_say_who_must_act() {
     let denied = create(&stranger, &role("{}"), &tags()).await.expect_err("must be refused");
     assert_eq!((denied.kind, denied.status, denied.maybe_done), (Kind::Denied, Some(403), false));
     assert!(!format!("{denied} {denied:?}").contains("canary"));
-    let orphan = Desired::Object { bucket: "crossfed-nowhere".into(), key: "k".into(), body: Vec::new() };
+    let orphan = object("crossfed-nowhere", "k");
     let missing = create(&clients, &orphan, &tags()).await.expect_err("must be refused");
     assert_eq!((missing.kind, missing.code.as_deref()), (Kind::Invalid, Some("NoSuchBucket")));
     place.server.stop().await;

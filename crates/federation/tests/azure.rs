@@ -6,6 +6,8 @@
 mod fake;
 #[path = "azure/proxy.rs"]
 mod proxy;
+#[path = "azure/site.rs"]
+mod site;
 
 use std::sync::Mutex;
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use azure_sim::{AzureSim, AzureSimConfig};
 use federation::azure::{
     Access, Clients, Consistency, Credential, Desired, HttpStack, Kind, Principal, Scope, Tags, Undone, VaultAccess,
-    VaultNetwork, VaultRole, Wire, create, inventory, preflight, stages, undo, undo_stages, undo_unconfirmed,
+    VaultNetwork, VaultRole, Wire, create, inventory, preflight, publish, stages, undo, undo_stages, undo_unconfirmed,
 };
 use futures::future::join_all;
 use transport::{Authority, Client, Roots, Server};
@@ -19,10 +19,15 @@ use trust::{Audience, Secret, Subject, SystemClock};
 
 const GROUP: &str = "crossfed-r-1";
 const VAULT: &str = "cf-r-1";
+const ACCOUNT: &str = "cfr1";
+const BLOBS: &str = "cfr1.blob.core.windows.net";
 
 struct Place {
     server: Server,
     clients: Clients,
+    /// The provisioning principal's object id.
+    owner: String,
+    wire: Wire,
 }
 
 impl Place {
@@ -41,7 +46,7 @@ impl Place {
         );
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback must bind");
         let identity = authority
-            .server_identity(&["management.azure.com", "login.microsoftonline.com"])
+            .server_identity(&["management.azure.com", "login.microsoftonline.com", BLOBS])
             .expect("identity must be issued");
         let server = Server::tls(listener, identity, sim.router()).expect("server must start");
         let wire = Wire {
@@ -60,7 +65,22 @@ impl Place {
         };
         let http = HttpStack::new(Some(&wire)).expect("wire must be taken");
         let clients = Clients::new(&access, &http).expect("access must be taken");
-        Self { server, clients }
+        Self { server, clients, owner: admin.object_id.to_string(), wire }
+    }
+
+    /// What anybody reads at an address: status, content type and text.
+    async fn read(&self, url: &str) -> (u16, String, String) {
+        let proxy = self.wire.proxy_url.as_ref().expect("the wire has a proxy").expose();
+        let roots = reqwest::Certificate::from_pem_bundle(self.wire.root_pem.as_bytes()).expect("root must be read");
+        let client = reqwest::Client::builder()
+            .proxy(reqwest::Proxy::all(proxy).expect("proxy must be taken"))
+            .tls_certs_only(roots)
+            .build()
+            .expect("client must be built");
+        let answer = client.get(url).send().await.expect("an answer must come");
+        let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let (status, kind) = (answer.status().as_u16(), kind.to_owned());
+        (status, kind, answer.text().await.expect("text must come"))
     }
 }
 
@@ -115,7 +135,7 @@ async fn seen(clients: &Clients) -> Vec<String> {
 #[tokio::test]
 async fn everything_comes_is_not_adopted_and_goes() {
     for access in [VaultAccess::Rbac, VaultAccess::AccessPolicy] {
-        let Place { server, clients } = Place::up().await;
+        let Place { server, clients, .. } = Place::up().await;
         let tags = Tags::new("r-1", "2099-01-01T00:00:00Z");
         preflight(&clients, &wanted(access)).await.expect("nothing must be in the way");
         for round in stages(wanted(access)) {
@@ -173,7 +193,7 @@ async fn everything_comes_is_not_adopted_and_goes() {
 
 #[tokio::test]
 async fn what_a_fault_needs_can_be_made_and_taken_away_by_another_task() {
-    let Place { server, clients } = Place::up().await;
+    let Place { server, clients, .. } = Place::up().await;
     let client_id = Principal::ClientIdOf { group: GROUP.into(), name: "reader".into() };
     let vault = |name: &str, network: VaultNetwork| Desired::Vault {
         group: GROUP.into(),
@@ -215,4 +235,91 @@ async fn what_a_fault_needs_can_be_made_and_taken_away_by_another_task() {
     apart.await.expect("the task must end well");
     assert!(seen(&clients).await.is_empty());
     server.stop().await;
+}
+
+fn site(owner: &str) -> Vec<Desired> {
+    let blob = |name: &str, body: &str| Desired::Blob {
+        account: ACCOUNT.into(),
+        container: "oidc".into(),
+        name: name.into(),
+        content_type: "application/json".into(),
+        body: body.into(),
+    };
+    let principal = Principal::Object { id: owner.to_owned() };
+    vec![
+        blob(".well-known/openid-configuration", "{}"),
+        blob("openid/v1/jwks", "[]"),
+        Desired::StorageRole { group: GROUP.into(), account: ACCOUNT.into(), principal },
+        Desired::Container { group: GROUP.into(), account: ACCOUNT.into(), name: "oidc".into() },
+        Desired::StorageAccount { group: GROUP.into(), name: ACCOUNT.into() },
+        Desired::ResourceGroup { name: GROUP.into() },
+    ]
+}
+
+#[tokio::test]
+async fn an_issuer_is_published_published_again_and_taken_away() {
+    let place = Place::up().await;
+    let (clients, tags) = (&place.clients, Tags::new("r-1", "2099-01-01T00:00:00Z"));
+    let owner = clients.own_object_id().await.expect("the token must say who we are");
+    assert_eq!(owner, place.owner);
+    let wanted = site(&owner);
+    preflight(clients, &wanted).await.expect("nothing must be in the way");
+    for round in stages(wanted.clone()) {
+        for result in join_all(round.iter().map(|one| create(clients, one, &tags))).await {
+            result.expect("creation must succeed");
+        }
+    }
+    let role = format!("storage role assignment {ACCOUNT} ba92f5b4-2d11-453d-a403-e96b0029c9fe {owner}");
+    let all = ["resource group crossfed-r-1", "storage account cfr1", "container cfr1/oidc", &role];
+    assert_eq!(seen(clients).await, all);
+    let json = |text: &str| (200, "application/json".to_owned(), text.to_owned());
+    assert_eq!(place.read(&format!("https://{BLOBS}/oidc/.well-known/openid-configuration")).await, json("{}"));
+    let keys = format!("https://{BLOBS}/oidc/openid/v1/jwks");
+    assert_eq!(place.read(&keys).await, json("[]"));
+    publish(clients, ACCOUNT, "oidc", "openid/v1/jwks", "application/json", b"[1]").await.expect("must be overwritten");
+    assert_eq!(place.read(&keys).await, json("[1]"));
+
+    for one in &wanted {
+        let error = create(clients, one, &tags).await.expect_err("must be refused");
+        assert_eq!((error.kind, error.maybe_done), (Kind::Exists, false), "{error}");
+    }
+    let taken = preflight(clients, &wanted).await.expect_err("the account's name is taken");
+    assert_eq!((taken.kind, taken.operation), (Kind::Exists, "CheckStorageName"));
+    let entries: Vec<_> = wanted.iter().map(|one| one.undo(clients.subscription(), clients.location())).collect();
+    for entry in &entries {
+        let end = undo_unconfirmed(clients, entry, "r-2").await;
+        assert_eq!(end.expect("owner must be read"), Undone::NotOurs, "{entry}");
+    }
+    for round in undo_stages(entries.clone(), |entry| entry) {
+        for result in join_all(round.iter().map(|entry| undo(clients, entry))).await {
+            assert!(matches!(result.expect("undo must succeed"), Undone::Deleted | Undone::WithVault));
+        }
+    }
+    assert!(seen(clients).await.is_empty());
+    for entry in &entries {
+        assert_eq!(undo(clients, entry).await.expect("a second undo must succeed"), Undone::AlreadyGone, "{entry}");
+    }
+    preflight(clients, &wanted).await.expect("the name must be free again");
+    place.server.stop().await;
+}
+
+#[tokio::test]
+async fn an_owner_without_the_role_is_told_what_is_missing() {
+    let place = Place::up().await;
+    let (clients, tags) = (&place.clients, Tags::new("r-1", "2099-01-01T00:00:00Z"));
+    let wanted = stages(site(&place.owner)).concat();
+    for one in wanted.iter().filter(|one| !matches!(one, Desired::StorageRole { .. } | Desired::Blob { .. })) {
+        create(clients, one, &tags).await.expect("creation must succeed");
+    }
+    let write = || publish(clients, ACCOUNT, "oidc", "openid/v1/jwks", "application/json", b"[]");
+    let error = write().await.expect_err("must be refused");
+    assert_eq!(
+        error.to_string(),
+        "PublishBlob of blob cfr1/oidc/openid/v1/jwks failed: AuthorizationPermissionMismatch (403): This request is not authorized to perform this operation using this permission; writing blobs needs the role Storage Blob Data Contributor, which Owner does not contain"
+    );
+    assert_eq!((error.kind, error.maybe_done), (Kind::Denied, false));
+    let role = wanted.iter().find(|one| matches!(one, Desired::StorageRole { .. })).expect("a role is wanted");
+    create(clients, role, &tags).await.expect("creation must succeed");
+    write().await.expect("must be written");
+    place.server.stop().await;
 }

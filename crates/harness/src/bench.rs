@@ -75,7 +75,7 @@ async fn measure(options: &Bench, environment: &Environment, folder: &Path) -> R
     let Ok(Cli { verb: Verb::E2e(e2e) }) = Cli::try_parse_from(words) else {
         return Err(Stop::new(Exit::Internal, "the bench's own command line is not understood"));
     };
-    let plan = run::load(environment, &options.location, SCENARIO)?;
+    let plan = run::load(environment, &options.location, &[SCENARIO.to_owned()])?.remove(0);
     let pods = plan.cells.len();
     let floor = Floor::up(*e2e, environment.clone(), plan).await?;
     let mut samples = Vec::new();
@@ -101,7 +101,7 @@ async fn whole(
     let failed = |error: std::io::Error| Stop::caused(Exit::Infrastructure, error);
     let mut command = Command::new(std::env::current_exe().map_err(failed)?);
     command.args(["e2e", SCENARIO, "--run-id", run, "--artifacts-dir"]).arg(folder);
-    if let Some(scenarios) = &options.location.scenarios {
+    if let Some(scenarios) = &options.location.scenarios_folder {
         command.arg("--scenarios").arg(scenarios);
     }
     command.env(crate::environment::ROOT, &environment.root).env(crate::environment::BIN_DIR, &environment.programs);

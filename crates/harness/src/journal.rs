@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use federation::{Ledger, LedgerError};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,8 @@ use trust::SharedClock;
 pub enum Undo {
     /// In an AWS account.
     Aws(federation::aws::Undo),
+    /// In an Azure subscription.
+    Azure(federation::azure::Undo),
     /// In the cluster.
     Kubernetes(KubernetesUndo),
 }
@@ -45,6 +47,8 @@ pub enum Line {
     Intended {
         /// Counts from 1.
         entry: u64,
+        /// The scenario that it belongs to.
+        scenario: String,
         /// What people call it.
         label: String,
         /// How it is taken back.
@@ -85,6 +89,8 @@ pub enum State {
 pub struct Entry {
     /// Its number.
     pub number: u64,
+    /// The scenario that it belongs to.
+    pub scenario: String,
     /// What people call it.
     pub label: String,
     /// How it is taken back.
@@ -93,20 +99,23 @@ pub struct Entry {
     pub state: State,
 }
 
-/// An open journal.
-#[derive(Debug)]
-pub struct Journal(Mutex<Inner>);
+/// An open journal, as one scenario of the run sees it: its own entries, in the file of all.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    inner: Arc<Mutex<Inner>>,
+    scenario: String,
+}
 
 #[derive(Debug)]
 struct Inner {
     file: File,
     entries: Vec<Entry>,
-    /// Entries that were announced and not asked for yet, by label.
-    announced: HashMap<String, u64>,
+    /// Entries that were announced and not asked for yet, by scenario and label.
+    announced: HashMap<(String, String), u64>,
 }
 
 impl Journal {
-    /// Begins the journal of a run.
+    /// Begins the journal of a run. What is written through this handle belongs to no scenario.
     ///
     /// # Errors
     /// When the file is there already or cannot be written.
@@ -114,7 +123,13 @@ impl Journal {
         let file = OpenOptions::new().create_new(true).append(true).open(path)?;
         let mut inner = Inner { file, entries: Vec::new(), announced: HashMap::new() };
         inner.write(&[Line::Run { run: run.to_owned(), at: clock.now() }], false)?;
-        Ok(Self(Mutex::new(inner)))
+        Ok(Self { inner: Arc::new(Mutex::new(inner)), scenario: String::new() })
+    }
+
+    /// The same journal, as a scenario sees it.
+    #[must_use]
+    pub fn of(&self, scenario: &str) -> Self {
+        Self { inner: self.inner.clone(), scenario: scenario.to_owned() }
     }
 
     /// Writes down all of these, with one sync. Asking for each by its label later costs nothing more.
@@ -126,15 +141,21 @@ impl Journal {
         let mut lines = Vec::new();
         let first = inner.entries.len();
         for (label, undo) in wanted {
-            let number = inner.entries.len() as u64 + 1;
-            inner.entries.push(Entry { number, label: label.clone(), undo: undo.clone(), state: State::Intended });
-            inner.announced.insert(label.clone(), number);
-            lines.push(Line::Intended { entry: number, label, undo });
+            let (number, scenario) = (inner.entries.len() as u64 + 1, self.scenario.clone());
+            inner.entries.push(Entry {
+                number,
+                scenario: scenario.clone(),
+                label: label.clone(),
+                undo: undo.clone(),
+                state: State::Intended,
+            });
+            inner.announced.insert((scenario.clone(), label.clone()), number);
+            lines.push(Line::Intended { entry: number, scenario, label, undo });
         }
         let written = inner.write(&lines, true);
         if written.is_err() {
             for entry in inner.entries.split_off(first) {
-                inner.announced.remove(&entry.label);
+                inner.announced.remove(&(entry.scenario, entry.label));
             }
         }
         written
@@ -145,11 +166,12 @@ impl Journal {
     /// # Errors
     /// When it is not on disk.
     pub fn intend(&self, label: &str, undo: Undo) -> io::Result<u64> {
-        if let Some(number) = self.lock().announced.remove(label) {
+        let key = (self.scenario.clone(), label.to_owned());
+        if let Some(number) = self.lock().announced.remove(&key) {
             return Ok(number);
         }
         self.announce([(label.to_owned(), undo)])?;
-        Ok(self.lock().announced.remove(label).unwrap_or_default())
+        Ok(self.lock().announced.remove(&key).unwrap_or_default())
     }
 
     /// It exists.
@@ -176,9 +198,11 @@ impl Journal {
         self.mark(entry, State::Gone, Line::Undone { entry })
     }
 
-    /// What exists or may exist, in the order in which it was written down.
+    /// What exists or may exist of this scenario, in the order in which it was written down.
     pub fn open_entries(&self) -> Vec<Entry> {
-        self.lock().entries.iter().filter(|entry| entry.state != State::Gone).cloned().collect()
+        let inner = self.lock();
+        let ours = inner.entries.iter().filter(|entry| entry.state != State::Gone && entry.scenario == self.scenario);
+        ours.cloned().collect()
     }
 
     fn mark(&self, number: u64, state: State, line: Line) -> io::Result<()> {
@@ -190,7 +214,7 @@ impl Journal {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -220,6 +244,25 @@ impl Ledger<federation::aws::Undo> for Journal {
     }
 }
 
+impl Ledger<federation::azure::Undo> for Journal {
+    fn intend(&self, label: &str, undo: &federation::azure::Undo) -> Result<u64, LedgerError> {
+        Journal::intend(self, &azure_label(label, undo), Undo::Azure(undo.clone())).map_err(LedgerError::new)
+    }
+
+    fn done(&self, entry: u64) -> Result<(), LedgerError> {
+        Journal::done(self, entry).map_err(LedgerError::new)
+    }
+
+    fn failed(&self, entry: u64, reason: &str) -> Result<(), LedgerError> {
+        Journal::failed(self, entry, reason).map_err(LedgerError::new)
+    }
+}
+
+/// Labels of Azure resources hold their subscription.
+pub fn azure_label(label: &str, undo: &federation::azure::Undo) -> String {
+    format!("{label} in subscription {}", undo.subscription())
+}
+
 /// Labels of AWS resources hold their account: the same provider may be made in several.
 pub fn aws_label(label: &str, undo: &federation::aws::Undo) -> String {
     format!("{label} in account {}", undo.account())
@@ -227,8 +270,6 @@ pub fn aws_label(label: &str, undo: &federation::aws::Undo) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use trust::SystemClock;
 
     use super::*;
@@ -263,5 +304,19 @@ mod tests {
             serde_json::from_str::<Line>(line).expect("every line must read back");
         }
         assert!(Journal::create(&path, "r", &clock).is_err(), "a journal is never begun twice");
+    }
+
+    #[test]
+    fn a_scenario_sees_its_own_entries_in_the_file_of_all() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("journal.jsonl");
+        let clock: SharedClock = Arc::new(SystemClock);
+        let journal = Journal::create(&path, "r", &clock).expect("must begin");
+        let (one, two) = (journal.of("one"), journal.of("two"));
+        one.announce([("same".to_owned(), undo("/one"))]).expect("must write");
+        two.announce([("same".to_owned(), undo("/two"))]).expect("must write");
+        assert_eq!(two.intend("same", undo("/two")).expect("announced"), 2);
+        let open = |journal: &Journal| journal.open_entries().into_iter().map(|entry| entry.number).collect::<Vec<_>>();
+        assert_eq!((open(&one), open(&two), open(&journal)), (vec![1], vec![2], vec![]));
     }
 }

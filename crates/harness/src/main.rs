@@ -22,9 +22,9 @@ fn main() -> ExitCode {
     let environment = environment(started);
     log_to_stderr(environment.log.as_deref());
     let outcome = match cli.verb {
-        Verb::E2e(options) if options.dry_run => plan_view::print(&environment, &options.location, &options.scenario),
+        Verb::E2e(options) if options.dry_run => plan_view::print(&environment, &options.location, &options.scenarios),
         Verb::E2e(options) => block_on(run::e2e(with_kubeconfig(*options), environment)),
-        Verb::Plan(options) => plan_view::print(&environment, &options.location, &options.scenario),
+        Verb::Plan(options) => plan_view::print(&environment, &options.location, &options.scenarios),
         Verb::List(options) => plan_view::list(&environment, &options),
         Verb::Bench(options) => block_on(bench::run(options, environment)),
     };
@@ -39,8 +39,9 @@ fn main() -> ExitCode {
 fn log_to_stderr(level: Option<&str>) {
     use tracing_subscriber::filter::{LevelFilter, filter_fn};
     use tracing_subscriber::{Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt};
-    const OURS: [&str; 11] = [
+    const OURS: [&str; 12] = [
         "aws_sim",
+        "azure_sim",
         "clouds",
         "cluster",
         "egress",

@@ -3,26 +3,28 @@
 
 use std::fmt::Write as _;
 
-use scenario::{Catalogue, Expectation, Plan, Webhook};
+use scenario::access::{AzureAccess, Webhooks};
+use scenario::{Catalogue, Cloud, Expectation, Plan};
 use serde_json::{Value, json};
 
 use crate::Environment;
 use crate::cli::{List, Output, Where};
 use crate::exit::{Exit, Stop};
 use crate::naming::RunId;
-use crate::run::{self, Names, render};
+use crate::run;
+use crate::run::render::{self, Names};
 
 /// Names in a plan stand for those of a run.
 const STAND_IN_RUN: &str = "run-id";
-const STAND_IN_ACCOUNT: &str = "111122223333";
-const STAND_IN_OWN_ACCOUNT: &str = "444455556666";
 
-/// Prints the plan of a scenario.
+/// Prints the plans of scenarios.
 ///
 /// # Errors
-/// Exit 2 when the scenario or a file of it is wrong.
-pub fn print(environment: &Environment, location: &Where, name: &str) -> Result<Exit, Stop> {
-    print!("{}", text(&run::load(environment, location, name)?)?);
+/// Exit 2 when a scenario or a file of it is wrong.
+pub fn print(environment: &Environment, location: &Where, names: &[String]) -> Result<Exit, Stop> {
+    let plans = run::load(environment, location, names)?;
+    let texts = plans.iter().map(text).collect::<Result<Vec<_>, _>>()?;
+    print!("{}", texts.join("\n"));
     Ok(Exit::Passed)
 }
 
@@ -34,59 +36,77 @@ pub fn text(plan: &Plan) -> Result<String, Stop> {
     let scenario = &plan.scenario;
     let internal = |error: &dyn std::fmt::Display| Stop::new(Exit::Internal, error.to_string());
     let run: RunId = STAND_IN_RUN.parse().map_err(|error: crate::naming::BadRunId| internal(&error))?;
-    let region = &scenario.cluster.region;
-    let issuer = match scenario.cluster.flavor {
-        scenario::Flavor::Aks => cluster::issuer::aks(region, "TENANT", "CLUSTER"),
-        scenario::Flavor::Eks => cluster::issuer::eks(region, "ID"),
-    };
-    let issuer = issuer.map_err(|error| Stop::new(Exit::Usage, format!("cluster.region: {error}")))?;
+    let issuer = render::issuer(scenario, &run, &|word| word.to_owned())?;
     let mut out = String::new();
     let mut line = |text: String| {
         out.push_str(&text);
         out.push('\n');
     };
     line(format!("{}: {}", scenario.name, scenario.title));
-    line(format!("\ncluster    {}-shaped, issuer {issuer}", scenario.cluster.flavor));
-    for webhook in &scenario.webhooks {
-        let Webhook::AwsPodIdentity { default_aws_region } = webhook;
-        line(format!("webhook    aws-pod-identity, chart profile, default region {default_aws_region}"));
+    line(format!("\ncluster    {}-shaped, issuer {issuer}", scenario.cluster.flavor()));
+    for text in installed(&scenario.access.webhooks) {
+        line(format!("webhook    {text}"));
     }
-    line(format!(
-        "bucket     in {}, object {} ({} bytes)",
-        scenario.aws.region,
-        scenario.aws.object_key,
-        scenario.aws.object.len()
-    ));
+    if let Some(aws) = &scenario.aws {
+        line(format!("bucket     in {}, object {} ({} bytes)", aws.region, aws.object_key, aws.object.len()));
+    }
+    if let Some(azure) = &scenario.azure {
+        line(format!("vault      in {}, secret {} ({} bytes)", azure.location, azure.secret_name, azure.secret.len()));
+    }
     for cell in &plan.cells {
-        let account = if cell.own_account { STAND_IN_OWN_ACCOUNT } else { STAND_IN_ACCOUNT };
-        let account = account.parse().map_err(|error: trust::ArnError| internal(&error))?;
-        let names = Names::new(&run, scenario, cell, account);
-        let rendered = render(scenario, cell, &names, &issuer)?;
+        let names =
+            Names::new(&run, scenario, cell, &render::stand_in_grounds(scenario, usize::from(cell.own_account))?);
+        let rendered = render::render(scenario, cell, &names, &issuer)?;
         line(format!("\n[{}] {}", cell.id, cell.title));
-        let expected = match cell.fault.as_ref().map(|fault| &fault.expect) {
-            None => "the object is read".to_owned(),
-            Some(Expectation::NotInjected) => "the webhook leaves the pod alone".to_owned(),
-            Some(Expectation::Refused { link, code, status }) => {
-                format!("refused with {code} {status} at link {} {}", link.number(), link.title())
-            }
-        };
-        line(format!("  expected     {expected}"));
+        for cloud in scenario.clouds() {
+            let expected = match cell.expectation(cloud) {
+                Expectation::Read => match cloud {
+                    Cloud::Aws => "the object is read".to_owned(),
+                    Cloud::Azure => "the secret is read".to_owned(),
+                },
+                Expectation::NotInjected => "the webhook leaves the pod alone".to_owned(),
+                Expectation::Refused { link, code, status } => {
+                    format!("refused with {code} {status} at link {} {}", link.number(), link.title())
+                }
+            };
+            let whose = if scenario.clouds().len() > 1 { format!("{}: ", cloud.title()) } else { String::new() };
+            line(format!("  expected     {whose}{expected}"));
+        }
         if let Some(fault) = &cell.fault {
             line(format!("  change       {}", fault.change));
             line(format!("  source       {}", fault.source));
         }
-        line(format!("  account      {}", if cell.own_account { "its own" } else { "shared" }));
+        if cell.access.webhooks != scenario.access.webhooks {
+            for text in installed(&cell.access.webhooks) {
+                line(format!("  webhook      {text}"));
+            }
+        }
         line(format!("  namespace    {}", names.namespace));
-        line(format!("  role         {}", rendered.role_arn));
-        let provider =
-            rendered.provider.map_or_else(|| "none".to_owned(), |(url, ids)| format!("{url} for {}", ids.join(", ")));
-        line(format!("  provider     {provider}"));
-        if cell.fault.is_none() {
-            line(format!("\n  trust policy\n{}", indented(&rendered.trust_policy)));
-            line(format!("\n  permission policy\n{}", indented(&rendered.permission_policy)));
+        if let (Some(names), Some(rendered)) = (&names.aws, &rendered.aws) {
+            line(format!("  account      {}", if cell.own_account { "its own" } else { "shared" }));
+            line(format!("  role         {}", names.role_arn()));
+            let provider = rendered.provider.as_ref();
+            let provider =
+                provider.map_or_else(|| "none".to_owned(), |(url, ids)| format!("{url} for {}", ids.join(", ")));
+            line(format!("  provider     {provider}"));
+            if cell.fault.is_none() {
+                line(format!("\n  trust policy\n{}", indented(&rendered.trust_policy)));
+                line(format!("\n  permission policy\n{}", indented(&rendered.permission_policy)));
+            }
+        }
+        if let (Some(names), Some(rendered), Some(access)) = (&names.azure, &rendered.azure, &cell.access.azure) {
+            line(format!("  vault        {} ({})", names.vault, access.vault.permission_model));
+            line(format!("  identity     {} in resource group {}", names.identity, names.group));
+            let credential = match &rendered.credential {
+                None => "none".to_owned(),
+                Some((issuer, subject, audience)) => format!("{subject} of {issuer} for {audience}"),
+            };
+            line(format!("  credential   {credential}"));
+            line(format!("  permission   {}", permission(access)?));
         }
     }
-    let mut overlay = json!({"spec": {"containers": [{"name": scenario.pod.container}]}});
+    let containers: Vec<Value> = scenario.pod.containers.iter().map(|name| json!({"name": name})).collect();
+    let mut overlay = json!({"spec": {"containers": containers}});
     run::wire_overlay(&mut overlay);
     line(format!(
         "\nadded to {} where clouds are not real\n{}",
@@ -94,6 +114,31 @@ pub fn text(plan: &Plan) -> Result<String, Stop> {
         indented(&yaml(&overlay)?)
     ));
     Ok(out)
+}
+
+fn installed(webhooks: &Webhooks) -> Vec<String> {
+    let aws = webhooks.aws_pod_identity.as_ref().map(|aws| {
+        format!("aws-pod-identity, Helm release {}, default region {}", aws.release, aws.default_aws_region)
+    });
+    let azure = webhooks.azure_workload_identity.map(|azure| format!("azure-workload-identity {}", azure.layout));
+    aws.into_iter().chain(azure).collect()
+}
+
+/// What the identity is given, in the words of the file.
+fn permission(access: &AzureAccess) -> Result<String, Stop> {
+    let word = |value: Value| value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string());
+    let json = |value: serde_json::Result<Value>| value.map_err(|error| Stop::caused(Exit::Internal, error));
+    let mut parts = Vec::new();
+    if let Some(assignment) = &access.role_assignment {
+        let (role, to) =
+            (json(serde_json::to_value(assignment.role))?, json(serde_json::to_value(assignment.principal))?);
+        parts.push(format!("role {} for its {}", word(role), word(to)));
+    }
+    if let Some(policy) = &access.access_policy {
+        let to = json(serde_json::to_value(policy.principal))?;
+        parts.push(format!("access policy {} for its {}", policy.secrets.join(", "), word(to)));
+    }
+    Ok(if parts.is_empty() { "none".to_owned() } else { parts.join("; ") })
 }
 
 fn yaml(value: &Value) -> Result<String, Stop> {
@@ -141,7 +186,7 @@ fn table(listing: &Value) -> String {
         for row in listing[title].as_array().into_iter().flatten() {
             let _ = writeln!(
                 out,
-                "  {:<26} {}",
+                "  {:<34} {}",
                 row[key].as_str().unwrap_or_default(),
                 row["title"].as_str().unwrap_or_default()
             );

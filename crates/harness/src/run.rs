@@ -1,5 +1,6 @@
 //! One run, from preflight to report.
 
+mod answering;
 mod artifacts;
 mod check;
 mod cleanup;
@@ -9,14 +10,17 @@ mod evidence;
 mod federate;
 pub mod floor;
 mod interrupt;
+mod issuer_site;
 mod kube_objects;
 mod metrics;
 mod overlay;
 mod places;
 mod private_folder;
-mod render;
+pub mod render;
+mod renewal;
 mod scenario_run;
 mod token;
+mod webhooks;
 mod workload;
 
 use std::fs;
@@ -25,24 +29,37 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt;
 use report::{Event, JsonLines, Sink, Stream, Style, Terminal};
-use scenario::{Catalogue, Plan};
+use scenario::{Catalogue, Plan, Scenario};
+use tokio::sync::Semaphore;
 use trust::{SharedClock, SystemClock};
+use uuid::Uuid;
 
-use crate::cli::{Cleanup, E2e};
+use crate::cli::{Cleanup, ClusterKind, E2e};
 use crate::environment::Environment;
 use crate::exit::{Exit, Stop};
+use crate::journal::Journal;
 use crate::naming::RunId;
 use events::Events;
+use interrupt::Interrupts;
+use places::Shared;
+use scenario_run::Company;
 
 pub use metrics::Metrics;
 pub use overlay::wire_overlay;
 pub use render::{Names, Rendered, render};
 
+/// The word for every scenario.
+pub const ALL: &str = "all";
+
 /// What a run was asked to do, with every default filled in.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
+    /// Names what is created; one of several scenarios has a part of the run's id.
     pub(crate) run: RunId,
+    /// The scenario, where it is one of several.
+    pub(crate) part: Option<String>,
     pub(crate) options: E2e,
     pub(crate) cleanup: Cleanup,
     pub(crate) environment: Environment,
@@ -51,12 +68,46 @@ pub(crate) struct Settings {
     pub(crate) pod_timeout: Duration,
 }
 
-/// Opens the catalogue and reads a scenario with its faults.
+impl Settings {
+    /// The settings of one of several scenarios.
+    fn of_part(&self, number: usize, scenario: &str) -> Self {
+        Self { run: self.run.part(number), part: Some(scenario.to_owned()), ..self.clone() }
+    }
+
+    /// Name of the folder of artifacts.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.artifacts.file_name().map(PathBuf::from).unwrap_or_default()
+    }
+}
+
+/// A random number for a run id.
+pub(crate) fn random_u32() -> u32 {
+    Uuid::new_v4().as_fields().0
+}
+
+/// Opens the catalogue and reads scenarios with their faults: each of these names, or all of them.
 ///
 /// # Errors
-/// Exit 2 for whatever is wrong with the files or the name.
-pub fn load(environment: &Environment, location: &crate::cli::Where, name: &str) -> Result<Plan, Stop> {
-    Plan::of(&catalogue(environment, location)?, name).map_err(|error| Stop::new(Exit::Usage, error.to_string()))
+/// Exit 2 for whatever is wrong with the files or a name, 4 when there is nothing to run.
+pub fn load(environment: &Environment, location: &crate::cli::Where, names: &[String]) -> Result<Vec<Plan>, Stop> {
+    let catalogue = catalogue(environment, location)?;
+    let mut wanted: Vec<String> = Vec::new();
+    for name in names {
+        let more = if name == ALL { catalogue.scenarios() } else { vec![name.clone()] };
+        for name in more {
+            if !wanted.contains(&name) {
+                wanted.push(name);
+            }
+        }
+    }
+    if wanted.is_empty() {
+        return Err(Stop::new(Exit::NothingSelected, "there is no scenario in the scenarios folder"));
+    }
+    let plan = |name: &String| {
+        let plan = Plan::of(&catalogue, name).map_err(|error| Stop::new(Exit::Usage, error.to_string()))?;
+        render::try_out(&plan).map(|()| plan)
+    };
+    wanted.iter().map(plan).collect()
 }
 
 /// Opens the scenarios folder.
@@ -64,18 +115,20 @@ pub fn load(environment: &Environment, location: &crate::cli::Where, name: &str)
 /// # Errors
 /// Exit 2 when there is none.
 pub fn catalogue(environment: &Environment, location: &crate::cli::Where) -> Result<Catalogue, Stop> {
-    let folder = location.scenarios.clone().unwrap_or_else(|| environment.root.join("scenarios"));
+    let folder = location.scenarios_folder.clone().unwrap_or_else(|| environment.root.join("scenarios"));
     Catalogue::open(&folder).map_err(|error| Stop::new(Exit::Usage, error.to_string()))
 }
 
-/// Runs a scenario. Everything that happens is told on standard output and in the run's artifacts.
+/// Runs scenarios. Everything that happens is told on standard output and in the run's artifacts.
 ///
 /// # Errors
 /// A [`Stop`] only for what is wrong before the run begins.
 pub async fn e2e(options: E2e, environment: Environment) -> Result<Exit, Stop> {
     options.place.check()?;
-    let plan = load(&environment, &options.location, &options.scenario)?;
-    render::try_out(&plan)?;
+    let plans = load(&environment, &options.location, &options.scenarios)?;
+    if options.place.aws_endpoint.is_some() && plans.iter().all(|plan| plan.scenario.aws.is_none()) {
+        return Err(Stop::new(Exit::Usage, "--aws-endpoint: no selected scenario uses AWS"));
+    }
     let settings = settings(options, environment)?;
     let events = Events::new(stream(&settings)?);
     events.emit(Event::RunStarted {
@@ -83,9 +136,10 @@ pub async fn e2e(options: E2e, environment: Environment) -> Result<Exit, Stop> {
         command: rerun(&settings.environment.command),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         cluster: places::cluster_title(&settings),
-        clouds: places::clouds_title(&settings),
+        clouds: answering::title(&settings),
+        scenarios: plans.len(),
     });
-    let exit = scenario_run::run(&settings, &plan, &events).await;
+    let exit = run_all(&settings, &plans, &events).await?;
     let duration = settings.environment.started.elapsed();
     events.emit(Event::RunFinished { exit_code: exit.code(), duration_ms: millis(duration) });
     metrics::write(&settings, &events.report());
@@ -95,16 +149,72 @@ pub async fn e2e(options: E2e, environment: Environment) -> Result<Exit, Stop> {
     }
 }
 
+/// Runs every scenario and says how the whole ended.
+async fn run_all(settings: &Settings, plans: &[Plan], events: &Events) -> Result<Exit, Stop> {
+    let journal = Journal::create(&settings.artifacts.join("journal.jsonl"), settings.run.as_str(), &settings.clock)
+        .map_err(|error| Stop::new(Exit::Preflight, format!("the journal cannot be written: {error}")))?;
+    let interrupts = Interrupts::listen(events);
+    let scenarios: Vec<&Scenario> = plans.iter().map(|plan| &plan.scenario).collect();
+    let shared = Shared::new();
+    let pods = Semaphore::new(settings.options.parallel.map_or(Semaphore::MAX_PERMITS, usize::from));
+    let company = Company {
+        scenarios: &scenarios,
+        shared: &shared,
+        events,
+        journal: &journal,
+        interrupts: &interrupts,
+        pods: &pods,
+    };
+    // Scenarios share nothing in the clouds. In one cluster of a kubeconfig they would register the same webhooks.
+    let at_once = match settings.options.place.cluster {
+        ClusterKind::Embedded => plans.len(),
+        ClusterKind::Kubeconfig => 1,
+    };
+    let several = plans.len() > 1;
+    let company = &company;
+    let exits: Vec<Exit> = futures::stream::iter(plans.iter().enumerate())
+        .map(|(at, plan)| async move {
+            let settings = if several { settings.of_part(at + 1, &plan.scenario.name) } else { settings.clone() };
+            scenario_run::run(&settings, plan, company).await
+        })
+        .buffer_unordered(at_once)
+        .collect()
+        .await;
+    if let Some(answering) = shared.get() {
+        artifacts::requests(settings, answering.wire.log());
+        answering.down().await;
+    }
+    Ok(exits.into_iter().max_by_key(|exit| gravity(*exit)).unwrap_or(Exit::NothingSelected))
+}
+
+/// Of several scenarios' ends, the one that the caller is told: what needs a person most urgently.
+fn gravity(exit: Exit) -> u8 {
+    match exit {
+        Exit::Passed => 0,
+        Exit::NothingSelected => 1,
+        Exit::Usage => 2,
+        Exit::Preflight => 3,
+        Exit::Infrastructure => 4,
+        Exit::Provisioning => 5,
+        Exit::CheckFailed => 6,
+        Exit::LeftBehind => 7,
+        Exit::Internal => 8,
+        Exit::Terminated => 9,
+        Exit::Interrupted => 10,
+    }
+}
+
 /// Fills in the defaults and makes the folder of the run.
 fn settings(options: E2e, environment: Environment) -> Result<Settings, Stop> {
     let clock: SharedClock = Arc::new(SystemClock);
-    let run = options.run_id.clone().unwrap_or_else(|| RunId::mint(clock.now(), places::random_u32()));
+    let run = options.run_id.clone().unwrap_or_else(|| RunId::mint(clock.now(), random_u32()));
     let artifacts = environment.working_dir.join(&options.artifacts_dir).join(run.as_str());
     make_artifacts(&artifacts)?;
     Ok(Settings {
         cleanup: options.cleanup.unwrap_or_else(|| Cleanup::default_for(environment.ci)),
         pod_timeout: Duration::from_secs(options.pod_timeout),
         run,
+        part: None,
         artifacts,
         clock,
         options,

@@ -68,6 +68,10 @@ pub enum Event {
         version: String,
         cluster: String,
         clouds: String,
+        /// How many scenarios are planned. With several, each is told as a whole when it ends. A file from before there could be
+        /// several does not say it.
+        #[serde(default = "one")]
+        scenarios: usize,
     },
     ScenarioStarted {
         scenario: String,
@@ -114,6 +118,11 @@ pub enum Event {
         exit_code: u8,
         duration_ms: u64,
     },
+}
+
+/// What a run has that does not say how many scenarios it has.
+pub(crate) fn one() -> usize {
+    1
 }
 
 /// The phases of a scenario, in the order in which they run.
@@ -197,7 +206,7 @@ pub struct CheckRecord {
 impl CheckRecord {
     /// The gravest failure: what must be refused got in.
     pub fn is_unexpected_acceptance(&self) -> bool {
-        self.kind == CheckKind::Deny && matches!(self.observed, Observed::Read { .. })
+        self.kind == CheckKind::Deny && matches!(self.observed, Observed::Read { .. } | Observed::KeptReading { .. })
     }
 }
 
@@ -224,6 +233,8 @@ pub enum Expected {
     },
     /// The webhook leaves the pod alone.
     NotInjected,
+    /// A workload that lives long reads again and again, while its token is renewed and the signing key is replaced.
+    KeptReading,
 }
 
 /// What was seen to happen.
@@ -236,6 +247,14 @@ pub enum Observed {
     },
     Refused(Denial),
     NotInjected,
+    /// Every read gave what was expected.
+    KeptReading {
+        reads: usize,
+        /// Different tokens that the reads were made with.
+        tokens: usize,
+        /// Different keys that signed these tokens.
+        keys: usize,
+    },
     Crashed {
         /// Absent when a signal ended it.
         exit_code: Option<i32>,

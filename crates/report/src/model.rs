@@ -37,16 +37,20 @@ pub struct Run {
     pub version: String,
     pub cluster: String,
     pub clouds: String,
+    /// How many are planned; those that the run came to are in [`Report::scenarios`].
+    #[serde(default = "crate::event::one")]
+    pub scenarios: usize,
     pub started_at: Timestamp,
     pub finished_at: Option<Timestamp>,
     pub duration_ms: Option<u64>,
 }
 
-/// Checks by verdict, over all scenarios.
+/// Checks by verdict, over one scenario or all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     pub passed: usize,
     pub failed: usize,
+    /// Those of a scenario that was skipped as a whole included.
     pub skipped: usize,
     pub flaky: usize,
     pub infra: usize,
@@ -60,6 +64,24 @@ impl Counts {
     /// Checks that finished and were tried.
     pub fn tried(&self) -> usize {
         self.passed + self.failed + self.flaky + self.infra
+    }
+
+    fn add(&mut self, entry: &ScenarioReport) {
+        self.leaked += entry.leftovers.len();
+        match entry.verdict {
+            Some(Verdict::Skipped { .. }) => self.skipped += entry.checks_not_run(),
+            _ => self.not_run += entry.checks_not_run(),
+        }
+        for check in &entry.checks {
+            match check.verdict {
+                Verdict::Passed => self.passed += 1,
+                Verdict::Failed { .. } => self.failed += 1,
+                Verdict::Skipped { .. } => self.skipped += 1,
+                Verdict::Flaky { .. } => self.flaky += 1,
+                Verdict::Infra { .. } => self.infra += 1,
+                Verdict::Leaked { .. } => self.leaked += 1,
+            }
+        }
     }
 }
 
@@ -104,13 +126,14 @@ impl Report {
     /// Records are taken as they come: a scenario that was never announced is opened under its id, nothing is dropped.
     pub fn apply(&mut self, record: &Record) {
         match record.event() {
-            Event::RunStarted { run_id, command, version, cluster, clouds } => {
+            Event::RunStarted { run_id, command, version, cluster, clouds, scenarios } => {
                 self.run = Some(Run {
                     run_id: run_id.clone(),
                     command: command.clone(),
                     version: version.clone(),
                     cluster: cluster.clone(),
                     clouds: clouds.clone(),
+                    scenarios: *scenarios,
                     started_at: record.at(),
                     finished_at: None,
                     duration_ms: None,
@@ -156,7 +179,14 @@ impl Report {
                 }
             }
         }
-        self.counts = tally(&self.scenarios);
+        self.counts = Counts::default();
+        self.scenarios.iter().for_each(|entry| self.counts.add(entry));
+    }
+
+    /// How many scenarios the run has, those included that it has not come to.
+    pub fn scenarios_planned(&self) -> usize {
+        let planned = self.run.as_ref().map_or(0, |run| run.scenarios);
+        planned.max(self.scenarios.len())
     }
 
     /// The scenario of that id, if the run came to it.
@@ -188,6 +218,18 @@ impl ScenarioReport {
         }
     }
 
+    /// Whether one of its checks shows the gravest failure, whatever its verdict says.
+    pub fn has_unexpected_acceptance(&self) -> bool {
+        self.checks.iter().any(CheckRecord::is_unexpected_acceptance)
+    }
+
+    /// Its checks by verdict.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        counts.add(self);
+        counts
+    }
+
     /// Planned checks that have not finished.
     pub fn checks_not_run(&self) -> usize {
         self.checks_planned.saturating_sub(self.checks.len())
@@ -200,23 +242,4 @@ impl ScenarioReport {
             None => self.phases.push(finished),
         }
     }
-}
-
-fn tally(scenarios: &[ScenarioReport]) -> Counts {
-    let mut counts = Counts::default();
-    for entry in scenarios {
-        counts.leaked += entry.leftovers.len();
-        counts.not_run += entry.checks_not_run();
-        for check in &entry.checks {
-            match check.verdict {
-                Verdict::Passed => counts.passed += 1,
-                Verdict::Failed { .. } => counts.failed += 1,
-                Verdict::Skipped { .. } => counts.skipped += 1,
-                Verdict::Flaky { .. } => counts.flaky += 1,
-                Verdict::Infra { .. } => counts.infra += 1,
-                Verdict::Leaked { .. } => counts.leaked += 1,
-            }
-        }
-    }
-    counts
 }

@@ -1,13 +1,18 @@
 //! A run as a person watches it: phases and checks as they happen, a failure at once and again at the end, then the counts.
+//! Of several scenarios, each is told when it ends: one that passed in one line.
 //!
 //! Only lines are written, never cursor movements, so that a terminal, a CI log and a file show the same. Colour, width and symbols
 //! are the caller's choice ([`Style`]). It must not know of files, processes or the environment.
 
 pub(crate) mod detail;
 mod line;
+mod many;
 pub(crate) mod paint;
+mod skips;
 mod summary;
+mod table;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
 
@@ -16,7 +21,7 @@ use trust::Verdict;
 use crate::event::{CheckRecord, Event, Outcome, Phase, Record};
 use crate::model::{PhaseReport, Report};
 use crate::sink::{ReportError, Sink};
-use crate::text::{shell_line, visible_line};
+use crate::text::{count, shell_line, visible_line};
 use paint::{Cell, Ink, Mark, Tone};
 use summary::Ending;
 
@@ -44,10 +49,10 @@ impl Default for Style {
 /// How much is said of what is going on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Progress {
-    /// Checks are counted if there are many.
+    /// Checks are counted if there are many, and so are scenarios.
     #[default]
     Auto,
-    /// Checks are counted, and each phase says when it starts.
+    /// Checks and scenarios are counted. With one scenario each phase says when it starts, with several each scenario.
     Counter,
     /// Results alone.
     None,
@@ -64,6 +69,8 @@ pub struct Terminal<W> {
     report: Report,
     /// The scenario that the last line was about.
     current: Option<String>,
+    /// What is to be told of scenarios that run side by side, by scenario.
+    blocks: BTreeMap<String, String>,
 }
 
 impl<W: Write + Send> Terminal<W> {
@@ -78,6 +85,7 @@ impl<W: Write + Send> Terminal<W> {
             rerun: None,
             report: Report::default(),
             current: None,
+            blocks: BTreeMap::new(),
         }
     }
 
@@ -141,7 +149,11 @@ impl<W: Write + Send> Terminal<W> {
 
     fn run_started(&self, run_id: &str, version: &str, cluster: &str, clouds: &str) -> String {
         let facts = [("run", run_id), ("cluster", cluster), ("clouds", clouds)];
-        let facts: Vec<String> = facts.iter().map(|(name, value)| format!("{name} {}", visible_line(value))).collect();
+        let mut facts: Vec<String> =
+            facts.iter().map(|(name, value)| format!("{name} {}", visible_line(value))).collect();
+        if self.is_many() {
+            facts.push(count(self.report.scenarios_planned(), "scenario"));
+        }
         let name = format!("crossfed {}", visible_line(version));
         let room = self.width.saturating_sub(crate::text::width(&name) + 2);
         let cells = [
@@ -175,7 +187,7 @@ impl<W: Write + Send> Terminal<W> {
         match phase {
             // The checks stand below their heading, so it is written before them.
             Phase::Checks => self.ink.row(4, &[Cell::new(phase.slug(), 10, Tone::Plain)]),
-            _ if self.progress == Progress::Counter => {
+            _ if self.progress == Progress::Counter && !self.is_many() => {
                 self.ink.row(2, &[self.ink.mark(Mark::Running).gap(1), Cell::new(phase.slug(), 10, Tone::Dim)])
             }
             _ => String::new(),
@@ -235,7 +247,7 @@ impl<W: Write + Send> Terminal<W> {
 impl<W: Write + Send> Sink for Terminal<W> {
     fn accept(&mut self, record: &Record) -> Result<(), ReportError> {
         self.report.apply(record);
-        let text = self.text(record.event());
+        let text = if self.is_many() { self.among_many(record.event()) } else { self.text(record.event()) };
         self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).map_err(ReportError::Write)
     }
 }

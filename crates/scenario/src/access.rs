@@ -1,55 +1,130 @@
 //! What one pod's access is built from: the document that a fault changes one thing of.
 
+mod aws;
+mod azure;
+
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The parts of an access from AWS's side and the cluster's. Texts may hold `${variables}`; they are filled in when names are known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub use aws::{AwsAccess, Provider, Values};
+pub use azure::{
+    AccessPolicy, AzureAccess, FederatedCredential, Network, PermissionModel, Principal, RoleAssignment, Secret, Vault,
+    VaultRole,
+};
+
+/// The parts of an access: what is installed in the cluster, what each cloud holds, what the pod shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Access {
-    /// The IAM OIDC provider; `null` means that the account has none.
-    pub provider: Option<Provider>,
-    /// Variables of the trust policy's template.
-    pub trust_policy: BTreeMap<String, String>,
-    /// Variables of the permission policy's template; lists become JSON arrays.
-    pub permission_policy: BTreeMap<String, Values>,
+    /// The webhooks that the pod meets.
+    pub webhooks: Webhooks,
+    /// What AWS holds, if the pod reads there.
+    pub aws: Option<AwsAccess>,
+    /// What Azure holds, if the pod reads there.
+    pub azure: Option<AzureAccess>,
     /// The service account.
     #[serde(default)]
     pub service_account: ServiceAccount,
     /// Where the pod's token comes from.
     #[serde(default)]
     pub token: Token,
+    /// The pod's manifest. A scenario names its file (`pod`), and a fault may change any of it.
+    #[serde(default)]
+    pub pod: Value,
 }
 
-/// An IAM OIDC provider.
+/// The webhooks that a pod meets, each with the values that its chart is installed with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Webhooks {
+    /// amazon-eks-pod-identity-webhook.
+    pub aws_pod_identity: Option<AwsPodIdentity>,
+    /// azure-workload-identity.
+    pub azure_workload_identity: Option<AzureWorkloadIdentity>,
+}
+
+/// Chart values of amazon-eks-pod-identity-webhook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Provider {
-    /// Its URL: the issuer, byte by byte.
-    pub url: String,
-    /// Its client id list.
-    pub audiences: Vec<String>,
+pub struct AwsPodIdentity {
+    /// `config.defaultAwsRegion`; the chart's own default is us-east-1.
+    pub default_aws_region: String,
+    /// Name of the Helm release. It begins the name of the webhook's configuration, and so decides which webhook is called
+    /// first: the default comes before the Azure webhook, `irsa` after it.
+    #[serde(default = "AwsPodIdentity::release")]
+    pub release: String,
 }
 
-/// One text or several.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Values {
-    /// A text.
-    One(String),
-    /// A list, which a template receives as a JSON array.
-    Many(Vec<String>),
+impl AwsPodIdentity {
+    fn release() -> String {
+        "amazon-eks-pod-identity-webhook".to_owned()
+    }
 }
 
-impl Values {
-    /// As it is put into a JSON template: a list as an array, a text as it is.
-    pub fn template_text(&self) -> String {
+/// Chart values of azure-workload-identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AzureWorkloadIdentity {
+    /// Release line of the webhook.
+    #[serde(default)]
+    pub layout: Layout,
+}
+
+/// Where the Azure webhook puts the token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Layout {
+    /// Up to v1.5.1: below `/var/run/secrets/azure/tokens`.
+    #[serde(rename = "v1.5")]
+    V1_5,
+    /// v1.6.0: below `/var/run/secrets/azure/wi`.
+    #[default]
+    #[serde(rename = "v1.6")]
+    V1_6,
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V1_5 => "v1.5",
+            Self::V1_6 => "v1.6",
+        })
+    }
+}
+
+/// A cloud in which something is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cloud {
+    /// Amazon Web Services.
+    Aws,
+    /// Microsoft Azure.
+    Azure,
+}
+
+impl Cloud {
+    /// The word in files, names and check ids.
+    pub fn slug(self) -> &'static str {
         match self {
-            Values::One(text) => text.clone(),
-            Values::Many(texts) => Value::from(texts.clone()).to_string(),
+            Self::Aws => "aws",
+            Self::Azure => "azure",
         }
+    }
+
+    /// The name in running text.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Aws => "AWS",
+            Self::Azure => "Azure",
+        }
+    }
+}
+
+impl fmt::Display for Cloud {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.slug())
     }
 }
 
@@ -57,9 +132,12 @@ impl Values {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ServiceAccount {
-    /// Its annotations.
+    /// Its annotations. Texts may hold `${variables}`.
     #[serde(default)]
     pub annotations: BTreeMap<String, String>,
+    /// Its labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// Where the token in the pod comes from. Without any of these the kubelet projects it, as always.

@@ -1,14 +1,17 @@
-//! The folder `scenarios/`: one folder a scenario, and `faults/aws/` with the catalogue of refusals.
+//! The folder `scenarios/`: one folder a scenario, and `faults/` with the catalogue of refusals: `faults/aws/` and
+//! `faults/azure/` for what goes wrong towards one cloud, `faults/cluster/` for what concerns every access.
 
 use std::path::{Path, PathBuf};
 
+use crate::access::Cloud;
 use crate::fault::Fault;
 use crate::file::{FILE, Scenario};
 use crate::nearest;
 use crate::source::SourceError;
 
-/// Where faults towards AWS lie, below the scenarios folder.
-const AWS_FAULTS: &str = "faults/aws";
+/// Where faults lie, below the scenarios folder, and which cloud they concern.
+const FAULTS: [(&str, Option<Cloud>); 3] =
+    [("faults/aws", Some(Cloud::Aws)), ("faults/azure", Some(Cloud::Azure)), ("faults/cluster", None)];
 
 /// A scenarios folder.
 #[derive(Clone, Debug)]
@@ -67,7 +70,13 @@ impl Catalogue {
 
     /// Ids of all faults, sorted.
     pub fn faults(&self) -> Vec<String> {
-        names(&self.folder.join(AWS_FAULTS), |path| path.extension().is_some_and(|ending| ending == "yaml"))
+        let mut ids: Vec<String> = FAULTS.iter().flat_map(|(folder, _)| self.faults_in(folder)).collect();
+        ids.sort();
+        ids
+    }
+
+    fn faults_in(&self, folder: &str) -> Vec<String> {
+        names(&self.folder.join(folder), |path| path.extension().is_some_and(|ending| ending == "yaml"))
     }
 
     /// Reads a scenario.
@@ -88,12 +97,18 @@ impl Catalogue {
     /// # Errors
     /// When there is none of this id, or its file is wrong.
     pub fn fault(&self, id: &str) -> Result<Fault, CatalogueError> {
-        let known = self.faults();
-        if !known.iter().any(|known| known == id) {
+        let file = |folder: &str| self.folder.join(folder).join(format!("{id}.yaml"));
+        let mut found = FAULTS.iter().filter(|(folder, _)| self.faults_in(folder).iter().any(|known| known == id));
+        let Some((folder, about)) = found.next() else {
+            let known = self.faults();
             let hint = nearest::hint(id, known.iter().map(String::as_str));
             return Err(CatalogueError::UnknownFault { id: id.to_owned(), hint, known: known.join(", ") });
+        };
+        if let Some((other, _)) = found.next() {
+            let message = format!("{} has the same id; ids are unique in the whole catalogue", file(folder).display());
+            return Err(SourceError::whole(&file(other), message).into());
         }
-        Ok(Fault::load(&self.folder.join(AWS_FAULTS).join(format!("{id}.yaml")))?)
+        Ok(Fault::load(&file(folder), *about)?)
     }
 }
 

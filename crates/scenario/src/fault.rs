@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use trust::Link;
 
+use crate::access::Cloud;
 use crate::source::{self, SourceError};
 
 /// An entry of the catalogue.
@@ -15,6 +16,8 @@ pub struct Fault {
     pub id: String,
     /// Where it was read from.
     pub file: PathBuf,
+    /// The cloud that it concerns: in the other one everything goes on as before. `None` where it concerns each access.
+    pub about: Option<Cloud>,
     /// What is wrong, in one line.
     pub title: String,
     /// JSON merge patch (RFC 7396) over the scenario's `access`.
@@ -56,6 +59,8 @@ pub enum Expectation {
     },
     /// The webhook leaves the pod alone: the access ends before any cloud is asked.
     NotInjected,
+    /// Nothing breaks: what differs must make no difference.
+    Read,
 }
 
 /// How sure an expectation is.
@@ -75,11 +80,11 @@ pub enum Confidence {
 }
 
 impl Fault {
-    /// Reads one file of the catalogue.
+    /// Reads one file of the catalogue; the folder that it lies in says what it is about.
     ///
     /// # Errors
     /// When it is missing or malformed.
-    pub fn load(file: &Path) -> Result<Self, SourceError> {
+    pub fn load(file: &Path, about: Option<Cloud>) -> Result<Self, SourceError> {
         let document: Document = source::parse(file, &source::read(file)?)?;
         if !document.change.is_object() {
             return Err(SourceError::member(
@@ -91,6 +96,7 @@ impl Fault {
         Ok(Self {
             id: file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             file: file.to_owned(),
+            about,
             title: document.title,
             change: document.change,
             expect: document.expect,

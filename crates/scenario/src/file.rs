@@ -1,19 +1,26 @@
 //! The scenario file and the manifest beside it.
 
+mod agreement;
+mod cluster;
+mod pod;
+mod resources;
+
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::access::Access;
+use crate::access::{Access, Cloud};
 use crate::source::{self, SourceError};
+
+pub use cluster::{ClusterShape, Flavor, IssuerSite};
+pub use pod::PodManifest;
+pub use resources::{AwsResources, AzureResources, Template};
 
 /// The only version of the format so far.
 const API_VERSION: &str = "crossfed.dev/v1alpha1";
 /// Name of the file in a scenario's folder.
 pub(crate) const FILE: &str = "scenario.yaml";
-/// An object larger than this would not fit into a pod's log line.
-const LARGEST_OBJECT: u64 = 256 * 1024;
 
 /// A scenario with everything that its folder holds.
 #[derive(Clone, Debug)]
@@ -24,10 +31,10 @@ pub struct Scenario {
     pub title: String,
     /// What the cluster must look like.
     pub cluster: ClusterShape,
-    /// Which webhooks are registered, in the order in which they are installed.
-    pub webhooks: Vec<Webhook>,
-    /// What is provisioned on AWS.
-    pub aws: AwsResources,
+    /// What is provisioned on AWS, if the pod reads there.
+    pub aws: Option<AwsResources>,
+    /// What is provisioned on Azure, if the pod reads there.
+    pub azure: Option<AzureResources>,
     /// The pod, as `kubectl apply` takes it.
     pub pod: PodManifest,
     /// How the access is built.
@@ -47,8 +54,8 @@ struct Document {
     kind: Kind,
     title: String,
     cluster: ClusterShape,
-    webhooks: Vec<Webhook>,
-    aws: AwsDocument,
+    aws: Option<resources::AwsDocument>,
+    azure: Option<resources::AzureDocument>,
     pod: PathBuf,
     access: Access,
     #[serde(default)]
@@ -58,101 +65,6 @@ struct Document {
 #[derive(Deserialize)]
 enum Kind {
     Scenario,
-}
-
-/// Whose cluster it is, as far as its issuer shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Flavor {
-    /// Azure Kubernetes Service: the issuer ends in a slash.
-    Aks,
-    /// Amazon EKS: it does not.
-    Eks,
-}
-
-impl std::fmt::Display for Flavor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Flavor::Aks => "aks",
-            Flavor::Eks => "eks",
-        })
-    }
-}
-
-/// The cluster that the scenario speaks of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ClusterShape {
-    /// Shape of the issuer.
-    pub flavor: Flavor,
-    /// Region, part of the issuer.
-    pub region: String,
-}
-
-/// A mutating webhook and how it is installed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
-pub enum Webhook {
-    /// amazon-eks-pod-identity-webhook, by its Helm chart.
-    AwsPodIdentity {
-        /// Chart value `config.defaultAwsRegion`.
-        default_aws_region: String,
-    },
-}
-
-/// What stands on AWS before the pod starts.
-#[derive(Clone, Debug)]
-pub struct AwsResources {
-    /// Region of bucket and STS.
-    pub region: String,
-    /// Key of the object.
-    pub object_key: String,
-    /// Its content.
-    pub object: Vec<u8>,
-    /// Template of the permission policy.
-    pub permission_policy: Template,
-    /// Template of the trust policy.
-    pub trust_policy: Template,
-}
-
-/// A template and the file that it was read from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template {
-    /// For messages.
-    pub file: PathBuf,
-    /// Text with `${variables}`.
-    pub text: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct AwsDocument {
-    region: String,
-    object: ObjectDocument,
-    permission_policy: PathBuf,
-    trust_policy: PathBuf,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ObjectDocument {
-    key: String,
-    file: PathBuf,
-}
-
-/// A pod manifest.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PodManifest {
-    /// Where it was read from.
-    pub file: PathBuf,
-    /// `metadata.name`.
-    pub name: String,
-    /// `spec.serviceAccountName`.
-    pub service_account: String,
-    /// The first container's name: the one whose log is read.
-    pub container: String,
-    /// The whole manifest.
-    pub manifest: Value,
 }
 
 impl Scenario {
@@ -169,58 +81,45 @@ impl Scenario {
             return Err(SourceError::member(&file, "apiVersion", message));
         }
         let Kind::Scenario = document.kind;
-        region(&file, "cluster.region", &document.cluster.region)?;
-        region(&file, "aws.region", &document.aws.region)?;
-        if document.webhooks.is_empty() {
-            return Err(SourceError::member(
-                &file,
-                "webhooks",
-                "at least one webhook is expected: without it no pod gets an identity",
-            ));
+        document.cluster.check(&file)?;
+        let pod = PodManifest::load(&inside(folder, &file, "pod", &document.pod)?)?;
+        let first = pod.containers.first().cloned().unwrap_or_default();
+        let mut access = document.access;
+        if !access.pod.is_null() {
+            let message = "the pod stands in a file of its own, which `pod` names; only faults change it here";
+            return Err(SourceError::member(&file, "access.pod", message));
         }
-        for webhook in &document.webhooks {
-            let Webhook::AwsPodIdentity { default_aws_region } = webhook;
-            region(&file, "webhooks.defaultAwsRegion", default_aws_region)?;
-        }
-        let aws = document.aws.load(folder, &file)?;
-        let access_document = serde_json::to_value(&document.access)
+        access.pod = pod.manifest.clone();
+        let access_document = serde_json::to_value(&access)
             .map_err(|error| SourceError::member(&file, "access", format!("cannot be written down: {error}")))?;
-        Ok(Self {
+        let scenario = Self {
             name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             title: document.title,
             cluster: document.cluster,
-            webhooks: document.webhooks,
-            aws,
-            pod: PodManifest::load(&inside(folder, &file, "pod", &document.pod)?)?,
-            access: document.access,
+            aws: document.aws.map(|aws| aws.load(folder, &file, &first)).transpose()?,
+            azure: document.azure.map(|azure| azure.load(folder, &file, &first)).transpose()?,
+            pod,
+            access,
             access_document,
             refusals: document.refusals,
             folder: folder.to_owned(),
-        })
-    }
-}
-
-impl AwsDocument {
-    fn load(self, folder: &Path, file: &Path) -> Result<AwsResources, SourceError> {
-        let template = |member: &str, path: &Path| -> Result<Template, SourceError> {
-            let path = inside(folder, file, member, path)?;
-            Ok(Template { text: source::read(&path)?, file: path })
         };
-        let object = inside(folder, file, "aws.object.file", &self.object.file)?;
-        let length =
-            std::fs::metadata(&object).map_err(|_| SourceError::whole(&object, "the file does not exist"))?.len();
-        if length > LARGEST_OBJECT {
-            let message = format!("the object has {length} bytes; a pod's log line carries at most {LARGEST_OBJECT}");
-            return Err(SourceError::whole(&object, message));
+        agreement::check(&scenario, &file)?;
+        Ok(scenario)
+    }
+
+    /// The clouds in which its pod reads.
+    pub fn clouds(&self) -> Vec<Cloud> {
+        let aws = self.aws.as_ref().map(|_| Cloud::Aws);
+        aws.into_iter().chain(self.azure.as_ref().map(|_| Cloud::Azure)).collect()
+    }
+
+    /// The container that reads in a cloud, and what it must read.
+    pub fn target(&self, cloud: Cloud) -> Option<(&str, &[u8])> {
+        match cloud {
+            Cloud::Aws => self.aws.as_ref().map(|aws| (aws.container.as_str(), aws.object.as_slice())),
+            Cloud::Azure => self.azure.as_ref().map(|azure| (azure.container.as_str(), azure.secret.as_slice())),
         }
-        Ok(AwsResources {
-            region: self.region,
-            object_key: self.object.key,
-            object: std::fs::read(&object)
-                .map_err(|error| SourceError::whole(&object, format!("the file cannot be read: {error}")))?,
-            permission_policy: template("aws.permissionPolicy", &self.permission_policy)?,
-            trust_policy: template("aws.trustPolicy", &self.trust_policy)?,
-        })
     }
 }
 
@@ -242,31 +141,4 @@ fn inside(folder: &Path, file: &Path, member: &str, path: &Path) -> Result<PathB
         return Err(SourceError::member(file, member, message));
     }
     Ok(folder.join(path))
-}
-
-impl PodManifest {
-    /// Reads one Pod from a YAML file.
-    ///
-    /// # Errors
-    /// When the file holds no single Pod with a name, a service account and a container.
-    pub fn load(file: &Path) -> Result<Self, SourceError> {
-        let manifest: Value = source::parse(file, &source::read(file)?)?;
-        let text = |pointer: &str, path: &str| {
-            let value = manifest.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
-            value.map(str::to_owned).ok_or_else(|| SourceError::member(file, path, "a text is expected here"))
-        };
-        if (text("/apiVersion", "apiVersion")?.as_str(), text("/kind", "kind")?.as_str()) != ("v1", "Pod") {
-            return Err(SourceError::member(file, "kind", "a v1 Pod is expected"));
-        }
-        if manifest.pointer("/metadata/namespace").is_some() {
-            return Err(SourceError::member(file, "metadata.namespace", "the run chooses the namespace: leave it out"));
-        }
-        Ok(Self {
-            file: file.to_owned(),
-            name: text("/metadata/name", "metadata.name")?,
-            service_account: text("/spec/serviceAccountName", "spec.serviceAccountName")?,
-            container: text("/spec/containers/0/name", "spec.containers[0].name")?,
-            manifest,
-        })
-    }
 }

@@ -11,9 +11,9 @@ pub mod nearest;
 pub mod plan;
 pub mod source;
 
-pub use access::Access;
+pub use access::{Access, Cloud};
 pub use catalogue::{Catalogue, CatalogueError};
 pub use fault::{Confidence, Expectation, Fault};
-pub use file::{AwsResources, ClusterShape, Flavor, PodManifest, Scenario, Webhook};
+pub use file::{AwsResources, AzureResources, ClusterShape, Flavor, IssuerSite, PodManifest, Scenario};
 pub use plan::{CONTROL, Cell, Plan, PlanError};
 pub use source::SourceError;

@@ -1,8 +1,6 @@
 //! What a run tries: the control and, beside it, one cell a fault.
 
-use trust::Link;
-
-use crate::access::{self, Access};
+use crate::access::{self, Access, Cloud};
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::fault::{Expectation, Fault};
 use crate::file::Scenario;
@@ -33,6 +31,8 @@ pub struct Cell {
     pub fault: Option<Fault>,
     /// It changes what an AWS account has only once (the OIDC provider), so it must have an account to itself.
     pub own_account: bool,
+    /// It changes the vault or the secret, so it must have a vault to itself.
+    pub own_vault: bool,
 }
 
 /// Why there is no plan.
@@ -70,6 +70,7 @@ impl Plan {
             access: scenario.access.clone(),
             fault: None,
             own_account: false,
+            own_vault: false,
         }];
         for id in &scenario.refusals {
             cells.push(cell(&scenario, catalogue.fault(id)?)?);
@@ -83,31 +84,46 @@ fn cell(scenario: &Scenario, fault: Fault) -> Result<Cell, PlanError> {
         complaint: SourceError::member(&fault.file, path, message),
         scenario: scenario.name.clone(),
     };
+    if let Some(cloud) = fault.about.filter(|cloud| !scenario.clouds().contains(cloud)) {
+        let message = format!("it concerns {}, and the scenario does not name {0} (`{cloud}`)", cloud.title());
+        return Err(misfit("change", message));
+    }
     let mut document = scenario.access_document.clone();
     access::merge(&mut document, &fault.change);
-    if document.get("provider").is_none() {
-        document["provider"] = serde_json::Value::Null;
-    }
     let access: Access = serde_path_to_error::deserialize(document)
         .map_err(|error| misfit(&format!("change.{}", error.path()), source::explained(&error.inner().to_string())))?;
     if access == scenario.access {
         return Err(misfit("change", "it changes nothing".to_owned()));
     }
+    for (cloud, lost) in [
+        (Cloud::Aws, scenario.access.aws.is_some() != access.aws.is_some()),
+        (Cloud::Azure, scenario.access.azure.is_some() != access.azure.is_some()),
+    ] {
+        if lost {
+            return Err(misfit(
+                &format!("change.{cloud}"),
+                "a fault changes parts of an access, never the whole".to_owned(),
+            ));
+        }
+    }
+    let provider = |access: &Access| access.aws.as_ref().map(|aws| aws.provider.clone());
+    let vault = |access: &Access| access.azure.as_ref().map(|azure| (azure.vault, azure.secret));
     Ok(Cell {
         id: fault.id.clone(),
         title: fault.title.clone(),
-        own_account: access.provider != scenario.access.provider,
+        own_account: provider(&access) != provider(&scenario.access),
+        own_vault: vault(&access) != vault(&scenario.access),
         access,
         fault: Some(fault),
     })
 }
 
 impl Cell {
-    /// The link at which the access must break, if it must.
-    pub fn broken_link(&self) -> Option<Link> {
-        self.fault.as_ref().map(|fault| match &fault.expect {
-            Expectation::Refused { link, .. } => *link,
-            Expectation::NotInjected => Link::Injected,
-        })
+    /// What must be seen of its access to a cloud.
+    pub fn expectation(&self, cloud: Cloud) -> &Expectation {
+        match &self.fault {
+            Some(fault) if fault.about.is_none_or(|about| about == cloud) => &fault.expect,
+            _ => &Expectation::Read,
+        }
     }
 }

@@ -4,7 +4,8 @@
 
 use egress::{Egress, Upstream};
 
-use crate::{AwsAccount, Backend, Capabilities, Capability, CloudError, hosts};
+use super::{Account, Backend, hosts};
+use crate::{Capabilities, Capability, CloudError};
 
 /// An endpoint and what is known of it.
 #[derive(Debug, Clone)]
@@ -12,7 +13,7 @@ pub struct EndpointConfig {
     /// Such as `http://127.0.0.1:4566`.
     pub url: String,
     /// The account that its keys belong to.
-    pub account: AwsAccount,
+    pub account: Account,
     /// What it checks.
     pub enforces: Capabilities,
 }
@@ -56,11 +57,11 @@ impl Backend for Endpoint {
         Ok(())
     }
 
-    fn account(&self) -> AwsAccount {
+    fn account(&self) -> Account {
         self.config.account.clone()
     }
 
-    fn another_account(&self) -> Result<AwsAccount, CloudError> {
+    fn another_account(&self) -> Result<Account, CloudError> {
         Err(CloudError::OneAccount(self.config.account.id.clone()))
     }
 }
@@ -71,7 +72,7 @@ mod tests {
 
     #[test]
     fn one_set_of_keys_is_one_account_whatever_is_claimed() {
-        let account = AwsAccount {
+        let account = Account {
             id: "123456789012".parse().expect("id"),
             access_key_id: "AKIAEXAMPLE".into(),
             secret_access_key: trust::Secret::new("s"),

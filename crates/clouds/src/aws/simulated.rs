@@ -1,4 +1,4 @@
-//! The simulators of this house, in this process, behind the wire.
+//! The simulated AWS of this house, in this process, behind the wire.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -9,7 +9,8 @@ use egress::{Egress, Upstream};
 use transport::{Client, Roots};
 use trust::{AccountId, Secret, SharedClock};
 
-use crate::{AwsAccount, Backend, Capabilities, CloudError, hosts};
+use super::{Account, Backend, hosts};
+use crate::{Capabilities, CloudError};
 
 /// STS gives an issuer five seconds to answer (AWS re:Post, "Couldn't retrieve verification key").
 const ISSUER_DEADLINE: Duration = Duration::from_secs(5);
@@ -33,7 +34,7 @@ pub struct SimulatedConfig<'a> {
 #[derive(Debug)]
 pub struct Simulated {
     aws: AwsSim,
-    account: AwsAccount,
+    account: Account,
     latest: Mutex<AccountId>,
     capabilities: Capabilities,
 }
@@ -53,14 +54,9 @@ impl Simulated {
     }
 }
 
-fn open(aws: &AwsSim, id: AccountId) -> AwsAccount {
+fn open(aws: &AwsSim, id: AccountId) -> Account {
     let admin = aws.create_account(id.clone());
-    AwsAccount {
-        id,
-        access_key_id: admin.access_key_id,
-        secret_access_key: admin.secret_access_key,
-        session_token: None,
-    }
+    Account { id, access_key_id: admin.access_key_id, secret_access_key: admin.secret_access_key, session_token: None }
 }
 
 /// The next account id, in twelve digits.
@@ -87,11 +83,11 @@ impl Backend for Simulated {
         Ok(())
     }
 
-    fn account(&self) -> AwsAccount {
+    fn account(&self) -> Account {
         self.account.clone()
     }
 
-    fn another_account(&self) -> Result<AwsAccount, CloudError> {
+    fn another_account(&self) -> Result<Account, CloudError> {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         *latest = after(&latest);
         Ok(open(&self.aws, latest.clone()))

@@ -19,6 +19,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use trust::{AccountId, Secret};
 
 use super::error::ProvisionError;
+use crate::{Consistency, Wire};
 
 /// Time to reach a host.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -42,27 +43,6 @@ pub struct Access {
     pub endpoint: Option<String>,
     /// How soon a write is seen by the next call.
     pub consistency: Consistency,
-}
-
-/// How soon a service sees what was written a moment ago.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Consistency {
-    /// At once (simulators, emulators). An unexpected refusal is final.
-    Immediate,
-    /// IAM: "changes are not immediately visible". A refusal that such a lag explains is tried again until the deadline.
-    Eventual {
-        /// For each call.
-        deadline: Duration,
-    },
-}
-
-/// The way out: every request goes through it, and only its root is trusted.
-#[derive(Clone, Debug)]
-pub struct Wire {
-    /// `http://user:password@host:port`; `None` connects directly.
-    pub proxy_url: Option<Secret>,
-    /// The root certificate, PEM.
-    pub root_pem: String,
 }
 
 /// Why an account cannot be reached as configured.

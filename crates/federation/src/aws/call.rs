@@ -10,8 +10,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::time::Instant;
 
-use super::access::Consistency;
 use super::error::ProvisionError;
+use crate::Consistency;
 
 /// How long to bear with a service.
 #[derive(Clone, Copy, Debug)]
@@ -30,14 +30,17 @@ const PATIENCE: Patience = Patience { attempts: 4, backoff: Duration::from_milli
 /// Refusals that a lag between two of our own writes explains: operation, code, and a part of the message.
 ///
 /// Sources: IAM User Guide, "Changes that I make are not always immediately visible"; the operations' pages in the
-/// IAM and Amazon S3 API references.
+/// IAM and Amazon S3 API references; for the policy after the public access block, github.com/env0/templates/pull/258.
 const SETTLING: &[(&str, &str, &str)] = &[
     ("AttachRolePolicy", "NoSuchEntity", ""),
     ("CreateRole", "MalformedPolicyDocument", "Invalid principal"),
     ("DeleteRole", "DeleteConflict", ""),
     ("DeletePolicy", "DeleteConflict", ""),
+    ("PutBucketPolicy", "AccessDenied", ""),
+    ("PutBucketPolicy", "NoSuchBucket", ""),
     ("PutBucketTagging", "NoSuchBucket", ""),
     ("PutObject", "NoSuchBucket", ""),
+    ("PutPublicAccessBlock", "NoSuchBucket", ""),
 ];
 
 /// Sends until an answer is final.

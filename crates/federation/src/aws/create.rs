@@ -1,15 +1,15 @@
 //! Creating one thing: never one that is there already, and never before it is written down.
 
-use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Tagging};
-
 use super::access::Clients;
+use super::bucket::{self, Readers};
 use super::call::call;
-use super::desired::{Desired, Tags};
-use super::error::{Kind, ProvisionError};
-use super::owner::{self, Owner, RUN_METADATA};
+use super::desired::Desired;
+use super::error::ProvisionError;
+use super::object::{self, Content};
+use super::owner::{self, Owner};
 use super::undo::Undo;
 use crate::ledger::{Ledger, LedgerError};
+use crate::{Kind, Tags};
 
 /// Why a thing was not created.
 #[derive(Debug, thiserror::Error)]
@@ -61,10 +61,11 @@ pub async fn create(clients: &Clients, desired: &Desired, tags: &Tags) -> Result
             if owner.map_err(|unread| ProvisionError { maybe_done: true, ..unread })? != Owner::Run {
                 return Err(ProvisionError { maybe_done: false, ..error });
             }
-            if let Desired::Bucket { name } = desired {
-                tag_bucket(clients, name, tags).await?;
+            match desired {
+                Desired::Bucket { name } => bucket::furnish(clients, name, Readers::Account, tags).await,
+                Desired::PublicBucket { name } => bucket::furnish(clients, name, Readers::Everyone, tags).await,
+                _ => Ok(()),
             }
-            Ok(())
         }
         other => other,
     }
@@ -73,13 +74,11 @@ pub async fn create(clients: &Clients, desired: &Desired, tags: &Tags) -> Result
 async fn send(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<(), ProvisionError> {
     let (consistency, iam, resource) = (clients.consistency(), clients.iam(), desired.label());
     match desired {
-        Desired::Bucket { name } => create_bucket(clients, name, tags).await,
-        Desired::Object { bucket, key, body } => {
-            let send = || {
-                let put = clients.s3().put_object().bucket(bucket).key(key).body(ByteStream::from(body.clone()));
-                put.if_none_match("*").metadata(RUN_METADATA, tags.run()).send()
-            };
-            call(consistency, "PutObject", &resource, send).await.map(drop)
+        Desired::Bucket { name } => bucket::create(clients, name, Readers::Account, tags).await,
+        Desired::PublicBucket { name } => bucket::create(clients, name, Readers::Everyone, tags).await,
+        Desired::Object { bucket, key, body, content_type } => {
+            let content = Content { bucket, key, content_type: content_type.as_deref(), body };
+            object::create(clients, content, tags).await
         }
         Desired::OidcProvider { url, client_ids, thumbprints } => {
             let tags = iam_tags(tags, &resource)?;
@@ -117,58 +116,6 @@ async fn send(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<(), P
             call(consistency, "AttachRolePolicy", &resource, send).await.map(drop)
         }
     }
-}
-
-async fn create_bucket(clients: &Clients, name: &str, tags: &Tags) -> Result<(), ProvisionError> {
-    let (s3, resource) = (clients.s3(), format!("bucket {name}"));
-    let location = match clients.region() {
-        // This region takes no location constraint, and answers 200 to the owner of a bucket that exists (Amazon S3
-        // API reference, CreateBucket): so look first.
-        "us-east-1" => {
-            refuse_own_bucket(clients, name).await?;
-            None
-        }
-        region => {
-            let constraint = BucketLocationConstraint::from(region);
-            Some(CreateBucketConfiguration::builder().location_constraint(constraint).build())
-        }
-    };
-    let send = || s3.create_bucket().bucket(name).set_create_bucket_configuration(location.clone()).send();
-    call(clients.consistency(), "CreateBucket", &resource, send).await?;
-    tag_bucket(clients, name, tags).await
-}
-
-async fn refuse_own_bucket(clients: &Clients, name: &str) -> Result<(), ProvisionError> {
-    let resource = format!("bucket {name}");
-    let send = || clients.s3().head_bucket().bucket(name).send();
-    match call(clients.consistency(), "HeadBucket", &resource, send).await {
-        Ok(_) => Err(ProvisionError {
-            kind: Kind::Exists,
-            code: Some("BucketAlreadyOwnedByYou".to_owned()),
-            ..ProvisionError::bug("CreateBucket", &resource, "the account has a bucket of that name".to_owned())
-        }),
-        // Another's bucket answers 403 here; CreateBucket then says so better.
-        Err(error) if error.kind == Kind::Unavailable => Err(ProvisionError { maybe_done: false, ..error }),
-        Err(_) => Ok(()),
-    }
-}
-
-/// The bucket stands when this is called, so every error leaves something behind.
-async fn tag_bucket(clients: &Clients, name: &str, tags: &Tags) -> Result<(), ProvisionError> {
-    let resource = format!("bucket {name}");
-    let set: Result<Vec<_>, _> = tags
-        .pairs()
-        .into_iter()
-        .map(|(key, value)| aws_sdk_s3::types::Tag::builder().key(key).value(value).build())
-        .collect();
-    let tagging = set.and_then(|set| Tagging::builder().set_tag_set(Some(set)).build());
-    let tagging = tagging.map_err(|error| ProvisionError {
-        maybe_done: true,
-        ..ProvisionError::bug("PutBucketTagging", &resource, error.to_string())
-    })?;
-    let send = || clients.s3().put_bucket_tagging().bucket(name).tagging(tagging.clone()).send();
-    let tagged = call(clients.consistency(), "PutBucketTagging", &resource, send).await;
-    tagged.map(drop).map_err(|error| ProvisionError { maybe_done: true, ..error })
 }
 
 fn iam_tags(tags: &Tags, resource: &str) -> Result<Vec<aws_sdk_iam::types::Tag>, ProvisionError> {

@@ -7,44 +7,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-/// What sort of trouble, that is: who must act.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// The request will never be taken as it is, or something else stands in its way.
-    Invalid,
-    /// The thing is there already and is not ours. It is neither adopted nor deleted.
-    Exists,
-    /// A limit of the account.
-    Quota,
-    /// The keys have no right to it, or are no longer good.
-    Denied,
-    /// No answer, or one that says: later.
-    Unavailable,
-    /// Ours.
-    Bug,
-}
-
-impl Kind {
-    fn advice(self, operation: &str) -> &'static str {
-        match (self, operation) {
-            (Self::Exists, "CreateOpenIDConnectProvider") => {
-                "an issuer can be registered once in an account, and that provider is not this run's: use another account or issuer"
-            }
-            (Self::Exists, _) => "it is not this run's and is left alone: use another run id, or remove it by hand",
-            (Self::Invalid, "DeleteBucket") => {
-                "delete what was put into the bucket from outside of the run, then clean up again"
-            }
-            (Self::Invalid, "DeleteRole" | "DeletePolicy") => {
-                "detach what was attached from outside of the run, then clean up again"
-            }
-            (Self::Invalid, _) => "correct the request",
-            (Self::Quota, _) => "sweep the account for leftovers or ask for a higher quota",
-            (Self::Denied, _) => "check that the keys are current and may do this",
-            (Self::Unavailable, _) => "try again later",
-            (Self::Bug, _) => "this is a defect of crossfed",
-        }
-    }
-}
+use crate::Kind;
 
 /// A call that did not do its work.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,11 +39,34 @@ impl fmt::Display for ProvisionError {
             (None, Some(status)) => write!(f, "status {status}: ")?,
             (None, None) => {}
         }
-        write!(f, "{}; {}", self.message.trim_end_matches('.'), self.kind.advice(self.operation))
+        write!(f, "{}; {}", self.message.trim_end_matches('.'), advice(self.kind, self.operation))
     }
 }
 
 impl Error for ProvisionError {}
+
+fn advice(kind: Kind, operation: &str) -> &'static str {
+    match (kind, operation) {
+        (Kind::Exists, "CreateOpenIDConnectProvider") => {
+            "an issuer can be registered once in an account, and that provider is not this run's: use another account or issuer"
+        }
+        (Kind::Exists, _) => "it is not this run's and is left alone: use another run id, or remove it by hand",
+        (Kind::Invalid, "DeleteBucket") => {
+            "delete what was put into the bucket from outside of the run, then clean up again"
+        }
+        (Kind::Invalid, "DeleteRole" | "DeletePolicy") => {
+            "detach what was attached from outside of the run, then clean up again"
+        }
+        (Kind::Invalid, _) => "correct the request",
+        (Kind::Quota, _) => "sweep the account for leftovers or ask for a higher quota",
+        (Kind::Denied, "PutBucketPolicy" | "PutPublicAccessBlock") => {
+            "check that the keys may do this, and that the account's own Block Public Access does not forbid public buckets"
+        }
+        (Kind::Denied, _) => "check that the keys are current and may do this",
+        (Kind::Unavailable, _) => "try again later",
+        (Kind::Bug, _) => "this is a defect of crossfed",
+    }
+}
 
 impl ProvisionError {
     pub(super) fn bug(operation: &'static str, resource: &str, message: String) -> Self {

@@ -2,9 +2,9 @@
 
 use super::access::Clients;
 use super::call::call;
-use super::desired::Tags;
 use super::error::ProvisionError;
 use super::undo::{Undo, is_absent};
+use crate::Tags;
 
 /// Whose a thing is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

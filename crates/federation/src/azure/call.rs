@@ -4,15 +4,14 @@
 use std::future::Future;
 use std::time::Duration;
 
-use reqwest::Method;
-use reqwest::header::{CONTENT_LENGTH, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::access::Clients;
 use super::error::ProvisionError;
-use super::id::{MANAGEMENT, MANAGEMENT_SCOPE};
-use super::{Consistency, Kind};
+pub(super) use super::request::Request;
+use super::{Consistency, Kind, blob};
 
 /// How long to bear with a service.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +30,9 @@ const PATIENCE: Patience = Patience { attempts: 4, backoff: Duration::from_milli
 ///
 /// Sources: Azure RBAC, "Troubleshoot Azure RBAC" (a principal that was just created); Microsoft Entra, "Important
 /// considerations and restrictions for federated identity credentials" (one writer an identity); Azure Resource
-/// Manager, "Resolve resource not found errors" (a parent that was just created).
+/// Manager, "Resolve resource not found errors" (a parent that was just created); hashicorp/terraform-provider-azurerm
+/// issue 8214 (an account that was just opened); Azure RBAC, "Troubleshoot Azure RBAC" (a role that was just given counts
+/// for data within ten minutes).
 const SETTLING: &[(&str, &str, &str)] = &[
     ("CreateVault", "ResourceGroupNotFound", ""),
     ("CreateIdentity", "ResourceGroupNotFound", ""),
@@ -45,45 +46,17 @@ const SETTLING: &[(&str, &str, &str)] = &[
     ("CreateRoleAssignment", "ResourceNotFound", ""),
     ("AddAccessPolicy", "ResourceNotFound", ""),
     ("PurgeVault", "DeletedVaultNotFound", ""),
+    ("CreateStorageAccount", "ResourceGroupNotFound", ""),
+    ("CreateContainer", "ResourceNotFound", ""),
+    ("CreateContainer", "PublicAccessNotPermitted", ""),
+    ("CreateStorageRole", "ResourceNotFound", ""),
+    ("CreateStorageRole", "PrincipalNotFound", ""),
+    ("PutBlob", "ContainerNotFound", ""),
+    ("PutBlob", "AuthorizationPermissionMismatch", ""),
+    ("PublishBlob", "AuthorizationPermissionMismatch", ""),
     ("DeleteResourceGroup", "NotEmpty", ""),
 ];
 const CONCURRENT: &str = "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity";
-
-/// What is sent to Resource Manager.
-#[derive(Clone, Debug)]
-pub(super) struct Request<'a> {
-    pub(super) operation: &'static str,
-    pub(super) resource: &'a str,
-    method: Method,
-    url: String,
-    body: Option<&'a Value>,
-}
-
-impl<'a> Request<'a> {
-    pub(super) fn new(method: Method, operation: &'static str, resource: &'a str, id: &str, version: &str) -> Self {
-        Self { operation, resource, method, url: format!("{MANAGEMENT}{id}?api-version={version}"), body: None }
-    }
-
-    pub(super) fn get(operation: &'static str, resource: &'a str, id: &str, version: &str) -> Self {
-        Self::new(Method::GET, operation, resource, id, version)
-    }
-
-    /// Follows a link that an answer gave. None if it leads away from Resource Manager: our token is for nobody else.
-    pub(super) fn follow(operation: &'static str, resource: &'a str, link: &str) -> Option<Self> {
-        let rest = link.strip_prefix(MANAGEMENT)?;
-        matches!(rest.strip_prefix(":443").unwrap_or(rest).chars().next(), Some('/')).then(|| Self {
-            operation,
-            resource,
-            method: Method::GET,
-            url: link.to_owned(),
-            body: None,
-        })
-    }
-
-    pub(super) fn body(self, body: &'a Value) -> Self {
-        Self { body: Some(body), ..self }
-    }
-}
 
 /// What came back, with a status of the 200s.
 #[derive(Clone, Debug)]
@@ -138,22 +111,19 @@ where
 }
 
 async fn send(clients: &Clients, request: &Request<'_>) -> Result<Reply, Refused> {
-    let token = clients.credential().get_token(&[MANAGEMENT_SCOPE], None).await;
+    let token = clients.credential().get_token(&[request.scope()], None).await;
     let token = token.map_err(|error| ProvisionError::of_token(clients.tenant(), &error))?;
     let lost = |error| ProvisionError::of_loss(request.operation, request.resource, error);
-    let mut sent = clients.http().request(request.method.clone(), &request.url).bearer_auth(token.token.secret());
-    sent = match request.body {
-        Some(body) => sent.json(body),
-        None if matches!(request.method, Method::POST | Method::PUT) => sent.header(CONTENT_LENGTH, 0),
-        None => sent,
-    };
+    let sent = request.build(clients.http()).bearer_auth(token.token.secret());
     let answer = sent.send().await.map_err(lost)?;
     let status = answer.status().as_u16();
     let retry_after = seconds(answer.headers());
-    let watch = watch(answer.headers());
+    let watch = text(answer.headers(), LOCATION.as_str());
+    let code = text(answer.headers(), blob::ERROR_CODE);
     let bytes = answer.bytes().await.map_err(lost)?;
     // Errors from in between (a proxy, a gateway) come as text.
-    let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    let body =
+        serde_json::from_slice(&bytes).ok().or_else(|| blob::error(code.as_deref(), &bytes)).unwrap_or(Value::Null);
     if (200..300).contains(&status) {
         return Ok(Reply { status, body, watch, retry_after });
     }
@@ -165,8 +135,8 @@ fn seconds(headers: &HeaderMap) -> Option<Duration> {
     text.trim().parse().ok().map(Duration::from_secs)
 }
 
-fn watch(headers: &HeaderMap) -> Option<String> {
-    headers.get(LOCATION)?.to_str().ok().map(str::to_owned)
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
 async fn retry<T, F>(
@@ -214,7 +184,7 @@ fn deadline(consistency: Consistency) -> Duration {
 
 fn may_settle(consistency: Consistency, error: &ProvisionError, next: Duration) -> bool {
     next <= deadline(consistency)
-        && matches!(error.kind, Kind::Invalid | Kind::Unavailable)
+        && matches!(error.kind, Kind::Invalid | Kind::Unavailable | Kind::Denied)
         && SETTLING.iter().any(|(operation, code, part)| {
             error.operation == *operation && error.code.as_deref() == Some(code) && error.message.contains(part)
         })
@@ -252,11 +222,16 @@ mod tests {
         let young = ("PrincipalNotFound", 400);
         let (count, result) = sent(EVENTUAL, "CreateRoleAssignment", &[young, young, ("", 200)]).await;
         assert_eq!((count, result.is_ok()), (3, true));
+        let young = ("AuthorizationPermissionMismatch", 403);
+        let (count, result) = sent(EVENTUAL, "PutBlob", &[young, young, ("", 201)]).await;
+        assert_eq!((count, result.is_ok()), (3, true));
         for (consistency, operation, code, status) in [
             (Consistency::Immediate, "CreateRoleAssignment", "PrincipalNotFound", 400),
             (EVENTUAL, "CreateIdentity", "PrincipalNotFound", 400),
             (EVENTUAL, "CreateRoleAssignment", "RoleAssignmentExists", 409),
             (EVENTUAL, "CreateRoleAssignment", "AuthorizationFailed", 403),
+            (EVENTUAL, "PutBlob", "AuthorizationFailed", 403),
+            (Consistency::Immediate, "PutBlob", "AuthorizationPermissionMismatch", 403),
         ] {
             let (count, result) = sent(consistency, operation, &[(code, status), ("", 200)]).await;
             assert_eq!((count, result.is_err()), (1, true), "{operation} {code}");
@@ -290,18 +265,5 @@ mod tests {
         assert!(!result.expect_err("must be refused").maybe_done);
         let (count, _) = sent(Consistency::Immediate, "CreateRoleAssignment", &[("InternalServerError", 500)]).await;
         assert_eq!(count, 4);
-    }
-
-    #[test]
-    fn links_are_followed_to_resource_manager_alone() {
-        let check =
-            |link: &str, expected: bool| assert_eq!(Request::follow("Watch", "x", link).is_some(), expected, "{link}");
-        check("https://management.azure.com/subscriptions/s/operationresults/o?api-version=2021-04-01", true);
-        check("https://management.azure.com:443/subscriptions/s", true);
-        check("https://management.azure.com.example/subscriptions/s", false);
-        check("https://management.azure.com@example/subscriptions/s", false);
-        check("https://management.azure.com:443@example/subscriptions/s", false);
-        check("http://management.azure.com/subscriptions/s", false);
-        check("/subscriptions/s", false);
     }
 }

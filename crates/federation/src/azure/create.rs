@@ -5,12 +5,14 @@ use serde_json::{Value, json};
 
 use super::access::{Clients, IdentityIds};
 use super::call::{Reply, Request, call};
-use super::desired::{Desired, Principal, VaultAccess, VaultNetwork};
+use super::desired::Desired;
 use super::error::ProvisionError;
 use super::owner::{self, Owner};
 use super::poll::until_ready;
+use super::principal::Principal;
 use super::undo::Undo;
-use super::{Kind, Tags, id};
+use super::vault::{VaultAccess, VaultNetwork};
+use super::{Kind, Tags, blob, id};
 use crate::ledger::{Ledger, LedgerError};
 
 /// Why a thing was not created.
@@ -80,7 +82,7 @@ pub async fn create(clients: &Clients, desired: &Desired, tags: &Tags) -> Result
                 }
             }
         }
-        other => Some(other?),
+        other => other?,
     };
     let Desired::Identity { group, name } = desired else {
         return Ok(None);
@@ -136,7 +138,8 @@ fn version(desired: &Desired) -> &'static str {
         Desired::ResourceGroup { .. } => id::RESOURCES,
         Desired::Vault { .. } | Desired::Secret { .. } | Desired::AccessPolicy { .. } => id::VAULTS,
         Desired::Identity { .. } | Desired::FederatedCredential { .. } => id::IDENTITIES,
-        Desired::RoleAssignment { .. } => id::AUTHORIZATION,
+        Desired::RoleAssignment { .. } | Desired::StorageRole { .. } => id::AUTHORIZATION,
+        Desired::StorageAccount { .. } | Desired::Container { .. } | Desired::Blob { .. } => id::STORAGE,
     }
 }
 
@@ -183,10 +186,18 @@ fn operation(desired: &Desired) -> &'static str {
         Desired::FederatedCredential { .. } => "CreateFederatedCredential",
         Desired::RoleAssignment { .. } => "CreateRoleAssignment",
         Desired::AccessPolicy { .. } => "AddAccessPolicy",
+        Desired::StorageAccount { .. } => "CreateStorageAccount",
+        Desired::Container { .. } => "CreateContainer",
+        Desired::StorageRole { .. } => "CreateStorageRole",
+        Desired::Blob { .. } => "PutBlob",
     }
 }
 
-async fn put(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<Reply, ProvisionError> {
+/// Gives the answer of Resource Manager; a blob's comes from elsewhere and says nothing.
+async fn put(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<Option<Reply>, ProvisionError> {
+    if let Desired::Blob { .. } = desired {
+        return blob::put(clients, operation(desired), desired, false).await.map(|()| None);
+    }
     let resource = desired.label();
     let body = body(clients, desired, tags).await?;
     let address = match desired {
@@ -197,11 +208,11 @@ async fn put(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<Reply,
     };
     let request = Request::new(Method::PUT, operation(desired), &resource, &address, version(desired));
     let reply = call(clients, request.body(&body)).await?;
-    if matches!(desired, Desired::Vault { .. } | Desired::ResourceGroup { .. }) {
+    if matches!(desired, Desired::Vault { .. } | Desired::ResourceGroup { .. } | Desired::StorageAccount { .. }) {
         let look = Request::get(operation(desired), &resource, &address, version(desired));
-        return until_ready(clients, reply, look).await;
+        return until_ready(clients, reply, look).await.map(Some);
     }
-    Ok(reply)
+    Ok(Some(reply))
 }
 
 async fn body(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<Value, ProvisionError> {
@@ -244,6 +255,23 @@ async fn body(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<Value
             let object = clients.object_id(principal).await.map_err(unsent)?;
             access_policy(clients.tenant(), &object, secrets)
         }
+        Desired::StorageAccount { .. } => {
+            let properties = json!({"allowBlobPublicAccess": true, "minimumTlsVersion": "TLS1_2"});
+            let sku = json!({"name": "Standard_LRS"});
+            json!({"location": clients.location(), "tags": tags, "sku": sku, "kind": "StorageV2", "properties": properties})
+        }
+        Desired::Container { .. } => json!({"properties": {"publicAccess": "Blob"}}),
+        Desired::StorageRole { principal, .. } => {
+            let definition = id::role(clients.subscription(), id::BLOB_CONTRIBUTOR);
+            let object = clients.object_id(principal).await.map_err(unsent)?;
+            let mut properties = json!({"roleDefinitionId": definition, "principalId": object});
+            // As above; one whose id is known is there for long, and may be a person.
+            if principal.identity().is_some() {
+                properties["principalType"] = json!("ServicePrincipal");
+            }
+            json!({"properties": properties})
+        }
+        Desired::Blob { .. } => Value::Null,
     })
 }
 

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use trust::{Audience, IssuerUrl, Secret, Subject};
 
 use super::id;
+use super::principal::Principal;
 use super::undo::Undo;
+use super::vault::{VaultAccess, VaultNetwork, VaultRole};
 
 /// One thing to create.
 #[derive(Clone, PartialEq, Eq)]
@@ -84,107 +85,45 @@ pub enum Desired {
         /// Such as `get` and `list`.
         secrets: Vec<String>,
     },
-}
-
-/// What decides who may read a vault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VaultAccess {
-    /// Role assignments.
-    Rbac,
-    /// The vault's own access policies.
-    AccessPolicy,
-}
-
-/// From where a vault may be reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VaultNetwork {
-    /// From everywhere.
-    Open,
-    /// Public, but its firewall lets no address in.
-    Firewall,
-    /// By private endpoints alone.
-    Private,
-}
-
-/// Built-in roles on vaults (Azure RBAC, "Azure built-in roles for Security").
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VaultRole {
-    /// Reads values of secrets.
-    SecretsUser,
-    /// Does everything with secrets.
-    SecretsOfficer,
-    /// Does everything with the vault's data.
-    Administrator,
-    /// Reads names, but no values.
-    Reader,
-}
-
-impl VaultRole {
-    /// Its GUID, which is the same everywhere.
-    pub fn id(self) -> &'static str {
-        match self {
-            Self::SecretsUser => "4633458b-17de-408a-b874-0445c86b69e6",
-            Self::SecretsOfficer => "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
-            Self::Administrator => "00482a5a-887f-4fb3-b363-3b7fe8e74483",
-            Self::Reader => "21090545-7ca7-4776-b22c-e363652d74d2",
-        }
-    }
-}
-
-impl fmt::Display for VaultRole {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::SecretsUser => "Key Vault Secrets User",
-            Self::SecretsOfficer => "Key Vault Secrets Officer",
-            Self::Administrator => "Key Vault Administrator",
-            Self::Reader => "Key Vault Reader",
-        })
-    }
-}
-
-/// Who is given a permission.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Principal {
-    /// An identity, by its principal id, as it should be.
-    Identity {
+    /// A storage account that lets its containers be public: `StorageV2`, `Standard_LRS`, TLS 1.2 at least.
+    StorageAccount {
         /// Its resource group.
         group: String,
-        /// The identity.
+        /// Unique among all storage accounts of the cloud.
         name: String,
     },
-    /// An identity's client id, which is no principal: the mistake that people make.
-    ClientIdOf {
-        /// Its resource group.
+    /// A container whose blobs everybody may read who knows their names.
+    Container {
+        /// The account's resource group.
         group: String,
-        /// The identity.
+        /// The account.
+        account: String,
+        /// Its name.
         name: String,
     },
-    /// An object id that is known.
-    Object {
-        /// The id.
-        id: String,
+    /// Leave to write an account's blobs (role Storage Blob Data Contributor), which nobody has without it.
+    StorageRole {
+        /// The account's resource group.
+        group: String,
+        /// The account.
+        account: String,
+        /// Who gets it.
+        principal: Principal,
     },
-}
-
-impl fmt::Display for Principal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Identity { name, .. } => write!(f, "identity {name}"),
-            Self::ClientIdOf { name, .. } => write!(f, "client id of identity {name}"),
-            Self::Object { id } => write!(f, "principal {id}"),
-        }
-    }
-}
-
-impl Principal {
-    /// Group and name of the identity that must be there first.
-    pub(super) fn identity(&self) -> Option<(&str, &str)> {
-        match self {
-            Self::Identity { group, name } | Self::ClientIdOf { group, name } => Some((group, name)),
-            Self::Object { .. } => None,
-        }
-    }
+    /// A blob, written by the provisioning principal itself, who needs [`Desired::StorageRole`]. See also
+    /// [`super::publish`], which overwrites.
+    Blob {
+        /// The account.
+        account: String,
+        /// The container.
+        container: String,
+        /// Its name, slashes and all.
+        name: String,
+        /// What readers are told that it is.
+        content_type: String,
+        /// What it holds.
+        body: Vec<u8>,
+    },
 }
 
 impl Desired {
@@ -202,10 +141,16 @@ impl Desired {
                 format!("role {role} of {principal} on vault {vault}")
             }
             Self::AccessPolicy { vault, principal, .. } => format!("access policy of {principal} on vault {vault}"),
+            Self::StorageAccount { name, .. } => format!("storage account {name}"),
+            Self::Container { account, name, .. } => format!("container {account}/{name}"),
+            Self::StorageRole { account, principal, .. } => {
+                format!("role Storage Blob Data Contributor of {principal} on storage account {account}")
+            }
+            Self::Blob { account, container, name, .. } => format!("blob {account}/{container}/{name}"),
         }
     }
 
-    /// Its resource id, known before it exists; an access policy is a part of its vault and has none.
+    /// Its resource id, known before it exists. An access policy is a part of its vault and has none; nor has a blob.
     pub fn id(&self, subscription: &str) -> Option<String> {
         Some(match self {
             Self::ResourceGroup { name } => id::group(subscription, name),
@@ -219,7 +164,13 @@ impl Desired {
                 let scope = id::vault(subscription, group, vault);
                 id::assignment(&scope, &id::assignment_name(&scope, role.id(), &principal.to_string()))
             }
-            Self::AccessPolicy { .. } => return None,
+            Self::StorageAccount { group, name } => id::storage_account(subscription, group, name),
+            Self::Container { group, account, name } => id::container(subscription, group, account, name),
+            Self::StorageRole { group, account, principal } => {
+                let scope = id::storage_account(subscription, group, account);
+                id::assignment(&scope, &id::assignment_name(&scope, id::BLOB_CONTRIBUTOR, &principal.to_string()))
+            }
+            Self::AccessPolicy { .. } | Self::Blob { .. } => return None,
         })
     }
 
@@ -242,6 +193,14 @@ impl Desired {
             Self::AccessPolicy { group, vault, principal, secrets } => {
                 Undo::AccessPolicy { subscription, group, vault, principal, secrets }
             }
+            Self::StorageAccount { group, name } => Undo::StorageAccount { subscription, group, name },
+            Self::Container { group, account, name } => Undo::Container { subscription, group, account, name },
+            Self::StorageRole { group, account, principal } => {
+                let scope = id::storage_account(&subscription, &group, &account);
+                let name = id::assignment_name(&scope, id::BLOB_CONTRIBUTOR, &principal.to_string());
+                Undo::StorageRole { subscription, group, account, name }
+            }
+            Self::Blob { account, container, name, .. } => Undo::Blob { subscription, account, container, name },
         }
     }
 }
@@ -254,106 +213,4 @@ impl fmt::Debug for Desired {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    pub(in crate::azure) fn group(name: &str) -> Desired {
-        Desired::ResourceGroup { name: name.into() }
-    }
-    pub(in crate::azure) fn vault(name: &str) -> Desired {
-        Desired::Vault { group: "g".into(), name: name.into(), access: VaultAccess::Rbac, network: VaultNetwork::Open }
-    }
-    pub(in crate::azure) fn secret(vault: &str, name: &str, value: &str) -> Desired {
-        Desired::Secret {
-            group: "g".into(),
-            vault: vault.into(),
-            name: name.into(),
-            value: Secret::new(value),
-            enabled: true,
-        }
-    }
-    pub(in crate::azure) fn identity(name: &str) -> Desired {
-        Desired::Identity { group: "g".into(), name: name.into() }
-    }
-    pub(in crate::azure) fn credential(identity: &str, name: &str, subject: &str, audiences: &[&str]) -> Desired {
-        Desired::FederatedCredential {
-            group: "g".into(),
-            identity: identity.into(),
-            name: name.into(),
-            issuer: "https://oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
-                .parse()
-                .expect("issuer must parse"),
-            subject: Subject::new(subject),
-            audiences: audiences.iter().map(|&audience| Audience::new(audience)).collect(),
-        }
-    }
-    pub(in crate::azure) fn of(identity: &str) -> Principal {
-        Principal::Identity { group: "g".into(), name: identity.into() }
-    }
-    pub(in crate::azure) fn role(vault: &str, principal: Principal) -> Desired {
-        Desired::RoleAssignment { group: "g".into(), vault: vault.into(), role: VaultRole::SecretsUser, principal }
-    }
-    pub(in crate::azure) fn policy(vault: &str, principal: Principal) -> Desired {
-        Desired::AccessPolicy { group: "g".into(), vault: vault.into(), principal, secrets: vec!["get".into()] }
-    }
-
-    #[test]
-    fn undo_survives_the_journal() {
-        let mut lines = String::new();
-        for desired in [
-            group("g"),
-            vault("v"),
-            secret("v", "s", "canary"),
-            identity("i"),
-            credential("i", "f", "system:serviceaccount:demo:reader", &["api://AzureADTokenExchange"]),
-            role("v", of("i")),
-            policy("v", Principal::ClientIdOf { group: "g".into(), name: "i".into() }),
-        ] {
-            let undo = desired.undo("sub", "westeurope");
-            let line = serde_json::to_string(&undo).expect("undo must serialise");
-            assert_eq!(serde_json::from_str::<Undo>(&line).expect("undo must parse"), undo);
-            lines += &format!("{undo}\n{line}\n");
-        }
-        insta::assert_snapshot!(lines, @r#"
-        delete resource group g in subscription sub
-        {"delete":"resource-group","subscription":"sub","name":"g"}
-        delete and purge vault v in subscription sub
-        {"delete":"vault","subscription":"sub","location":"westeurope","group":"g","name":"v"}
-        delete secret v/s in subscription sub
-        {"delete":"secret","subscription":"sub","group":"g","vault":"v","name":"s"}
-        delete identity i in subscription sub
-        {"delete":"identity","subscription":"sub","group":"g","name":"i"}
-        delete federated credential f of identity i in subscription sub
-        {"delete":"federated-credential","subscription":"sub","group":"g","identity":"i","name":"f"}
-        delete role assignment 10dad165-cf99-8e3e-bb44-49b4e22204b2 on vault v in subscription sub
-        {"delete":"role-assignment","subscription":"sub","group":"g","vault":"v","name":"10dad165-cf99-8e3e-bb44-49b4e22204b2"}
-        remove access policy of client id of identity i on vault v in subscription sub
-        {"delete":"access-policy","subscription":"sub","group":"g","vault":"v","principal":{"kind":"client-id-of","group":"g","name":"i"},"secrets":["get"]}
-        "#);
-    }
-
-    #[test]
-    fn ids_are_known_beforehand() {
-        let check = |desired: Desired, expected: Option<&str>| assert_eq!(desired.id("s").as_deref(), expected);
-        check(group("g"), Some("/subscriptions/s/resourceGroups/g"));
-        check(vault("v"), Some("/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v"));
-        check(
-            credential("i", "f", "s", &[]),
-            Some(
-                "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i/federatedIdentityCredentials/f",
-            ),
-        );
-        check(policy("v", of("i")), None);
-        // The journal and the creation must speak of one and the same assignment.
-        let Undo::RoleAssignment { name, .. } = role("v", of("i")).undo("s", "westeurope") else {
-            panic!("undo must be of a role assignment");
-        };
-        let id = role("v", of("i")).id("s").expect("an assignment has an id");
-        assert!(id.ends_with(&format!("/vaults/v/providers/Microsoft.Authorization/roleAssignments/{name}")), "{id}");
-    }
-
-    #[test]
-    fn debug_shows_no_value() {
-        assert_eq!(format!("{:?}", secret("v", "s", "canary")), "Desired(secret v/s)");
-    }
-}
+pub(super) mod tests;

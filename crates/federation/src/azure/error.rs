@@ -49,14 +49,20 @@ fn advice(kind: Kind, operation: &str) -> &'static str {
         (Kind::Exists, "CreateVault" | "CheckVaultName") => {
             "vault names are global, and a deleted vault keeps its name until it is purged: purge it, or use another run id"
         }
+        (Kind::Exists, "CreateStorageAccount" | "CheckStorageName") => {
+            "names of storage accounts are global: use another run id"
+        }
         (Kind::Exists, _) => "it is not this run's and is left alone: use another run id, or remove it by hand",
         (Kind::Invalid, "DeleteResourceGroup") => {
             "remove what was put into the group from outside of the run, then clean up again"
         }
-        (Kind::Invalid, "DeleteSecret") => "delete it by hand",
+        (Kind::Invalid, "DeleteSecret" | "DeleteBlob") => "delete it by hand",
         (Kind::Invalid, _) => "correct the request",
         (Kind::Quota, _) => "sweep the subscription for leftovers or ask for a higher quota",
         (Kind::Denied, "GetToken") => "check tenant, client id and secret",
+        (Kind::Denied, "PutBlob" | "PublishBlob") => {
+            "writing blobs needs the role Storage Blob Data Contributor, which Owner does not contain"
+        }
         (Kind::Denied, _) => "check that the principal may do this in the subscription",
         (Kind::Unavailable, _) => "try again later",
         (Kind::Bug, _) => "this is a defect of crossfed",
@@ -77,7 +83,7 @@ impl ProvisionError {
         }
     }
 
-    /// Resource Manager answered with an error.
+    /// Resource Manager or the Blob service answered with an error.
     pub(super) fn of_answer(operation: &'static str, resource: &str, status: u16, body: &Value) -> Self {
         // Most providers wrap the error, a few do not (Azure REST API guidelines, "Handling errors").
         let error = body.get("error").unwrap_or(body);
@@ -134,11 +140,12 @@ impl ProvisionError {
     }
 }
 
-/// Codes of Resource Manager ("Common deployment errors", "Troubleshoot Azure RBAC limits") and of Key Vault's and
-/// Managed Identity's providers, then the status.
+/// Codes of Resource Manager ("Common deployment errors", "Troubleshoot Azure RBAC limits") and of the providers of
+/// Key Vault, Managed Identity and Storage, then the status.
 fn kind_of(code: Option<&str>, status: u16) -> Kind {
     match code.unwrap_or_default() {
         "VaultAlreadyExists" | "RoleAssignmentExists" | "ConflictError" => Kind::Exists,
+        "StorageAccountAlreadyTaken" | "StorageAccountAlreadyExists" | "BlobAlreadyExists" => Kind::Exists,
         "QuotaExceeded" | "RoleAssignmentLimitExceeded" | "ResourceGroupQuotaExceeded" => Kind::Quota,
         "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity" => Kind::Unavailable,
         "AnotherOperationInProgress" | "ResourceGroupBeingDeleted" => Kind::Unavailable,
@@ -177,6 +184,10 @@ mod tests {
         };
         check("VaultAlreadyExists", 409, Kind::Exists);
         check("RoleAssignmentExists", 409, Kind::Exists);
+        check("StorageAccountAlreadyTaken", 409, Kind::Exists);
+        check("BlobAlreadyExists", 409, Kind::Exists);
+        check("PublicAccessNotPermitted", 409, Kind::Invalid);
+        check("AuthorizationPermissionMismatch", 403, Kind::Denied);
         check("AuthorizationFailed", 403, Kind::Denied);
         check("ExpiredAuthenticationToken", 401, Kind::Denied);
         check("ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity", 409, Kind::Unavailable);

@@ -14,8 +14,17 @@ pub(super) const IDENTITIES: &str = "2024-11-30";
 /// Vaults, secrets and deleted vaults. Earlier versions are retired in February 2027; from this one on a vault uses
 /// roles unless its request says otherwise (Key Vault, "Prepare for Key Vault API version 2026-02-01"). Ours always says.
 pub(super) const VAULTS: &str = "2026-02-01";
+/// Storage accounts and their containers.
+pub(super) const STORAGE: &str = "2023-05-01";
 /// Role assignments.
 pub(super) const AUTHORIZATION: &str = "2022-04-01";
+
+/// What tokens for blobs are for.
+pub(super) const STORAGE_SCOPE: &str = "https://storage.azure.com/.default";
+/// `x-ms-version` of the Blob service; tokens are understood since 2017-11-09.
+pub(super) const STORAGE_VERSION: &str = "2023-11-03";
+/// Storage Blob Data Contributor (Azure RBAC, "Azure built-in roles for Storage").
+pub(super) const BLOB_CONTRIBUTOR: &str = "ba92f5b4-2d11-453d-a403-e96b0029c9fe";
 
 pub(super) fn subscription(subscription: &str) -> String {
     format!("/subscriptions/{subscription}")
@@ -43,6 +52,14 @@ pub(super) fn identity(subscription: &str, group: &str, name: &str) -> String {
 
 pub(super) fn credential(subscription: &str, group: &str, identity: &str, name: &str) -> String {
     format!("{}/federatedIdentityCredentials/{name}", self::identity(subscription, group, identity))
+}
+
+pub(super) fn storage_account(subscription: &str, group: &str, name: &str) -> String {
+    format!("{}/providers/Microsoft.Storage/storageAccounts/{name}", self::group(subscription, group))
+}
+
+pub(super) fn container(subscription: &str, group: &str, account: &str, name: &str) -> String {
+    format!("{}/blobServices/default/containers/{name}", storage_account(subscription, group, account))
 }
 
 pub(super) fn assignment(scope: &str, name: &str) -> String {

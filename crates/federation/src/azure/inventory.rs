@@ -8,9 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::access::Clients;
-use super::call::{Request, call};
 use super::error::ProvisionError;
-use super::{Kind, Tags, id};
+use super::{Tags, id, list};
 
 /// Listings at one time.
 const AT_ONCE: usize = 8;
@@ -35,6 +34,12 @@ pub enum ItemKind {
     RoleAssignment,
     /// Id: `vault principal-id`.
     AccessPolicy,
+    /// Id: its name.
+    StorageAccount,
+    /// With its blobs, which are not looked at. Id: `account/container`.
+    Container,
+    /// On a storage account. Id: `account role-guid principal-id`.
+    StorageRole,
 }
 
 impl fmt::Display for ItemKind {
@@ -48,6 +53,9 @@ impl fmt::Display for ItemKind {
             Self::FederatedCredential => "federated credential",
             Self::RoleAssignment => "role assignment",
             Self::AccessPolicy => "access policy",
+            Self::StorageAccount => "storage account",
+            Self::Container => "container",
+            Self::StorageRole => "storage role assignment",
         })
     }
 }
@@ -66,7 +74,7 @@ pub struct Item {
 pub enum Scope {
     /// The whole subscription: for one that is ours alone.
     Subscription,
-    /// The groups, vaults and identities that are tagged with this run, and what is in them.
+    /// The groups, vaults, identities and storage accounts that are tagged with this run, and what is in them.
     Run(String),
 }
 
@@ -90,25 +98,24 @@ pub async fn inventory(clients: &Clients, scope: &Scope) -> Result<Vec<Item>, Pr
     let subscription = id::subscription(clients.subscription());
     let whole = |operation, path: &str, version| {
         let path = format!("{subscription}/{path}");
-        async move { list(clients, operation, "the subscription", &path, version).await }
+        async move { list::all(clients, operation, "the subscription", &path, version).await }
     };
-    let (groups, vaults, deleted, identities) = tokio::try_join!(
+    let (groups, vaults, deleted, identities, accounts) = tokio::try_join!(
         whole("ListResourceGroups", "resourcegroups", id::RESOURCES),
         whole("ListVaults", "providers/Microsoft.KeyVault/vaults", id::VAULTS),
         whole("ListDeletedVaults", "providers/Microsoft.KeyVault/deletedVaults", id::VAULTS),
         whole("ListIdentities", "providers/Microsoft.ManagedIdentity/userAssignedIdentities", id::IDENTITIES),
+        whole("ListStorageAccounts", list::STORAGE_ACCOUNTS, id::STORAGE),
     )?;
     let ours = |all: Vec<Value>| all.into_iter().filter(|one| scope.holds(&one["tags"])).collect::<Vec<_>>();
-    let (groups, vaults, identities) = (ours(groups), ours(vaults), ours(identities));
-    let (secrets, assignments, credentials) = tokio::try_join!(
+    let (groups, vaults, identities, accounts) = (ours(groups), ours(vaults), ours(identities), ours(accounts));
+    let roles_on = |owner| {
+        let path = "providers/Microsoft.Authorization/roleAssignments";
+        children(clients, "ListRoleAssignments", owner, path, id::AUTHORIZATION)
+    };
+    let (secrets, assignments, credentials, containers, storage_roles) = tokio::try_join!(
         each(&vaults, |vault| children(clients, "ListSecrets", vault, "secrets", id::VAULTS)),
-        each(&vaults, |vault| children(
-            clients,
-            "ListRoleAssignments",
-            vault,
-            "providers/Microsoft.Authorization/roleAssignments",
-            id::AUTHORIZATION
-        )),
+        each(&vaults, roles_on),
         each(&identities, |identity| children(
             clients,
             "ListFederatedCredentials",
@@ -116,6 +123,14 @@ pub async fn inventory(clients: &Clients, scope: &Scope) -> Result<Vec<Item>, Pr
             "federatedIdentityCredentials",
             id::IDENTITIES
         )),
+        each(&accounts, |account| children(
+            clients,
+            "ListContainers",
+            account,
+            "blobServices/default/containers",
+            id::STORAGE
+        )),
+        each(&accounts, roles_on),
     )?;
     let mut items = BTreeSet::new();
     let mut note = |kind, id: String| items.insert(Item { kind, id });
@@ -141,12 +156,20 @@ pub async fn inventory(clients: &Clients, scope: &Scope) -> Result<Vec<Item>, Pr
     for (identity, credential) in &credentials {
         note(ItemKind::FederatedCredential, format!("{}/{}", name(identity), name(credential)));
     }
-    for (vault, assignment) in &assignments {
-        let text = |name: &str| assignment["properties"][name].as_str().unwrap_or_default();
-        // A vault's listing names those of its group and subscription, too.
-        if text("scope").eq_ignore_ascii_case(vault["id"].as_str().unwrap_or_default()) {
-            let role = text("roleDefinitionId").rsplit('/').next().unwrap_or_default();
-            note(ItemKind::RoleAssignment, format!("{} {role} {}", name(vault), text("principalId")));
+    for account in &accounts {
+        note(ItemKind::StorageAccount, name(account));
+    }
+    for (account, container) in &containers {
+        note(ItemKind::Container, format!("{}/{}", name(account), name(container)));
+    }
+    for (kind, assignments) in [(ItemKind::RoleAssignment, &assignments), (ItemKind::StorageRole, &storage_roles)] {
+        for (owner, assignment) in assignments {
+            let text = |name: &str| assignment["properties"][name].as_str().unwrap_or_default();
+            // The listing names those of the group and the subscription, too.
+            if text("scope").eq_ignore_ascii_case(owner["id"].as_str().unwrap_or_default()) {
+                let role = text("roleDefinitionId").rsplit('/').next().unwrap_or_default();
+                note(kind, format!("{} {role} {}", name(owner), text("principalId")));
+            }
         }
     }
     Ok(items.into_iter().collect())
@@ -180,38 +203,8 @@ async fn children(
     version: &str,
 ) -> Result<Vec<Value>, ProvisionError> {
     let path = format!("{}/{path}", parent["id"].as_str().unwrap_or_default());
-    match list(clients, operation, &name(parent), &path, version).await {
+    match list::all(clients, operation, &name(parent), &path, version).await {
         Err(error) if error.is_absent() => Ok(Vec::new()),
         other => other,
-    }
-}
-
-/// All pages.
-async fn list(
-    clients: &Clients,
-    operation: &'static str,
-    resource: &str,
-    path: &str,
-    version: &str,
-) -> Result<Vec<Value>, ProvisionError> {
-    let mut all = Vec::new();
-    let mut request = Request::get(operation, resource, path, version);
-    loop {
-        let mut body = call(clients, request).await?.body;
-        if let Value::Array(page) = body["value"].take() {
-            all.extend(page);
-        }
-        // An empty link is written by some for the last page.
-        let Some(link) = body["nextLink"].as_str().filter(|link| !link.is_empty()) else {
-            return Ok(all);
-        };
-        request = Request::follow(operation, resource, link).ok_or_else(|| {
-            ProvisionError::new(
-                Kind::Unavailable,
-                operation,
-                resource,
-                format!("the next page is said to be at {link}, which is not Resource Manager"),
-            )
-        })?;
     }
 }

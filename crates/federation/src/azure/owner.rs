@@ -6,8 +6,8 @@ use super::Tags;
 use super::access::Clients;
 use super::call::{Request, call};
 use super::error::ProvisionError;
-use super::id;
 use super::undo::Undo;
+use super::{id, list};
 
 /// Whose a thing is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,18 +20,20 @@ pub(super) enum Owner {
     Other,
 }
 
-/// Reads the tags. A federated credential, a role assignment and an access policy have none: they are of whoever made
-/// the identity or vault that they are on.
+/// Reads the tags. A federated credential, a role assignment, an access policy, a container and a blob have none: they
+/// are of whoever made the identity, vault or storage account that they are on or in.
 pub(super) async fn of(clients: &Clients, entry: &Undo, run: &str) -> Result<Owner, ProvisionError> {
     match look(clients, entry).await {
-        Ok(tags) if claims(&tags, run) => Ok(Owner::Run),
-        Ok(_) => Ok(Owner::Other),
+        Ok(Some(tags)) if claims(&tags, run) => Ok(Owner::Run),
+        Ok(Some(_)) => Ok(Owner::Other),
+        Ok(None) => Ok(Owner::Absent),
         Err(error) if error.is_absent() => Ok(Owner::Absent),
         Err(error) => Err(error),
     }
 }
 
-async fn look(clients: &Clients, entry: &Undo) -> Result<Value, ProvisionError> {
+/// The tags; none if the thing is not there and the answer said so without a refusal.
+async fn look(clients: &Clients, entry: &Undo) -> Result<Option<Value>, ProvisionError> {
     let resource = entry.resource();
     let get = async |address: String, version| {
         Ok::<_, ProvisionError>(call(clients, Request::get("Look", &resource, &address, version)).await?.body)
@@ -56,6 +58,22 @@ async fn look(clients: &Clients, entry: &Undo) -> Result<Value, ProvisionError> 
         Undo::AccessPolicy { subscription, group, vault, .. } => {
             get(id::vault(subscription, group, vault), id::VAULTS).await
         }
+        Undo::StorageAccount { subscription, group, name } => {
+            get(id::storage_account(subscription, group, name), id::STORAGE).await
+        }
+        Undo::Container { subscription, group, account, name } => {
+            get(id::container(subscription, group, account, name), id::STORAGE).await?;
+            get(id::storage_account(subscription, group, account), id::STORAGE).await
+        }
+        Undo::StorageRole { subscription, group, account, name } => {
+            let scope = id::storage_account(subscription, group, account);
+            get(id::assignment(&scope, name), id::AUTHORIZATION).await?;
+            get(scope, id::STORAGE).await
+        }
+        Undo::Blob { account, .. } => match list::storage_account(clients, "Look", account).await? {
+            Some(found) => Ok(found),
+            None => return Ok(None),
+        },
         Undo::Vault { subscription, location, group, name } => {
             match get(id::vault(subscription, group, name), id::VAULTS).await {
                 // Deleted, and not purged yet.
@@ -67,7 +85,7 @@ async fn look(clients: &Clients, entry: &Undo) -> Result<Value, ProvisionError> 
             }
         }
     }?;
-    Ok(found["tags"].take())
+    Ok(Some(found["tags"].take()))
 }
 
 fn claims(tags: &Value, run: &str) -> bool {

@@ -91,14 +91,20 @@ pub(super) async fn until_gone(clients: &Clients, accepted: Reply, look: Request
     Err(too_long(operation, resource, &seen))
 }
 
-/// Waits until what was created is ready. Gives its last answer.
+/// Waits until what was created is ready. Gives its last answer. Some creations are accepted first, and have a link that
+/// tells when they are done.
 pub(super) async fn until_ready(clients: &Clients, created: Reply, look: Request<'_>) -> Result<Reply, ProvisionError> {
     let mut reply = created;
     let mut pace = Pace::of(clients);
+    let mut link = None;
     loop {
-        let state = reply.property("provisioningState").unwrap_or("Succeeded");
+        let told = reply.watch.as_deref().and_then(|to| Request::follow(look.operation, look.resource, to));
+        let is_accepted = reply.status == 202;
+        link = told.or(link).filter(|_| is_accepted);
+        let usual = if is_accepted { "Accepted" } else { "Succeeded" };
+        let state = reply.property("provisioningState").unwrap_or(usual);
         match state {
-            "Succeeded" => return Ok(reply),
+            "Succeeded" if !is_accepted => return Ok(reply),
             "Failed" | "Canceled" => {
                 let told = ProvisionError::new(
                     Kind::Invalid,
@@ -113,6 +119,7 @@ pub(super) async fn until_ready(clients: &Clients, created: Reply, look: Request
         if !pace.pause(reply.retry_after).await {
             return Err(too_long(look.operation, look.resource, state));
         }
-        reply = call(clients, look.clone()).await.map_err(|error| ProvisionError { maybe_done: true, ..error })?;
+        let next = link.clone().unwrap_or_else(|| look.clone());
+        reply = call(clients, next).await.map_err(|error| ProvisionError { maybe_done: true, ..error })?;
     }
 }

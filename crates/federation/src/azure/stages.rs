@@ -32,7 +32,7 @@ pub fn stages(desired: Vec<Desired>) -> Vec<Vec<Desired>> {
     rounds
 }
 
-/// How many rounds must stand before. Needs go one way (group, vault or identity, the rest), so this ends.
+/// How many rounds must stand before. Needs go one way (group; vault, identity or storage account; container or role; the rest), so this ends.
 fn level(one: &Desired, all: &[Desired]) -> usize {
     all.iter().filter(|other| needs(one, other)).map(|other| 1 + level(other, all)).max().unwrap_or(0)
 }
@@ -40,13 +40,16 @@ fn level(one: &Desired, all: &[Desired]) -> usize {
 /// True if `other` must stand before `one` can be made.
 fn needs(one: &Desired, other: &Desired) -> bool {
     let principal = match one {
-        Desired::RoleAssignment { principal, .. } | Desired::AccessPolicy { principal, .. } => principal.identity(),
+        Desired::RoleAssignment { principal, .. }
+        | Desired::AccessPolicy { principal, .. }
+        | Desired::StorageRole { principal, .. } => principal.identity(),
         _ => None,
     };
     match (one, other) {
-        (Desired::Vault { group, .. } | Desired::Identity { group, .. }, Desired::ResourceGroup { name }) => {
-            group == name
-        }
+        (
+            Desired::Vault { group, .. } | Desired::Identity { group, .. } | Desired::StorageAccount { group, .. },
+            Desired::ResourceGroup { name },
+        ) => group == name,
         (
             Desired::Secret { group, vault, .. }
             | Desired::RoleAssignment { group, vault, .. }
@@ -56,6 +59,15 @@ fn needs(one: &Desired, other: &Desired) -> bool {
         (Desired::FederatedCredential { group, identity, .. }, Desired::Identity { group: other, name }) => {
             (group, identity) == (other, name)
         }
+        (
+            Desired::Container { group, account, .. } | Desired::StorageRole { group, account, .. },
+            Desired::StorageAccount { group: other, name },
+        ) => (group, account) == (other, name),
+        (Desired::Blob { account, container, .. }, Desired::Container { account: other, name, .. }) => {
+            (account, container) == (other, name)
+        }
+        // Any role on the account: it may be the writer's.
+        (Desired::Blob { account, .. }, Desired::StorageRole { account: other, .. }) => account == other,
         (_, Desired::Identity { group, name }) => principal == Some((group, name)),
         _ => false,
     }
@@ -81,13 +93,17 @@ pub fn undo_stages<T>(entries: Vec<T>, undo: impl Fn(&T) -> &Undo) -> Vec<Vec<T>
                 groups.push(entry);
                 continue;
             }
-            Undo::Vault { .. } | Undo::Identity { .. } => {
+            Undo::Vault { .. } | Undo::Identity { .. } | Undo::StorageAccount { .. } => {
                 owners.push(entry);
                 continue;
             }
             Undo::FederatedCredential { group, identity, .. } => Some(format!("identity {group}/{identity}")),
             Undo::AccessPolicy { group, vault, .. } => Some(format!("vault {group}/{vault}")),
-            Undo::Secret { .. } | Undo::RoleAssignment { .. } => None,
+            Undo::Secret { .. }
+            | Undo::RoleAssignment { .. }
+            | Undo::Container { .. }
+            | Undo::StorageRole { .. }
+            | Undo::Blob { .. } => None,
         };
         let at = owner.map_or(0, |owner| {
             let free = next.entry(owner).or_default();
@@ -106,7 +122,9 @@ pub fn undo_stages<T>(entries: Vec<T>, undo: impl Fn(&T) -> &Undo) -> Vec<Vec<T>
 
 #[cfg(test)]
 mod tests {
-    use super::super::desired::tests::{credential, group, identity, of, policy, role, secret, vault};
+    use super::super::desired::tests::{
+        account, blob, container, credential, group, identity, of, policy, role, secret, vault, writer,
+    };
     use super::*;
 
     fn shown<T>(rounds: Vec<Vec<T>>, label: impl Fn(&T) -> String) -> String {
@@ -135,6 +153,14 @@ mod tests {
             "resource group g | identity i, vault v | role Key Vault Secrets User of identity i on vault v, secret v/s, federated credential f of identity i",
         );
         check(vec![identity("i"), group("elsewhere")], "identity i, resource group elsewhere");
+        check(
+            vec![blob("a", "c", "b"), writer("a"), container("a", "c"), account("a"), group("g")],
+            "resource group g | storage account a | role Storage Blob Data Contributor of principal p on storage account a, container a/c | blob a/c/b",
+        );
+        check(
+            vec![blob("a", "c", "b"), container("a", "d"), writer("b")],
+            "blob a/c/b, container a/d, role Storage Blob Data Contributor of principal p on storage account b",
+        );
         check(
             vec![role("v", of("i")), identity("i")],
             "identity i | role Key Vault Secrets User of identity i on vault v",
@@ -169,11 +195,14 @@ mod tests {
             credential("i", "f1", "a", &[]),
             credential("i", "f2", "b", &[]),
             policy("v", of("i")),
+            account("a"),
+            container("a", "c"),
+            blob("a", "c", "b"),
         ];
         let undos: Vec<Undo> = desired.iter().map(|one| one.undo("s", "l")).collect();
         assert_eq!(
             shown(undo_stages(undos, |undo| undo), Undo::resource),
-            "secret v/s, federated credential f1 of identity i, access policy of identity i on vault v | federated credential f2 of identity i | vault v, identity i | resource group g"
+            "secret v/s, federated credential f1 of identity i, access policy of identity i on vault v, container a/c, blob a/c/b | federated credential f2 of identity i | vault v, identity i, storage account a | resource group g"
         );
     }
 }

@@ -1,17 +1,14 @@
-//! Taking things away, from what the journal holds alone.
+//! What takes things away, as the journal holds it, and whether it may be done. How each goes, `delete` knows.
 
 use std::fmt;
 
-use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 use super::access::Clients;
-use super::call::{Reply, Request, call, settle};
-use super::create::access_policy;
-use super::desired::Principal;
+use super::delete::delete;
 use super::error::ProvisionError;
-use super::poll::until_gone;
-use super::{Kind, id, owner};
+use super::principal::Principal;
+use super::{Kind, owner};
 
 /// What takes one creation back. It is written down before the creation is tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +87,48 @@ pub enum Undo {
         /// Which permissions.
         secrets: Vec<String>,
     },
+    /// Deletes a storage account, with all that is in it.
+    StorageAccount {
+        /// Where.
+        subscription: String,
+        /// Its resource group.
+        group: String,
+        /// Which.
+        name: String,
+    },
+    /// Deletes a container, with all that is in it.
+    Container {
+        /// Where.
+        subscription: String,
+        /// Its account's resource group.
+        group: String,
+        /// Its account.
+        account: String,
+        /// Which.
+        name: String,
+    },
+    /// Deletes a role assignment on a storage account.
+    StorageRole {
+        /// Where.
+        subscription: String,
+        /// The account's resource group.
+        group: String,
+        /// The account.
+        account: String,
+        /// Its GUID.
+        name: String,
+    },
+    /// Leaves a blob to its storage account's undo: the leave to write it may be gone already.
+    Blob {
+        /// Where its account is.
+        subscription: String,
+        /// Its account.
+        account: String,
+        /// Its container.
+        container: String,
+        /// Which.
+        name: String,
+    },
 }
 
 impl Undo {
@@ -102,7 +141,11 @@ impl Undo {
             | Self::Identity { subscription, .. }
             | Self::FederatedCredential { subscription, .. }
             | Self::RoleAssignment { subscription, .. }
-            | Self::AccessPolicy { subscription, .. } => subscription,
+            | Self::AccessPolicy { subscription, .. }
+            | Self::StorageAccount { subscription, .. }
+            | Self::Container { subscription, .. }
+            | Self::StorageRole { subscription, .. }
+            | Self::Blob { subscription, .. } => subscription,
         }
     }
 
@@ -119,10 +162,14 @@ impl Undo {
                 format!("role assignment {name} on vault {vault}")
             }
             Self::AccessPolicy { vault, principal, .. } => format!("access policy of {principal} on vault {vault}"),
+            Self::StorageAccount { name, .. } => format!("storage account {name}"),
+            Self::Container { account, name, .. } => format!("container {account}/{name}"),
+            Self::StorageRole { account, name, .. } => format!("role assignment {name} on storage account {account}"),
+            Self::Blob { account, container, name, .. } => format!("blob {account}/{container}/{name}"),
         }
     }
 
-    fn operation(&self) -> &'static str {
+    pub(super) fn operation(&self) -> &'static str {
         match self {
             Self::ResourceGroup { .. } => "DeleteResourceGroup",
             Self::Vault { .. } => "DeleteVault",
@@ -131,6 +178,10 @@ impl Undo {
             Self::FederatedCredential { .. } => "DeleteFederatedCredential",
             Self::RoleAssignment { .. } => "DeleteRoleAssignment",
             Self::AccessPolicy { .. } => "RemoveAccessPolicy",
+            Self::StorageAccount { .. } => "DeleteStorageAccount",
+            Self::Container { .. } => "DeleteContainer",
+            Self::StorageRole { .. } => "DeleteStorageRole",
+            Self::Blob { .. } => "DeleteBlob",
         }
     }
 }
@@ -157,7 +208,7 @@ pub enum Undone {
     AlreadyGone,
     /// It is there, another made it, and it was left alone.
     NotOurs,
-    /// It is there, and goes with its vault, which has an entry of its own.
+    /// It is there, and goes with its vault or storage account, which has an entry of its own.
     WithVault,
 }
 
@@ -195,106 +246,4 @@ fn check_subscription(clients: &Clients, undo: &Undo) -> Result<(), ProvisionErr
     let message =
         format!("it stands in subscription {}, the clients are of {}", undo.subscription(), clients.subscription());
     Err(ProvisionError::new(Kind::Bug, undo.operation(), &undo.resource(), message))
-}
-
-async fn delete(clients: &Clients, undo: &Undo) -> Result<Undone, ProvisionError> {
-    let (operation, resource) = (undo.operation(), undo.resource());
-    let delete =
-        |address: &str, version| call(clients, Request::new(Method::DELETE, operation, &resource, address, version));
-    match undo {
-        Undo::ResourceGroup { subscription, name } => {
-            let address = id::group(subscription, name);
-            settle(clients, || refuse_full(clients, &address, &resource)).await?;
-            let accepted =
-                call(clients, Request::new(Method::DELETE, operation, &resource, &address, id::RESOURCES)).await?;
-            finish(clients, accepted, Request::get(operation, &resource, &address, id::RESOURCES)).await
-        }
-        Undo::Vault { subscription, location, group, name } => {
-            let vault = id::vault(subscription, group, name);
-            delete_vault(clients, &vault, &id::deleted_vault(subscription, location, name), &resource).await
-        }
-        Undo::Secret { subscription, group, vault, .. } => {
-            let address = id::vault(subscription, group, vault);
-            let found = call(clients, Request::get("GetVault", &resource, &address, id::VAULTS)).await?;
-            if found.body["tags"]["tool"] == "crossfed" {
-                return Ok(Undone::WithVault);
-            }
-            let message = "Resource Manager cannot delete a secret, and its vault stays, since it is not of a run";
-            Err(ProvisionError::new(Kind::Invalid, operation, &resource, message))
-        }
-        Undo::Identity { subscription, group, name } => {
-            let address = id::identity(subscription, group, name);
-            clients.remember_identity(&address, None);
-            let accepted = delete(&address, id::IDENTITIES).await?;
-            finish(clients, accepted, Request::get(operation, &resource, &address, id::IDENTITIES)).await
-        }
-        Undo::FederatedCredential { subscription, group, identity, name } => {
-            let accepted = delete(&id::credential(subscription, group, identity, name), id::IDENTITIES).await?;
-            Ok(told(&accepted))
-        }
-        Undo::RoleAssignment { subscription, group, vault, name } => {
-            let address = id::assignment(&id::vault(subscription, group, vault), name);
-            Ok(told(&delete(&address, id::AUTHORIZATION).await?))
-        }
-        Undo::AccessPolicy { subscription, group, vault, principal, secrets } => {
-            let address = format!("{}/accessPolicies/remove", id::vault(subscription, group, vault));
-            let body = access_policy(clients.tenant(), &clients.object_id(principal).await?, secrets);
-            call(clients, Request::new(Method::PUT, operation, &resource, &address, id::VAULTS).body(&body)).await?;
-            Ok(Undone::Deleted)
-        }
-    }
-}
-
-/// Resource Manager answers a deletion of what is not there with 204 (Azure REST API guidelines, "DELETE").
-fn told(reply: &Reply) -> Undone {
-    if reply.status == 204 { Undone::AlreadyGone } else { Undone::Deleted }
-}
-
-async fn finish(clients: &Clients, accepted: Reply, look: Request<'_>) -> Result<Undone, ProvisionError> {
-    let done = told(&accepted);
-    if accepted.status == 202 {
-        until_gone(clients, accepted, look).await?;
-    }
-    Ok(done)
-}
-
-/// A group takes everything in it along, and not all of it need be ours.
-async fn refuse_full(clients: &Clients, group: &str, resource: &str) -> Result<(), ProvisionError> {
-    let listed =
-        call(clients, Request::get("DeleteResourceGroup", resource, &format!("{group}/resources"), id::RESOURCES))
-            .await?;
-    let resources = listed.body["value"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let Some(first) = resources.first() else {
-        return Ok(());
-    };
-    let message = format!(
-        "it holds {} resources, such as {}",
-        resources.len(),
-        first["id"].as_str().unwrap_or("one without an id")
-    );
-    let told = ProvisionError::new(Kind::Invalid, "DeleteResourceGroup", resource, message);
-    Err(ProvisionError { code: Some("NotEmpty".to_owned()), ..told })
-}
-
-/// A deleted vault keeps its name, for a week at least, unless it is purged.
-async fn delete_vault(clients: &Clients, vault: &str, deleted: &str, resource: &str) -> Result<Undone, ProvisionError> {
-    let accepted = call(clients, Request::new(Method::DELETE, "DeleteVault", resource, vault, id::VAULTS)).await;
-    let there = match accepted {
-        Ok(reply) => {
-            finish(clients, reply, Request::get("DeleteVault", resource, vault, id::VAULTS)).await? == Undone::Deleted
-        }
-        Err(error) if error.is_absent() => false,
-        Err(error) => return Err(error),
-    };
-    // It may have been deleted before, and not been purged; then a vault of the same name elsewhere is not ours.
-    if !there {
-        let kept = call(clients, Request::get("GetDeletedVault", resource, deleted, id::VAULTS)).await?;
-        if !kept.property("vaultId").is_some_and(|kept| kept.eq_ignore_ascii_case(vault)) {
-            return Ok(Undone::AlreadyGone);
-        }
-    }
-    let address = format!("{deleted}/purge");
-    let accepted = call(clients, Request::new(Method::POST, "PurgeVault", resource, &address, id::VAULTS)).await?;
-    finish(clients, accepted, Request::get("GetDeletedVault", resource, deleted, id::VAULTS)).await?;
-    Ok(Undone::Deleted)
 }

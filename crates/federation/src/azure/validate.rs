@@ -2,15 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use reqwest::Method;
-use serde_json::json;
-
-use super::Kind;
-use super::access::Clients;
-use super::call::{Request, call};
 use super::desired::Desired;
-use super::error::ProvisionError;
-use super::id;
 
 /// Largest value of a secret (Azure Key Vault, "About secrets").
 const SECRET_BYTES: usize = 25 * 1024;
@@ -80,6 +72,16 @@ fn problem(one: &Desired) -> Option<String> {
                 .then(|| "a federated credential's name has 3 to 120 letters, digits, `-` and `_`, and begins with a letter or digit".to_owned())
         }
         Desired::RoleAssignment { .. } => None,
+        Desired::StorageAccount { name, .. } => account_problem(name),
+        Desired::Container { account, name, .. } => account_problem(account).or_else(|| container_problem(name)),
+        Desired::StorageRole { account, .. } => account_problem(account),
+        Desired::Blob { account, container, name, content_type, .. } => account_problem(account)
+            .or_else(|| container_problem(container))
+            .or_else(|| blob_problem(name))
+            .or_else(|| {
+                let is_type = content_type.contains('/') && content_type.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+                (!is_type).then(|| format!("`{content_type}` is no content type"))
+            }),
         Desired::AccessPolicy { secrets, .. } => secrets.is_empty().then(|| "it permits nothing".to_owned()),
     }
 }
@@ -89,6 +91,40 @@ fn is_name(name: &str, length: std::ops::RangeInclusive<usize>, marks: &str, pla
     length.contains(&name.len())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
         && (!plain_first || name.starts_with(|c: char| c.is_ascii_alphanumeric()))
+}
+
+fn account_problem(name: &str) -> Option<String> {
+    let is_account =
+        (3..=24).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    (!is_account).then(|| {
+        format!(
+            "a storage account's name has 3 to 24 lower-case letters and digits; `{name}` has {} characters",
+            name.chars().count()
+        )
+    })
+}
+
+fn container_problem(name: &str) -> Option<String> {
+    let is_container = is_name(name, 3..=63, "-", true)
+        && !name.bytes().any(|b| b.is_ascii_uppercase())
+        && !name.ends_with('-')
+        && !name.contains("--");
+    (!is_container).then(|| {
+        "a container's name has 3 to 63 lower-case letters, digits and single `-`, and begins and ends with a letter or digit"
+            .to_owned()
+    })
+}
+
+/// Storage REST reference, "Naming and referencing containers, blobs, and metadata". Parts that are empty or dots are
+/// changed on the way, by clients if not by the service.
+fn blob_problem(name: &str) -> Option<String> {
+    let is_blob = (1..=1024).contains(&name.chars().count())
+        && !name.ends_with('.')
+        && !name.split('/').any(|part| matches!(part, "" | "." | ".."));
+    (!is_blob).then(|| {
+        "a blob's name has 1 to 1024 characters, does not end with `.`, and has no empty part and no `.` or `..` between its slashes"
+            .to_owned()
+    })
 }
 
 fn is_group(name: &str) -> bool {
@@ -102,40 +138,9 @@ fn is_vault(name: &str) -> bool {
         && !name.contains("--")
 }
 
-/// [`validate`], then asks Azure whether the vaults' names are free. Creates nothing.
-///
-/// # Errors
-/// [`Kind::Invalid`] for what would be refused, [`Kind::Exists`] for a name that is taken or kept by a deleted vault,
-/// or what the question ran into.
-pub async fn preflight(clients: &Clients, desired: &[Desired]) -> Result<(), ProvisionError> {
-    validate(desired)
-        .map_err(|invalid| ProvisionError::new(Kind::Invalid, "Validate", &invalid.resource, invalid.problem))?;
-    let names: BTreeSet<&str> = desired
-        .iter()
-        .filter_map(|one| if let Desired::Vault { name, .. } = one { Some(name.as_str()) } else { None })
-        .collect();
-    futures::future::try_join_all(names.into_iter().map(|name| free(clients, name))).await.map(drop)
-}
-
-async fn free(clients: &Clients, name: &str) -> Result<(), ProvisionError> {
-    let (operation, resource) = ("CheckVaultName", format!("vault {name}"));
-    let path =
-        format!("{}/providers/Microsoft.KeyVault/checkNameAvailability", id::subscription(clients.subscription()));
-    let body = json!({"name": name, "type": "Microsoft.KeyVault/vaults"});
-    let answer =
-        call(clients, Request::new(Method::POST, operation, &resource, &path, id::VAULTS).body(&body)).await?.body;
-    if answer["nameAvailable"] == true {
-        return Ok(());
-    }
-    let reason = answer["reason"].as_str();
-    let kind = if reason == Some("AlreadyExists") { Kind::Exists } else { Kind::Invalid };
-    let message = answer["message"].as_str().unwrap_or("the name cannot be had");
-    Err(ProvisionError { code: reason.map(str::to_owned), ..ProvisionError::new(kind, operation, &resource, message) })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::desired::tests::{credential, group, identity, secret, vault};
+    use super::super::desired::tests::{account, blob, container, credential, group, identity, secret, vault, writer};
     use super::*;
 
     const AUDIENCE: &[&str] = &["api://AzureADTokenExchange"];
@@ -169,6 +174,22 @@ mod tests {
         check(credential("i", "fic", "s", &["a", "b"]), "it has 2 audiences");
         check(credential("i", "fic", &"s".repeat(601), AUDIENCE), "its subject has 601 characters");
         check(credential("i", "f.c", "s", AUDIENCE), "3 to 120");
+        check(account("oidc1"), "");
+        check(account("oi"), "`oi` has 2 characters");
+        check(account("oidc-1"), "lower-case letters and digits");
+        check(account("Oidc"), "lower-case letters and digits");
+        check(account(&"a".repeat(25)), "3 to 24");
+        check(writer("oidc_1"), "3 to 24");
+        check(container("oidc1", "oidc-1"), "");
+        check(container("oidc1", "oidc--1"), "single `-`");
+        check(container("oidc1", "Oidc"), "lower-case");
+        check(container("evil.example#", "oidc"), "a storage account's name");
+        check(blob("oidc1", "oidc", ".well-known/openid-configuration"), "");
+        check(blob("oidc1", "oidc", ""), "1 to 1024");
+        check(blob("oidc1", "oidc", "../x"), "`.` or `..`");
+        check(blob("oidc1", "oidc", "a//b"), "no empty part");
+        check(blob("oidc1", "oidc", "a."), "end with `.`");
+        check(blob("oidc1", "oi", "a"), "a container's name");
     }
 
     #[test]

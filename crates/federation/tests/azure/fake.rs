@@ -1,4 +1,4 @@
-//! Entra and Resource Manager in a few lines, behind a proxy that leads every name to them: it remembers what is put,
+//! Entra, Resource Manager and Blob Storage in a few lines, behind a proxy that leads every name to them: it remembers what is put,
 //! and answers by the rules that the tests are about. It checks no permission.
 
 use std::collections::BTreeMap;
@@ -19,6 +19,7 @@ use super::proxy::proxy;
 pub(crate) const TENANT: &str = "11111111-1111-1111-1111-111111111111";
 pub(crate) const SUBSCRIPTION: &str = "33333333-3333-3333-3333-333333333333";
 const ARM: &str = "management.azure.com";
+pub(crate) const BLOBS: &str = "cfr1.blob.core.windows.net";
 
 #[derive(Default)]
 pub(crate) struct State {
@@ -26,6 +27,8 @@ pub(crate) struct State {
     pub(crate) there: BTreeMap<String, Value>,
     /// Vaults by name in lower case.
     pub(crate) deleted: BTreeMap<String, Value>,
+    /// What stands in each blob, by path.
+    pub(crate) blobs: BTreeMap<String, String>,
     /// Method and path of each request to Resource Manager.
     pub(crate) seen: Vec<String>,
     /// The answer to the next request whose path ends so is lost after the work is done.
@@ -51,7 +54,8 @@ impl Place {
             async move { respond(status, headers, &body) }
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback must bind");
-        let identity = authority.server_identity(&[ARM, "login.microsoftonline.com"]).expect("identity must be issued");
+        let identity =
+            authority.server_identity(&[ARM, BLOBS, "login.microsoftonline.com"]).expect("identity must be issued");
         let server = Server::tls(listener, identity, app).expect("server must start");
         let proxy_url = Some(Secret::new(proxy(server.addr()).await));
         Self { state, server, wire: Wire { proxy_url, root_pem: authority.root_pem().to_owned() } }
@@ -95,7 +99,16 @@ type Answer = (u16, Option<String>, Value);
 
 fn respond(status: u16, location: Option<String>, body: &Value) -> Response {
     let status = StatusCode::from_u16(status).expect("status must be valid");
-    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let body = match body {
+        Value::Null => String::new(),
+        // Of the Blob service, whose codes stand in a header.
+        Value::String(code) => {
+            let body =
+                format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>No.\nTime:1</Message></Error>");
+            return (status, [("x-ms-error-code", code.clone())], body).into_response();
+        }
+        body => body.to_string(),
+    };
     match location {
         Some(location) => (status, [("location", location)], body).into_response(),
         None => (status, body).into_response(),
@@ -107,12 +120,20 @@ fn error(status: u16, code: &str, message: &str) -> Answer {
 }
 
 fn answer(state: &mut State, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Answer {
+    if headers["host"] == BLOBS {
+        return put_blob(state, method, uri, headers, body);
+    }
     if headers["host"] != ARM {
         let form = String::from_utf8_lossy(body);
         if form.contains("client_secret=canary-secret")
             && form.contains("scope=https%3A%2F%2Fmanagement.azure.com%2F.default")
         {
             return (200, None, json!({"token_type": "Bearer", "expires_in": 3599, "access_token": "canary-token"}));
+        }
+        if form.contains("client_secret=canary-secret")
+            && form.contains("scope=https%3A%2F%2Fstorage.azure.com%2F.default")
+        {
+            return (200, None, json!({"token_type": "Bearer", "expires_in": 3599, "access_token": "canary-blobs"}));
         }
         let refusal = json!({"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided.", "error_codes": [7_000_215]});
         return (401, None, refusal);
@@ -141,6 +162,29 @@ fn answer(state: &mut State, method: &Method, uri: &Uri, headers: &HeaderMap, bo
     answer
 }
 
+/// Takes one write of a path, and more if they do not ask for the first.
+fn put_blob(state: &mut State, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Answer {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let refuse = |status: u16, code: &str| (status, None, json!(code));
+    let path = uri.path();
+    state.seen.push(format!("{method} {BLOBS}{path}"));
+    if header("authorization") != "Bearer canary-blobs" || header("x-ms-version").is_empty() {
+        return refuse(401, "InvalidAuthenticationInfo");
+    }
+    if header("x-ms-blob-type") != "BlockBlob" {
+        return refuse(400, "MissingRequiredHeader");
+    }
+    if header("if-none-match") == "*" && state.blobs.contains_key(path) {
+        return refuse(409, "BlobAlreadyExists");
+    }
+    let text = format!("{} {}", header("x-ms-blob-content-type"), String::from_utf8_lossy(body));
+    state.blobs.insert(path.to_owned(), text);
+    if state.lose.take_if(|end| path.ends_with(end.as_str())).is_some() {
+        return refuse(500, "InternalError");
+    }
+    (201, None, Value::Null)
+}
+
 fn get(state: &mut State, path: &str, key: &str, query: &str) -> Answer {
     let (parent, last) = key.rsplit_once('/').unwrap_or_default();
     let child_of =
@@ -160,7 +204,7 @@ fn get(state: &mut State, path: &str, key: &str, query: &str) -> Answer {
     }
     match last {
         "deletedvaults" => page(path, query, state.deleted.values().cloned().collect()),
-        "vaults" | "userassignedidentities" => {
+        "vaults" | "userassignedidentities" | "storageaccounts" => {
             let part = key
                 .trim_start_matches('/')
                 .split_once("/providers/")
@@ -169,7 +213,7 @@ fn get(state: &mut State, path: &str, key: &str, query: &str) -> Answer {
             all(state, &|id| id.split_once(&part).is_some_and(|(_, rest)| !rest.contains('/')))
         }
         "resources" => all(state, &|id| id.strip_prefix(parent).is_some_and(|rest| rest.matches('/').count() == 4)),
-        "resourcegroups" | "secrets" | "roleassignments" | "federatedidentitycredentials" => {
+        "resourcegroups" | "secrets" | "roleassignments" | "federatedidentitycredentials" | "containers" => {
             all(state, &child_of(format!("{key}/")))
         }
         _ => {
@@ -222,6 +266,7 @@ fn put(state: &mut State, path: &str, key: &str, mut body: Value) -> Answer {
         .split_once("/providers/")
         .filter(|(_, rest)| rest.matches('/').count() == 1)
         .map_or(parent, |(group, _)| group);
+    let parent = parent.strip_suffix("/blobservices/default/containers").unwrap_or(parent);
     let parent = if parent == collection { collection.rsplit_once('/').unwrap_or_default().0 } else { parent };
     if !collection.ends_with("/resourcegroups") && !state.there.contains_key(parent) {
         return error(404, "ParentResourceNotFound", parent);
@@ -240,6 +285,11 @@ fn put(state: &mut State, path: &str, key: &str, mut body: Value) -> Answer {
             *properties = json!({"tenantId": TENANT, "clientId": format!("client-of-{name}"), "principalId": format!("principal-of-{name}")})
         }
         Some("secrets") => properties["value"] = Value::Null,
+        Some("storageaccounts") => {
+            state.there.insert(key.to_owned(), body);
+            let link = format!("https://{ARM}/subscriptions/{SUBSCRIPTION}/operations/{name}?api-version=2023-05-01");
+            return (202, Some(link), Value::Null);
+        }
         Some("roleassignments") if !new => {
             return error(409, "RoleAssignmentExists", "The role assignment already exists.");
         }
@@ -255,8 +305,9 @@ fn put(state: &mut State, path: &str, key: &str, mut body: Value) -> Answer {
 fn post(state: &mut State, key: &str, body: &Value) -> Answer {
     if key.ends_with("/checknameavailability") {
         let name = body["name"].as_str().unwrap_or_default().to_ascii_lowercase();
+        let ends = [format!("/vaults/{name}"), format!("/storageaccounts/{name}")];
         let taken =
-            state.deleted.contains_key(&name) || state.there.keys().any(|id| id.ends_with(&format!("/vaults/{name}")));
+            state.deleted.contains_key(&name) || state.there.keys().any(|id| ends.iter().any(|end| id.ends_with(end)));
         let told = if taken {
             json!({"nameAvailable": false, "reason": "AlreadyExists", "message": "The name is already in use."})
         } else {

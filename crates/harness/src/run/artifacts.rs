@@ -3,27 +3,54 @@
 use std::path::{Path, PathBuf};
 
 use egress::RequestLog;
-use scenario::Scenario;
+use scenario::{Cloud, Scenario};
 
 use super::Settings;
 use super::federate::LiveCell;
-use super::workload::Observation;
+use super::workload::{Observation, Seen};
 
 /// The admitted pod and its log.
 pub(crate) fn pod(settings: &Settings, cluster: &str, cell: &LiveCell, scenario: &Scenario, seen: &Observation) {
     let admitted = serde_json::to_string_pretty(&seen.admitted).unwrap_or_default();
     let name = format!("{}_{}.json", cell.names.namespace, scenario.pod.name);
     write(&settings.artifacts.join(folder(cluster)).join("resources").join(name), &admitted);
-    write(&settings.artifacts.join(log_path(cluster, cell, scenario)), &seen.log);
+    logs(settings, cluster, &cell.names.namespace, &scenario.pod.name, scenario, &seen.seen);
+}
+
+/// The logs of a pod's containers.
+pub(crate) fn logs(
+    settings: &Settings,
+    cluster: &str,
+    namespace: &str,
+    pod: &str,
+    scenario: &Scenario,
+    containers: &[Seen],
+) {
+    for one in containers {
+        write(&settings.artifacts.join(log_path(cluster, namespace, pod, scenario, one.cloud)), &one.log);
+    }
 }
 
 /// Where a cell's log lies, as the user would name it.
-pub(crate) fn log_file(settings: &Settings, cluster: &str, cell: &LiveCell, scenario: &Scenario) -> PathBuf {
-    settings.options.artifacts_dir.join(settings.run.as_str()).join(log_path(cluster, cell, scenario))
+pub(crate) fn log_file(
+    settings: &Settings,
+    cluster: &str,
+    cell: &LiveCell,
+    scenario: &Scenario,
+    cloud: Cloud,
+) -> PathBuf {
+    settings.options.artifacts_dir.join(settings.folder()).join(log_path(
+        cluster,
+        &cell.names.namespace,
+        &scenario.pod.name,
+        scenario,
+        cloud,
+    ))
 }
 
-fn log_path(cluster: &str, cell: &LiveCell, scenario: &Scenario) -> PathBuf {
-    let name = format!("{}_{}_{}.log", cell.names.namespace, scenario.pod.name, scenario.pod.container);
+fn log_path(cluster: &str, namespace: &str, pod: &str, scenario: &Scenario, cloud: Cloud) -> PathBuf {
+    let container = scenario.target(cloud).map(|(name, _)| name).unwrap_or_default();
+    let name = format!("{namespace}_{pod}_{container}.log");
     folder(cluster).join("podlogs").join(name)
 }
 

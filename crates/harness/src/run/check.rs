@@ -1,20 +1,23 @@
 //! The judgment on one cell.
 
 use report::{CheckKind, CheckRecord, Expected, Observed};
-use scenario::{CONTROL, Cell, Expectation, Scenario};
+use scenario::{CONTROL, Cell, Cloud, Expectation, Scenario};
 use trust::{Chain, Verdict};
 
 use super::diagnose::sha256;
 use super::millis;
 
-/// What a cell must show.
-pub(crate) fn expected(scenario: &Scenario, cell: &Cell) -> Expected {
-    match cell.fault.as_ref().map(|fault| &fault.expect) {
-        None => Expected::Read { bytes: scenario.aws.object.len(), sha256: sha256(&scenario.aws.object) },
-        Some(Expectation::Refused { link, code, status }) => {
+/// What a cell must show of its access to a cloud.
+pub(crate) fn expected(scenario: &Scenario, cell: &Cell, cloud: Cloud) -> Expected {
+    match cell.expectation(cloud) {
+        Expectation::Read => {
+            let content = scenario.target(cloud).map(|(_, content)| content).unwrap_or_default();
+            Expected::Read { bytes: content.len(), sha256: sha256(content) }
+        }
+        Expectation::Refused { link, code, status } => {
             Expected::Refused { link: *link, code: code.clone(), status: Some(*status) }
         }
-        Some(Expectation::NotInjected) => Expected::NotInjected,
+        Expectation::NotInjected => Expected::NotInjected,
     }
 }
 
@@ -26,7 +29,7 @@ pub(crate) fn verdict(expected: &Expected, observed: &Observed, twin: Option<&Ve
             let reason = last_seen.clone().unwrap_or_else(|| "nothing was seen".to_owned());
             return Verdict::Infra { reason: format!("no end before the deadline: {reason}") };
         }
-        (Expected::Refused { .. } | Expected::NotInjected, Observed::Read { .. }) => {
+        (Expected::Refused { .. } | Expected::NotInjected, Observed::Read { .. } | Observed::KeptReading { .. }) => {
             return failed("ACCESS WAS GRANTED where it must be refused".to_owned());
         }
         (Expected::Read { bytes, sha256 }, Observed::Read { bytes: seen, sha256: digest }) => {
@@ -36,6 +39,7 @@ pub(crate) fn verdict(expected: &Expected, observed: &Observed, twin: Option<&Ve
             *link == denial.link && *code == denial.code && *status == denial.status
         }
         (Expected::NotInjected, Observed::NotInjected) => true,
+        (Expected::KeptReading, Observed::KeptReading { tokens, keys, .. }) => *tokens > 1 && *keys > 1,
         _ => false,
     };
     if !agrees {
@@ -56,6 +60,7 @@ fn words_expected(expected: &Expected) -> String {
             format!("{code} {} at link {} {}", status.unwrap_or_default(), link.number(), link.title())
         }
         Expected::NotInjected => "a pod that the webhook left alone".to_owned(),
+        Expected::KeptReading => "reads with renewed tokens of both keys".to_owned(),
     }
 }
 
@@ -72,6 +77,7 @@ fn words_observed(observed: &Observed) -> String {
             )
         }
         Observed::NotInjected => "a pod that the webhook left alone".to_owned(),
+        Observed::KeptReading { reads, tokens, keys } => format!("{reads} reads with {tokens} tokens of {keys} keys"),
         Observed::Crashed { exit_code, .. } => match exit_code {
             Some(code) => format!("the workload end with exit code {code}"),
             None => "the workload end by a signal".to_owned(),
@@ -80,27 +86,41 @@ fn words_observed(observed: &Observed) -> String {
     }
 }
 
+/// What is told of a check, besides its verdict.
+pub(crate) struct Told {
+    pub(crate) expected: Expected,
+    pub(crate) observed: Observed,
+    pub(crate) chain: Chain,
+    pub(crate) duration: std::time::Duration,
+}
+
 /// The record of a check.
-pub(crate) fn record(
-    cell: &Cell,
-    expected: Expected,
-    observed: Observed,
-    verdict: Verdict,
-    chain: Chain,
-    duration: std::time::Duration,
-) -> CheckRecord {
+pub(crate) fn record(scenario: &Scenario, cell: &Cell, cloud: Cloud, told: Told, verdict: Verdict) -> CheckRecord {
+    let fault = cell.fault.as_ref().filter(|fault| fault.about.is_none_or(|about| about == cloud));
+    let denies = !matches!(told.expected, Expected::Read { .. } | Expected::KeptReading);
     CheckRecord {
-        id: cell.id.clone(),
-        title: cell.title.clone(),
-        kind: if cell.fault.is_some() { CheckKind::Deny } else { CheckKind::Allow },
-        twin: cell.fault.as_ref().map(|_| CONTROL.to_owned()),
-        expected,
-        observed,
+        id: id(scenario, &cell.id, cloud),
+        title: match scenario.clouds()[..] {
+            [_] => cell.title.clone(),
+            _ => format!("{}: {}", cloud.title(), cell.title),
+        },
+        kind: if denies { CheckKind::Deny } else { CheckKind::Allow },
+        twin: denies.then(|| id(scenario, CONTROL, cloud)),
+        expected: told.expected,
+        observed: told.observed,
         verdict,
-        chain,
-        duration_ms: millis(duration),
-        source: cell.fault.as_ref().map(|fault| format!("{} ({})", fault.source, confidence(fault.confidence))),
+        chain: told.chain,
+        duration_ms: millis(told.duration),
+        source: fault.map(|fault| format!("{} ({})", fault.source, confidence(fault.confidence))),
         next: None,
+    }
+}
+
+/// Id of a cell's check: the cell's own, and the cloud where the pod reads in two.
+fn id(scenario: &Scenario, cell: &str, cloud: Cloud) -> String {
+    match scenario.clouds()[..] {
+        [_] => cell.to_owned(),
+        _ => format!("{cell}/{cloud}"),
     }
 }
 

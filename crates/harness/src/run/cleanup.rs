@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use federation::aws::{self, Scope};
+use federation::{aws, azure};
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, Client, ResourceExt};
 
-use super::federate::Federation;
+use super::federate::{AwsSide, Federation};
 use super::kube_objects;
 use crate::exit::Stop;
 use crate::journal::{Entry, Journal, State, Undo};
@@ -27,29 +27,62 @@ pub(crate) struct Leftover {
     pub(crate) why: String,
 }
 
-/// Takes back everything that is open in the journal, last written first, in rounds whose members do not depend on each other.
+/// Takes back everything that is open in the journal, in rounds whose members do not depend on each other: the cluster's
+/// objects first of all, since pods use the rest; then both clouds at the same time.
 pub(crate) async fn teardown(
     journal: &Journal,
     federation: Option<&Federation>,
     client: &Client,
     run: &RunId,
 ) -> Vec<Leftover> {
-    let mut open = journal.open_entries();
-    open.reverse();
-    let mut left = Vec::new();
-    for round in rounds(open) {
-        let failed = futures::stream::iter(round)
-            .map(|entry| async move {
-                let result = take_back(federation, client, &entry, run).await;
-                let result = result.and_then(|()| journal.undone(entry.number).map_err(|error| error.to_string()));
-                result.err().map(|why| Leftover { kind: "journal entry".into(), id: entry.label, why })
-            })
-            .buffer_unordered(AT_ONCE)
-            .filter_map(|failed| async move { failed })
-            .collect::<Vec<_>>();
-        left.extend(failed.await);
+    let (mut kubernetes, mut on_aws, mut on_azure) = (Vec::new(), Vec::new(), Vec::new());
+    for entry in journal.open_entries().into_iter().rev() {
+        match entry.undo.clone() {
+            Undo::Kubernetes(_) => kubernetes.push(entry),
+            Undo::Aws(undo) => on_aws.push((undo, entry)),
+            Undo::Azure(undo) => on_azure.push((undo, entry)),
+        }
     }
+    let plain = |rounds: Vec<Vec<Entry>>| Takedown { journal, federation, client, run, rounds };
+    fn entries<U>(rounds: Vec<Vec<(U, Entry)>>) -> Vec<Vec<Entry>> {
+        rounds.into_iter().map(|round| round.into_iter().map(|(_, entry)| entry).collect()).collect()
+    }
+    let mut left = plain(vec![kubernetes]).run().await;
+    let on_aws = plain(entries(aws::undo_stages(on_aws, |(undo, _)| undo)));
+    let on_azure = plain(entries(azure::undo_stages(on_azure, |(undo, _)| undo)));
+    let (on_aws, on_azure) = tokio::join!(on_aws.run(), on_azure.run());
+    left.extend(on_aws);
+    left.extend(on_azure);
     left
+}
+
+/// Rounds of entries that are taken back one after the other.
+struct Takedown<'a> {
+    journal: &'a Journal,
+    federation: Option<&'a Federation>,
+    client: &'a Client,
+    run: &'a RunId,
+    rounds: Vec<Vec<Entry>>,
+}
+
+impl Takedown<'_> {
+    async fn run(self) -> Vec<Leftover> {
+        let Self { journal, federation, client, run, rounds } = self;
+        let mut left = Vec::new();
+        for round in rounds {
+            let failed = futures::stream::iter(round)
+                .map(|entry| async move {
+                    let result = take_back(federation, client, &entry, run).await;
+                    let result = result.and_then(|()| journal.undone(entry.number).map_err(|error| error.to_string()));
+                    result.err().map(|why| Leftover { kind: "journal entry".into(), id: entry.label, why })
+                })
+                .buffer_unordered(AT_ONCE)
+                .filter_map(|failed| async move { failed })
+                .collect::<Vec<_>>();
+            left.extend(failed.await);
+        }
+        left
+    }
 }
 
 /// What is left, each once: what the inventory found, with the reason that its deletion gave, and what could not be
@@ -68,36 +101,28 @@ pub(crate) fn merged(failed: Vec<Leftover>, mut found: Vec<Leftover>) -> Vec<Lef
     found
 }
 
-/// What must be gone before what: objects before their bucket, attachments before role and policy; the cluster's objects go first of all, since pods use the rest.
-fn rounds(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
-    let mut rounds = vec![Vec::new(), Vec::new()];
-    for entry in entries {
-        let last = matches!(
-            entry.undo,
-            Undo::Aws(
-                aws::Undo::Bucket { .. }
-                    | aws::Undo::Role { .. }
-                    | aws::Undo::Policy { .. }
-                    | aws::Undo::OidcProvider { .. }
-            )
-        );
-        rounds[usize::from(last)].push(entry);
-    }
-    rounds
-}
-
 async fn take_back(federation: Option<&Federation>, client: &Client, entry: &Entry, run: &RunId) -> Result<(), String> {
+    let confirmed = entry.state == State::Done;
     match &entry.undo {
         Undo::Kubernetes(undo) => {
             kube_objects::delete(client, &undo.path).await.map_err(|error| error.to_string())?;
             gone(client, &undo.path).await
         }
         Undo::Aws(undo) => {
-            let federation = federation.ok_or("no keys for its account")?;
-            let clients = federation.clients(undo.account().as_str()).map_err(|stop| stop.message)?;
-            let undone = match entry.state {
-                State::Done => aws::undo(clients, undo).await,
-                State::Intended | State::Gone => aws::undo_unconfirmed(clients, undo, run.as_str()).await,
+            let side = federation.and_then(|federation| federation.aws.as_ref()).ok_or("no keys for its account")?;
+            let clients = side.clients(undo.account().as_str()).map_err(|stop| stop.message)?;
+            let undone = match confirmed {
+                true => aws::undo(clients, undo).await,
+                false => aws::undo_unconfirmed(clients, undo, run.as_str()).await,
+            };
+            undone.map(drop).map_err(|error| error.to_string())
+        }
+        Undo::Azure(undo) => {
+            let side = federation.and_then(|federation| federation.azure.as_ref());
+            let clients = side.ok_or("no credential for its subscription")?.clients();
+            let undone = match confirmed {
+                true => azure::undo(clients, undo).await,
+                false => azure::undo_unconfirmed(clients, undo, run.as_str()).await,
             };
             undone.map(drop).map_err(|error| error.to_string())
         }
@@ -131,22 +156,32 @@ pub(crate) async fn inventory(
     let infra = |message: String| Stop::new(crate::Exit::Infrastructure, message);
     let left = |kind: &str, id: String| Leftover { kind: kind.to_owned(), id, why: "still there".to_owned() };
     let prefix = run.name("");
-    let clouds = futures::stream::iter(federation.into_iter().flat_map(Federation::accounts))
+    let aws_side = federation.and_then(|federation| federation.aws.as_ref());
+    let on_aws = futures::stream::iter(aws_side.into_iter().flat_map(AwsSide::accounts))
         .map(|clients| {
             let prefix = prefix.clone();
             async move {
-                let items =
-                    aws::inventory(clients, &Scope::Prefix(prefix)).await.map_err(|error| infra(error.to_string()))?;
+                let items = aws::inventory(clients, &aws::Scope::Prefix(prefix))
+                    .await
+                    .map_err(|error| infra(error.to_string()))?;
                 let account = clients.account();
                 let ours = items.into_iter().filter(|item| {
                     item.kind != aws::ItemKind::OidcProvider
-                        || federation.is_some_and(|all| all.made_provider(&item.id))
+                        || aws_side.is_some_and(|side| side.made_provider(&item.id))
                 });
                 Ok(ours.map(|item| left(&format!("{} in account {account}", item.kind), item.id)).collect::<Vec<_>>())
             }
         })
         .buffer_unordered(AT_ONCE)
         .try_concat();
+    let on_azure = async {
+        let Some(side) = federation.and_then(|federation| federation.azure.as_ref()) else { return Ok(Vec::new()) };
+        let scope = azure::Scope::Run(run.to_string());
+        let items = azure::inventory(side.clients(), &scope).await.map_err(|error| infra(error.to_string()))?;
+        let subscription = side.clients().subscription();
+        let named = |item: azure::Item| left(&format!("{} in subscription {subscription}", item.kind), item.id);
+        Ok(items.into_iter().map(named).collect::<Vec<_>>())
+    };
     let cluster = async {
         let mut found = Vec::new();
         for (kind, path) in kube_objects::collections(run) {
@@ -157,7 +192,8 @@ pub(crate) async fn inventory(
         }
         Ok(found)
     };
-    let (mut clouds, cluster) = tokio::try_join!(clouds, cluster)?;
-    clouds.extend(cluster);
-    Ok(clouds)
+    let (mut all, on_azure, cluster) = tokio::try_join!(on_aws, on_azure, cluster)?;
+    all.extend(on_azure);
+    all.extend(cluster);
+    Ok(all)
 }

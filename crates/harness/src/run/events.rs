@@ -23,10 +23,6 @@ impl Events {
         }
     }
 
-    pub(crate) fn note(&self, scenario: &str, text: &str) {
-        self.emit(Event::Note { scenario: Some(scenario.to_owned()), text: text.to_owned() });
-    }
-
     pub(crate) fn report(&self) -> Report {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).report().clone()
     }

@@ -1,26 +1,30 @@
-//! What the cells need on AWS, shared where it is the same, created once.
+//! What the cells need in the clouds, shared where it is the same, created once.
 
-use std::collections::BTreeMap;
+mod aws;
+mod azure;
+
 use std::sync::Arc;
-use std::time::Duration;
 
-use clouds::{AwsAccount, Backend, Capability};
-use federation::aws::{self, Access, ApplyError, Clients, Consistency, Desired, HttpStack, Kind, Tags};
-use federation::thumbprint::{self, Thumbprint};
-use futures::{StreamExt, TryStreamExt};
-use scenario::{Cell, Expectation, Plan, Scenario};
+use clouds::Capability;
+use federation::Kind;
+use federation::azure::IdentityIds;
+use scenario::{Cell, Cloud, Expectation, Plan, Scenario};
+use tokio::sync::SetOnce;
 use trust::IssuerUrl;
 
-use super::render::{Names, Rendered, render};
+use super::issuer_site::{self, Files, Home};
+use super::render::{self, AccountTexts, Grounds, Names, Rendered};
 use super::{Settings, places::Places};
 use crate::exit::{Exit, Stop};
-use crate::journal::{Journal, Undo, aws_label};
+use crate::journal::{Journal, Undo};
 
-/// Calls to AWS that are under way at the same time.
+pub(crate) use aws::{AwsSide, thumbprints};
+pub(crate) use azure::{AzureSide, check as check_azure, role};
+
+/// Calls to a cloud that are under way at the same time.
 const AT_ONCE: usize = 16;
 /// How long what a run creates may stand before a sweep takes it.
 const LIFETIME: jiff::SignedDuration = jiff::SignedDuration::from_hours(6);
-const ISSUER_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A cell with its names and texts.
 #[derive(Debug)]
@@ -28,6 +32,23 @@ pub(crate) struct LiveCell {
     pub(crate) cell: Cell,
     pub(crate) names: Names,
     pub(crate) rendered: Rendered,
+    /// What Azure calls its identity, once that exists.
+    pub(crate) identity: SetOnce<IdentityIds>,
+    /// The texts of its service account, once they are known.
+    pub(crate) account: SetOnce<AccountTexts>,
+}
+
+impl LiveCell {
+    /// The texts of its service account; waits for the identity where they need it.
+    pub(crate) async fn account(&self, scenario: &Scenario, issuer: &IssuerUrl) -> Result<&AccountTexts, Stop> {
+        let identity = match self.names.azure {
+            Some(_) => Some(self.identity.wait().await),
+            None => None,
+        };
+        let texts = render::service_account(scenario, &self.cell, &self.names, issuer, identity)?;
+        let _ = self.account.set(texts);
+        Ok(self.account.wait().await)
+    }
 }
 
 /// A cell that cannot be tried here.
@@ -37,214 +58,205 @@ pub(crate) struct SkippedCell {
     pub(crate) reason: String,
 }
 
-/// The AWS side of a scenario.
+/// The clouds' side of a scenario.
 #[derive(Debug)]
 pub(crate) struct Federation {
     pub(crate) cells: Vec<Arc<LiveCell>>,
     pub(crate) skipped: Vec<SkippedCell>,
-    /// One set of clients an account.
-    accounts: BTreeMap<String, Clients>,
-    /// Account and thing, each once.
-    desired: Vec<(String, Desired)>,
-    tags: Tags,
+    pub(crate) aws: Option<AwsSide>,
+    pub(crate) azure: Option<AzureSide>,
+    /// Where the run publishes the cluster's issuer, if the cluster does not do that itself.
+    home: Option<Home>,
 }
 
 impl Federation {
-    /// Decides which cells can be tried, names everything and fills in the policies. Creates nothing.
-    pub(crate) async fn plan(
-        settings: &Settings,
-        plan: &Plan,
-        places: &Places,
-        issuer_key: bool,
-    ) -> Result<Self, Stop> {
-        let http = places.http_stack()?;
-        let thumbprints = thumbprints(places).await?;
-        let issuer = places.cluster.issuer();
+    /// Decides which cells can be tried, names everything and fills in the texts. Creates nothing, asks nobody.
+    pub(crate) fn plan(settings: &Settings, plan: &Plan, places: &Places) -> Result<Self, Stop> {
+        let (scenario, issuer) = (&plan.scenario, places.cluster.issuer());
         let expires = settings.clock.now().saturating_add(LIFETIME).unwrap_or(jiff::Timestamp::MAX);
-        let mut federation = Self {
-            cells: Vec::new(),
-            skipped: Vec::new(),
-            accounts: BTreeMap::new(),
-            desired: Vec::new(),
-            tags: Tags::new(settings.run.as_str(), expires),
-        };
+        let tags = federation::Tags::new(settings.run.as_str(), expires);
+        // A cluster that is there already publishes its issuer, or has an owner who does.
+        let home = issuer_site::home(scenario, &settings.run).filter(|_| places.cluster.rotates_keys());
+        let azure = places.azure().filter(|_| scenario.azure.is_some());
+        let subscription = azure.map(|azure| azure.subscription());
+        let mut cells = Vec::new();
+        let mut skipped = Vec::new();
+        let mut aws = scenario.aws.as_ref().map(|_| AwsSide::new(tags.clone(), places)).transpose()?;
         for cell in &plan.cells {
-            if let Some(reason) = missing(&*places.clouds, cell, issuer_key) {
-                federation.skipped.push(SkippedCell { cell: cell.clone(), reason });
+            if let Some(reason) = missing(places, cell) {
+                skipped.push(SkippedCell { cell: cell.clone(), reason });
                 continue;
             }
-            let account = if cell.own_account { places.clouds.another_account() } else { Ok(places.clouds.account()) };
-            let account = account.map_err(|error| Stop::caused(Exit::Internal, error))?;
-            federation.add(settings, &plan.scenario, cell, &account, &http, issuer, &thumbprints)?;
+            let account = match (&aws, places.aws()) {
+                (Some(_), Some(clouds)) if cell.own_account => {
+                    Some(clouds.another_account().map_err(|error| Stop::caused(Exit::Internal, error))?)
+                }
+                (Some(_), Some(clouds)) => Some(clouds.account()),
+                _ => None,
+            };
+            let grounds = Grounds {
+                account: account.as_ref().map(|account| account.id.clone()),
+                subscription: subscription.as_ref().map(|one| (one.tenant.clone(), one.id.clone())),
+            };
+            let names = Names::new(&settings.run, scenario, cell, &grounds);
+            let rendered = render::render(scenario, cell, &names, issuer)?;
+            if let (Some(aws), Some(account)) = (&mut aws, &account) {
+                aws.add(scenario, account, &names, &rendered);
+            }
+            cells.push(Arc::new(LiveCell {
+                cell: cell.clone(),
+                names,
+                rendered,
+                identity: SetOnce::new(),
+                account: SetOnce::new(),
+            }));
         }
+        let azure = match (&scenario.azure, subscription) {
+            (Some(resources), Some(subscription)) => {
+                let mut side = AzureSide::new(tags, &subscription, &resources.location, places)?;
+                for cell in &cells {
+                    side.add(scenario, cell)?;
+                }
+                Some(side)
+            }
+            _ => None,
+        };
+        let mut federation = Self { cells, skipped, aws, azure, home };
+        federation.expect_site();
         Ok(federation)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "called from one place, which has just made them all")]
-    fn add(
-        &mut self,
-        settings: &Settings,
-        scenario: &Scenario,
-        cell: &Cell,
-        account: &AwsAccount,
-        http: &HttpStack,
-        issuer: &IssuerUrl,
-        thumbprints: &[Thumbprint],
-    ) -> Result<(), Stop> {
-        let names = Names::new(&settings.run, scenario, cell, account.id.clone());
-        let rendered = render(scenario, cell, &names, issuer)?;
-        self.accounts.entry(account.id.to_string()).or_insert_with(|| Clients::new(&access(scenario, account), http));
-        for desired in wanted(scenario, &names, &rendered, thumbprints) {
-            let entry = (account.id.to_string(), desired);
-            if !self.desired.contains(&entry) {
-                self.desired.push(entry);
-            }
+    /// Names the issuer's site among what will be created. What its files hold is not known yet.
+    fn expect_site(&mut self) {
+        let files = Files { discovery: Vec::new(), keys: Vec::new() };
+        if let (Some(home), Some(aws)) = (&self.home, &mut self.aws) {
+            aws.expect(issuer_site::on_aws(home, &files));
         }
-        self.cells.push(Arc::new(LiveCell { cell: cell.clone(), names, rendered }));
-        Ok(())
+        if let (Some(home), Some(azure)) = (&self.home, &mut self.azure) {
+            azure.expect(issuer_site::on_azure(home, &files, azure.owner()));
+        }
+    }
+
+    /// Asks the clouds whether what will be created can be: nothing is created.
+    pub(crate) async fn preflight(&self) -> Result<(), Stop> {
+        match &self.azure {
+            Some(azure) => azure.preflight().await,
+            None => Ok(()),
+        }
     }
 
     /// What is written into the journal before anything is created.
-    pub(crate) fn intentions(&self) -> Result<Vec<(String, Undo)>, Stop> {
-        let intention = |(account, desired): &(String, Desired)| {
-            let clients = self.clients(account)?;
-            let undo = desired.undo(clients.account(), clients.region());
-            Ok((aws_label(&desired.label(), &undo), Undo::Aws(undo)))
-        };
-        self.desired.iter().map(intention).collect()
+    pub(crate) fn intentions(&self) -> Vec<(String, Undo)> {
+        let aws = self.aws.iter().flat_map(AwsSide::intentions);
+        aws.chain(self.azure.iter().flat_map(AzureSide::intentions)).collect()
     }
 
-    /// Creates everything.
-    pub(crate) async fn apply(&self, journal: &Journal) -> Result<(), Stop> {
-        for stage in self.stages() {
-            futures::stream::iter(stage)
-                .map(|(account, desired)| async move {
-                    let clients = self.clients(&account)?;
-                    aws::create_journaled(clients, &desired, &self.tags, journal)
-                        .await
-                        .map_err(|error| failed(&account, error))
-                })
-                .buffer_unordered(AT_ONCE)
-                .try_collect::<Vec<_>>()
-                .await?;
+    /// Creates everything. `thumbprints` are those of the issuer, where they could be looked at beforehand.
+    pub(crate) async fn apply(
+        &self,
+        places: &Places,
+        journal: &Journal,
+        thumbprints: Option<Vec<federation::thumbprint::Thumbprint>>,
+    ) -> Result<(), Stop> {
+        let mut thumbprints = thumbprints;
+        if let Some(home) = &self.home {
+            self.found_site(home, places, journal).await?;
+        }
+        let aws = async {
+            let Some(aws) = &self.aws else { return Ok(()) };
+            let thumbprints = match thumbprints.take() {
+                Some(known) => known,
+                None => self::thumbprints(places).await?,
+            };
+            aws.apply(journal, &thumbprints).await
+        };
+        let azure = async {
+            match &self.azure {
+                Some(azure) => azure.apply(journal, &self.cells).await,
+                None => Ok(()),
+            }
+        };
+        futures::future::try_join(aws, azure).await.map(drop)
+    }
+
+    /// Whether the issuer can be looked at before anything is created.
+    pub(crate) fn issuer_is_up(&self) -> bool {
+        self.home.is_none()
+    }
+
+    /// Makes the issuer's site and uploads its two files.
+    async fn found_site(&self, home: &Home, places: &Places, journal: &Journal) -> Result<(), Stop> {
+        let files = files(places).await?;
+        if let Some(aws) = &self.aws {
+            aws.found(journal, issuer_site::on_aws(home, &files)).await?;
+        }
+        if let Some(azure) = &self.azure {
+            azure.found(journal, issuer_site::on_azure(home, &files, azure.owner())).await?;
         }
         Ok(())
     }
 
-    fn stages(&self) -> Vec<Vec<(String, Desired)>> {
-        let mut rounds: Vec<Vec<(String, Desired)>> = Vec::new();
-        for account in self.accounts.keys() {
-            let ours =
-                self.desired.iter().filter(|(owner, _)| owner == account).map(|(_, desired)| desired.clone()).collect();
-            for (at, round) in aws::stages(ours).into_iter().enumerate() {
-                if rounds.len() == at {
-                    rounds.push(Vec::new());
-                }
-                rounds[at].extend(round.into_iter().map(|desired| (account.clone(), desired)));
-            }
+    /// Uploads the issuer's two files again, as they are now: its keys have changed. Nothing to do where the cluster publishes them itself.
+    pub(crate) async fn publish_again(&self, places: &Places) -> Result<(), Stop> {
+        let Some(home) = &self.home else { return Ok(()) };
+        let files = files(places).await?;
+        match (home, &self.aws, &self.azure) {
+            (Home::Bucket { name, .. }, Some(aws), _) => aws.publish(name, &files).await,
+            (Home::Container { account, name, .. }, _, Some(azure)) => azure.publish(account, name, &files).await,
+            _ => Ok(()),
         }
-        rounds
     }
 
-    /// Clients of an account.
-    pub(crate) fn clients(&self, account: &str) -> Result<&Clients, Stop> {
-        self.accounts.get(account).ok_or_else(|| Stop::new(Exit::Internal, format!("no keys for account {account}")))
+    /// What is created, and where, in words.
+    pub(crate) fn size(&self) -> String {
+        let aws = self.aws.as_ref().map(AwsSide::size);
+        let azure = self.azure.as_ref().map(AzureSide::size);
+        let word = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+        let mut parts = Vec::new();
+        if let Some((things, accounts)) = aws {
+            parts.push(format!("{} in {}", word(things, "resource"), word(accounts, "account")));
+        }
+        if let Some(things) = azure {
+            parts.push(format!("{} in 1 subscription", word(things, "resource")));
+        }
+        parts.join(", ")
     }
+}
 
-    /// All accounts in use.
-    pub(crate) fn accounts(&self) -> impl Iterator<Item = &Clients> {
-        self.accounts.values()
-    }
-
-    /// Whether a provider with this ARN is one of those that the run creates.
-    pub(crate) fn made_provider(&self, arn: &str) -> bool {
-        self.desired.iter().any(|(account, desired)| match (desired, self.accounts.get(account)) {
-            (Desired::OidcProvider { .. }, Some(clients)) => {
-                desired.arn(clients.account(), clients.region()).is_some_and(|ours| ours.to_string() == arn)
-            }
-            _ => false,
-        })
-    }
-
-    /// How many things are created, in how many accounts.
-    pub(crate) fn size(&self) -> (usize, usize) {
-        (self.desired.len(), self.accounts.len())
-    }
+async fn files(places: &Places) -> Result<Files, Stop> {
+    let (discovery, keys) =
+        places.cluster.discovery().await.map_err(|error| Stop::caused(Exit::Infrastructure, error))?;
+    Ok(Files { discovery, keys })
 }
 
 /// A creation that failed: nobody answered, or somebody refused.
-fn failed(account: &str, error: ApplyError) -> Stop {
-    let exit = match &error {
-        ApplyError::Provision(error) if error.kind == Kind::Unavailable => Exit::Infrastructure,
-        ApplyError::Provision(_) | ApplyError::Ledger(_) => Exit::Provisioning,
-    };
-    Stop::new(exit, format!("account {account}: {:#}", anyhow::Error::from(error)))
+fn failed(place: &str, kind: Option<Kind>, error: impl Into<anyhow::Error>) -> Stop {
+    let exit = if kind == Some(Kind::Unavailable) { Exit::Infrastructure } else { Exit::Provisioning };
+    Stop::new(exit, format!("{place}: {:#}", error.into()))
 }
 
-/// Why a cell cannot be tried with these clouds, if it cannot.
-fn missing(clouds: &dyn Backend, cell: &Cell, issuer_key: bool) -> Option<String> {
-    let fault = cell.fault.as_ref()?;
-    let capabilities = clouds.capabilities();
-    if cell.own_account && !capabilities.has(Capability::SeparateAccounts) {
-        return Some(format!("it needs an AWS account of its own, and {} has one only", clouds.title()));
+/// Why a cell cannot be tried in these places, if it cannot.
+fn missing(places: &Places, cell: &Cell) -> Option<String> {
+    let aws = places.aws().map(|clouds| (clouds.title(), clouds.capabilities()));
+    let azure = places.azure().map(|clouds| (clouds.title(), clouds.capabilities()));
+    if cell.own_account
+        && let Some((title, capabilities)) = &aws
+        && !capabilities.has(Capability::SeparateAccounts)
+    {
+        return Some(format!("it needs an AWS account of its own, and {title} has one only"));
     }
-    if let Expectation::Refused { link, .. } = &fault.expect {
-        let needed = Capability::for_link(*link).filter(|&needed| !capabilities.has(needed));
-        if let Some(needed) = needed {
-            return Some(format!("{} is not known to check this ({needed})", clouds.title()));
+    for (cloud, backend) in [(Cloud::Aws, aws), (Cloud::Azure, azure)] {
+        if let (Some((title, capabilities)), Expectation::Refused { link, .. }) = (backend, cell.expectation(cloud)) {
+            let needed = Capability::for_link(*link).filter(|&needed| !capabilities.has(needed));
+            if let Some(needed) = needed {
+                return Some(format!("{title} is not known to check this ({needed})"));
+            }
         }
     }
-    if cell.access.token.expired_for_seconds.is_some() && !issuer_key {
+    if cell.access.token.expired_for_seconds.is_some() && !places.cluster.gives_signing_key() {
         return Some(
             "only whoever holds the issuer's private key can make a genuine token that has expired".to_owned(),
         );
     }
     None
-}
-
-fn access(scenario: &Scenario, account: &AwsAccount) -> Access {
-    Access {
-        account: account.id.clone(),
-        region: scenario.aws.region.clone(),
-        access_key_id: account.access_key_id.clone(),
-        secret_access_key: account.secret_access_key.clone(),
-        session_token: account.session_token.clone(),
-        endpoint: None,
-        consistency: Consistency::Immediate,
-    }
-}
-
-fn wanted(scenario: &Scenario, names: &Names, rendered: &Rendered, thumbprints: &[Thumbprint]) -> Vec<Desired> {
-    let mut wanted = vec![
-        Desired::Bucket { name: names.bucket.clone() },
-        Desired::Object {
-            bucket: names.bucket.clone(),
-            key: scenario.aws.object_key.clone(),
-            body: scenario.aws.object.clone(),
-        },
-        Desired::Policy { name: names.policy.clone(), document: rendered.permission_policy.clone() },
-        Desired::Role {
-            name: names.role.clone(),
-            trust_policy: rendered.trust_policy.clone(),
-            max_session_seconds: None,
-        },
-        Desired::Attachment { role: names.role.clone(), policy_arn: rendered.policy_arn.clone() },
-    ];
-    if let Some((url, client_ids)) = &rendered.provider {
-        wanted.push(Desired::OidcProvider {
-            url: url.clone(),
-            client_ids: client_ids.clone(),
-            thumbprints: thumbprints.to_vec(),
-        });
-    }
-    wanted
-}
-
-/// The thumbprints of the chains that the issuer really serves, seen through the wire.
-async fn thumbprints(places: &Places) -> Result<Vec<Thumbprint>, Stop> {
-    let roots = transport::Roots::pem(places.wire.root_pem()).map_err(|error| Stop::caused(Exit::Internal, error))?;
-    let client = transport::Client::new(roots, ISSUER_DEADLINE).through(places.proxy.clone());
-    thumbprint::of_issuer(&client, places.cluster.issuer())
-        .await
-        .map_err(|error| Stop::caused(Exit::Infrastructure, error))
 }

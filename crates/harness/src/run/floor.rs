@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use scenario::{CONTROL, Plan};
+use scenario::{CONTROL, Cloud, Plan};
 use tokio::process::Command;
 
+use super::answering::password;
 use super::federate::{Federation, LiveCell};
-use super::places::{Places, password, programs};
+use super::places::{Places, Shared, programs};
 use super::{kube_objects, settings, token};
 use crate::cli::E2e;
 use crate::environment::Environment;
@@ -18,6 +19,7 @@ use crate::journal::Journal;
 /// Everything up, and one access provisioned.
 pub struct Floor {
     places: Places,
+    shared: Shared,
     program: PathBuf,
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
@@ -32,18 +34,24 @@ impl Floor {
         plan.cells.retain(|cell| cell.id == CONTROL);
         let settings = settings(options, environment)?;
         let file = |error: std::io::Error| Stop::caused(Exit::Preflight, error);
-        let places = Places::up(&settings, &plan.scenario, programs(&settings, &plan.scenario)?).await?;
-        let federation = Federation::plan(&settings, &plan, &places, true).await?;
+        let Some(aws) = &plan.scenario.aws else {
+            return Err(Stop::new(Exit::Usage, "the floor is that of a scenario that reads on AWS"));
+        };
+        let shared = Shared::new();
+        let programs = programs(&settings, &plan.scenario)?;
+        let places = Places::up(&settings, &plan.scenario, &[&plan.scenario], &shared, programs).await?;
+        let federation = Federation::plan(&settings, &plan, &places)?;
         let journal =
             Journal::create(&settings.artifacts.join("journal.jsonl"), settings.run.as_str(), &settings.clock)
                 .map_err(file)?;
-        federation.apply(&journal).await?;
-        let cell = federation.cells.first().ok_or_else(|| Stop::new(Exit::Internal, "no control in the plan"))?;
-        kube_objects::furnish(places.cluster.client(), &journal, &settings.run, cell, &[]).await?;
-        let variables = variables(&places, &plan, cell).await?;
-        let arguments =
-            ["--bucket", &cell.names.bucket, "--key", &plan.scenario.aws.object_key].map(str::to_owned).into();
-        Ok(Self { places, program: settings.environment.programs.join("s3-reader"), arguments, variables })
+        federation.apply(&places, &journal, None).await?;
+        let control = federation.cells.first().and_then(|cell| Some((cell, cell.names.aws.as_ref()?)));
+        let (cell, names) = control.ok_or_else(|| Stop::new(Exit::Internal, "no control in the plan"))?;
+        let account = cell.account(&plan.scenario, places.cluster.issuer());
+        kube_objects::furnish(places.cluster.client(), &journal, &settings.run, cell, &[], account).await?;
+        let variables = variables(&places, &aws.region, &names.role_arn(), cell).await?;
+        let arguments = ["--bucket", &names.bucket, "--key", &aws.object_key].map(str::to_owned).into();
+        Ok(Self { places, shared, program: settings.environment.programs.join("s3-reader"), arguments, variables })
     }
 
     /// Runs the workload once, from spawn to exit.
@@ -77,11 +85,19 @@ impl Floor {
     /// Ends everything.
     pub async fn down(self) {
         self.places.down().await;
+        if let Some(answering) = self.shared.get() {
+            answering.down().await;
+        }
     }
 }
 
 /// What the node would give the pod.
-async fn variables(places: &Places, plan: &Plan, cell: &LiveCell) -> Result<Vec<(String, String)>, Stop> {
+async fn variables(
+    places: &Places,
+    region: &str,
+    role_arn: &str,
+    cell: &LiveCell,
+) -> Result<Vec<(String, String)>, Stop> {
     let folder = places.folder();
     let write = |name: &str, text: &str| {
         let file = folder.join(name);
@@ -89,14 +105,14 @@ async fn variables(places: &Places, plan: &Plan, cell: &LiveCell) -> Result<Vec<
             .map(|()| file.display().to_string())
             .map_err(|error| Stop::caused(Exit::Preflight, error))
     };
-    let token = token::genuine(places.cluster.client(), cell).await?;
-    let proxy = places.wire.admit("floor", password());
+    let token = token::genuine(places.cluster.client(), cell, Cloud::Aws).await?;
+    let proxy = places.wire().admit("floor", password());
     Ok([
         ("HTTPS_PROXY", proxy.url().expose().to_owned()),
-        ("SSL_CERT_FILE", write("ca.crt", places.wire.root_pem())?),
+        ("SSL_CERT_FILE", write("ca.crt", places.wire().root_pem())?),
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
-        ("AWS_REGION", plan.scenario.aws.region.clone()),
-        ("AWS_ROLE_ARN", cell.rendered.role_arn.clone()),
+        ("AWS_REGION", region.to_owned()),
+        ("AWS_ROLE_ARN", role_arn.to_owned()),
         ("AWS_WEB_IDENTITY_TOKEN_FILE", write("token", token.expose())?),
         ("HOME", folder.display().to_string()),
     ]

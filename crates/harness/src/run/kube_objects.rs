@@ -4,12 +4,15 @@ use kube::Client;
 use serde_json::{Value, json};
 
 use super::federate::LiveCell;
+use super::render::AccountTexts;
 use crate::exit::{Exit, Stop};
 use crate::journal::{Journal, KubernetesUndo, Undo};
 use crate::naming::RunId;
 
 /// Label of everything that a run creates in a cluster.
 pub(crate) const RUN_LABEL: &str = "crossfed.dev/run";
+/// Label of a cell's namespace: which cell it is.
+pub(crate) const CELL_LABEL: &str = "crossfed.dev/cell";
 
 /// Path of the mutating webhook configurations.
 const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
@@ -73,29 +76,33 @@ pub(crate) async fn register(
     journaled(client, journal, webhook_intention(&name), WEBHOOKS, &configuration).await
 }
 
-/// Creates a cell's namespace, its service account with the annotation, and what the pod refers to.
+/// Creates a cell's namespace, what the pod refers to, and its service account as soon as its texts are known.
 pub(crate) async fn furnish(
     client: &Client,
     journal: &Journal,
     run: &RunId,
     cell: &LiveCell,
     objects: &[(&str, Value)],
+    account: impl Future<Output = Result<&AccountTexts, Stop>>,
 ) -> Result<(), Stop> {
     let namespace = &cell.names.namespace;
-    let labels = json!({RUN_LABEL: run.as_str(), "crossfed.dev/cell": cell.cell.id});
+    let labels = json!({RUN_LABEL: run.as_str(), CELL_LABEL: cell.cell.id});
     let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}});
     journaled(client, journal, namespace_intention(namespace), NAMESPACES, &object).await?;
-    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount",
-        "metadata": {"name": cell.names.service_account, "annotations": cell.rendered.annotations}});
     // They go when the namespace goes, so they need no entry of their own.
-    let all =
-        std::iter::once(("serviceaccounts", &account)).chain(objects.iter().map(|(plural, object)| (*plural, object)));
-    let creations = all.map(|(plural, object)| async move {
-        let path = format!("{NAMESPACES}/{namespace}/{plural}");
-        create(client, &path, object).await.map_err(|error| refused(&format!("{plural} in {namespace}"), &error))
-    });
-    futures::future::try_join_all(creations).await?;
-    Ok(())
+    let make = |plural: &str, object: &Value| {
+        let (what, path) = (format!("{plural} in {namespace}"), format!("{NAMESPACES}/{namespace}/{plural}"));
+        let object = object.clone();
+        async move { create(client, &path, &object).await.map(drop).map_err(|error| refused(&what, &error)) }
+    };
+    let account = async {
+        let texts = account.await?;
+        let metadata =
+            json!({"name": cell.names.service_account, "annotations": texts.annotations, "labels": texts.labels});
+        make("serviceaccounts", &json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})).await
+    };
+    let objects = futures::future::try_join_all(objects.iter().map(|(plural, object)| make(plural, object)));
+    futures::future::try_join(objects, account).await.map(drop)
 }
 
 async fn journaled(

@@ -1,6 +1,7 @@
 //! What a run adds to a pod manifest so that the pod finds the wire; `plan` prints it. Nothing of identity is in it.
 
 use base64::Engine;
+use scenario::Cloud;
 use scenario::access::Token;
 use serde_json::{Value, json};
 use transport::Proxy;
@@ -10,8 +11,11 @@ pub(crate) const WIRE_SECRET: &str = "crossfed-wire";
 const WIRE_MOUNT: &str = "/etc/crossfed/wire";
 /// The secret that holds a token made for a fault.
 pub(crate) const TOKEN_SECRET: &str = "crossfed-token";
-/// The volume that the webhook would add; a pod that brings its own keeps it (amazon-eks-pod-identity-webhook, "volume of that name exists").
-pub(crate) const TOKEN_VOLUME: &str = "aws-iam-token";
+/// The volume that the AWS webhook would add; a pod that brings its own keeps it (amazon-eks-pod-identity-webhook, "volume of that name exists").
+const AWS_TOKEN_VOLUME: &str = "aws-iam-token";
+/// The variable that the Azure webhook would add; a container that has it keeps it (azure-workload-identity, variable by variable).
+const AZURE_TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
+const AZURE_TOKEN_MOUNT: &str = "/var/run/secrets/crossfed";
 /// What a workload must not do without a cloud around it: ask the instance metadata service for credentials.
 const NO_METADATA: (&str, &str) = ("AWS_EC2_METADATA_DISABLED", "true");
 
@@ -34,10 +38,35 @@ pub fn wire_overlay(pod: &mut Value) {
     append(&mut pod["spec"], "volumes", [volume]);
 }
 
-/// Puts a token made for a fault where the projected one would be.
-pub(crate) fn token_overlay(pod: &mut Value, token: &Token) {
-    if !token.is_projected() {
-        append(&mut pod["spec"], "volumes", [json!({"name": TOKEN_VOLUME, "secret": {"secretName": TOKEN_SECRET}})]);
+/// Puts a token made for a fault where the cloud's SDK looks for the projected one.
+pub(crate) fn token_overlay(pod: &mut Value, token: &Token, cloud: Cloud) {
+    if token.is_projected() {
+        return;
+    }
+    let name = match cloud {
+        Cloud::Aws => AWS_TOKEN_VOLUME,
+        Cloud::Azure => TOKEN_SECRET,
+    };
+    append(&mut pod["spec"], "volumes", [json!({"name": name, "secret": {"secretName": TOKEN_SECRET}})]);
+    if cloud == Cloud::Azure {
+        let containers = pod.pointer_mut("/spec/containers").and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            append(
+                container,
+                "env",
+                [json!({"name": AZURE_TOKEN_FILE, "value": format!("{AZURE_TOKEN_MOUNT}/token")})],
+            );
+            let mount = json!({"name": TOKEN_SECRET, "mountPath": AZURE_TOKEN_MOUNT, "readOnly": true});
+            append(container, "volumeMounts", [mount]);
+        }
+    }
+}
+
+/// Lets the programs of this house read again and again.
+pub(crate) fn every(pod: &mut Value, seconds: &str) {
+    let containers = pod.pointer_mut("/spec/containers").and_then(Value::as_array_mut);
+    for container in containers.into_iter().flatten() {
+        append(container, "args", ["--every", seconds].map(Value::from));
     }
 }
 
@@ -81,7 +110,7 @@ mod tests {
             "containers": [{"name": "a", "env": [{"name": "X", "value": "1"}]}, {"name": "b"}],
             "initContainers": [{"name": "i"}]}});
         wire_overlay(&mut pod);
-        token_overlay(&mut pod, &Token::default());
+        token_overlay(&mut pod, &Token::default(), Cloud::Aws);
         for pointer in ["/spec/containers/0", "/spec/containers/1", "/spec/initContainers/0"] {
             let container = pod.pointer(pointer).expect("container");
             let names: Vec<_> =
@@ -92,7 +121,16 @@ mod tests {
         for word in ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "aws-iam-token", "password"] {
             assert!(!text.contains(word), "{word}");
         }
-        token_overlay(&mut pod, &Token { forged: true, ..Token::default() });
-        assert_eq!(pod.pointer("/spec/volumes/1/name"), Some(&json!("aws-iam-token")));
+        let forged = Token { forged: true, ..Token::default() };
+        let planted = |cloud: Cloud| {
+            let mut pod = pod.clone();
+            token_overlay(&mut pod, &forged, cloud);
+            pod
+        };
+        assert_eq!(planted(Cloud::Aws).pointer("/spec/volumes/1/name"), Some(&json!("aws-iam-token")));
+        let azure = planted(Cloud::Azure);
+        assert_eq!(azure.pointer("/spec/volumes/1/secret/secretName"), Some(&json!(TOKEN_SECRET)));
+        let env = azure.pointer("/spec/containers/1/env").and_then(Value::as_array).expect("env");
+        assert_eq!(env.last().map(|one| &one["name"]), Some(&json!("AZURE_FEDERATED_TOKEN_FILE")));
     }
 }

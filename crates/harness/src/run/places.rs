@@ -1,49 +1,42 @@
-//! The places of a run: wire, clouds and cluster, brought up at the same time and put together.
+//! The places of a scenario: its cluster, beside the wire and the clouds that all scenarios of a run share.
 //!
 //! Cluster and clouds never see each other: here the issuer's host is put on the wire, and that is all they share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use clouds::{AwsAccount, Backend, Endpoint, EndpointConfig, Simulated, SimulatedConfig};
-use cluster::{Cluster, ClusterError, Embedded, IssuerShape, Kubeconfig, NodeChoice, Provider, Surroundings};
-use egress::{Egress, EgressConfig, HostPattern, Upstream};
-use federation::aws::{HttpStack, Wire};
+use cluster::{
+    Cluster, ClusterError, Embedded, EmbeddedConfig, IssuerShape, Kubeconfig, NodeChoice, Provider, Surroundings,
+};
+use egress::Egress;
 use kubelet::Programs;
-use scenario::{Flavor, Scenario, Webhook};
+use scenario::{Flavor, Scenario};
+use tokio::sync::OnceCell;
 use transport::{Authority, Proxy};
-use trust::{AccountId, IssuerUrl, Secret};
 use uuid::Uuid;
 
-use super::Settings;
+use super::answering::Answering;
 use super::private_folder::PrivateFolder;
+use super::{Settings, issuer_site, render};
 use crate::cli::{ClusterKind, NodeKind};
-use crate::environment::AwsKeys;
 use crate::exit::{Exit, Stop};
 
-/// Name under which the harness's own requests stand in the request log.
-pub(crate) const HARNESS_CLIENT: &str = "harness";
-/// First account of the simulated AWS; one of the ids that AWS's own documentation uses.
-const FIRST_ACCOUNT: &str = "111122223333";
+/// Lifetime of tokens where renewal is checked: long enough for a slow machine to use one, short enough to be seen to end.
+const SHORT_TOKEN: Duration = Duration::from_secs(3);
+/// Images that are programs of this house.
+const WORKLOADS: [(&str, &str); 2] =
+    [("ghcr.io/crossfed/s3-reader", "s3-reader"), ("ghcr.io/crossfed/kv-read", "kv-read")];
 
 /// Everything that is up.
 pub(crate) struct Places {
-    pub(crate) wire: Egress,
-    pub(crate) clouds: Box<dyn Backend>,
+    answering: Arc<Answering>,
     pub(crate) cluster: Cluster,
-    /// The harness's own way out.
-    pub(crate) proxy: Proxy,
     folder: PrivateFolder,
 }
 
-/// A random number for a run id.
-pub(crate) fn random_u32() -> u32 {
-    Uuid::new_v4().as_fields().0
-}
-
-/// A password that nobody guesses.
-pub(crate) fn password() -> Secret {
-    Secret::new(Uuid::new_v4().simple().to_string())
-}
+/// The wire and the clouds of a run: laid by whichever scenario needs them first.
+pub(crate) type Shared = OnceCell<Arc<Answering>>;
 
 pub(crate) fn cluster_title(settings: &Settings) -> String {
     let place = &settings.options.place;
@@ -56,10 +49,6 @@ pub(crate) fn cluster_title(settings: &Settings) -> String {
     }
 }
 
-pub(crate) fn clouds_title(settings: &Settings) -> String {
-    settings.options.place.aws_endpoint.as_ref().map_or_else(|| "simulated".to_owned(), |url| format!("endpoint {url}"))
-}
-
 /// Whether everything ends with this process anyway.
 pub(crate) fn is_ephemeral(settings: &Settings) -> bool {
     settings.options.place.cluster == ClusterKind::Embedded && settings.options.place.aws_endpoint.is_none()
@@ -67,9 +56,10 @@ pub(crate) fn is_ephemeral(settings: &Settings) -> bool {
 
 /// The programs that images stand for: the workloads of this house, and what the command line adds.
 pub(crate) fn programs(settings: &Settings, scenario: &Scenario) -> Result<Programs, Stop> {
-    let reader = settings.environment.programs.join("s3-reader");
     let mut programs = Programs::new();
-    programs.insert("ghcr.io/crossfed/s3-reader", reader);
+    for (image, program) in WORKLOADS {
+        programs.insert(image, settings.environment.programs.join(program));
+    }
     for (image, program) in &settings.options.place.images {
         programs.insert(image.clone(), settings.environment.working_dir.join(program));
     }
@@ -88,8 +78,14 @@ pub(crate) fn programs(settings: &Settings, scenario: &Scenario) -> Result<Progr
 }
 
 impl Places {
-    /// Brings everything up.
-    pub(crate) async fn up(settings: &Settings, scenario: &Scenario, programs: Programs) -> Result<Self, Stop> {
+    /// Brings everything up that is not up yet: `scenarios` are all that will share the wire.
+    pub(crate) async fn up(
+        settings: &Settings,
+        scenario: &Scenario,
+        scenarios: &[&Scenario],
+        shared: &Shared,
+        programs: Programs,
+    ) -> Result<Self, Stop> {
         let infra = |error: anyhow::Error| Stop::new(Exit::Infrastructure, format!("{error:#}"));
         let folder = PrivateFolder::make(settings)?;
         let clock = settings.clock.clone();
@@ -108,22 +104,23 @@ impl Places {
         };
         // Not a task of its own: what is given up with this future must not go on by itself.
         let cluster = Cluster::up(provider, surroundings, node_choice(settings));
-        let (cluster, answering) = tokio::join!(cluster, answering(settings, scenario));
+        let answering = shared.get_or_try_init(|| async { Answering::up(settings, scenarios).await.map(Arc::new) });
+        let (cluster, answering) = tokio::join!(cluster, answering);
         let cluster = cluster.map_err(|error| match error {
             // The user's own file or flag.
             error @ ClusterError::Kubeconfig { .. } => Stop::caused(Exit::Usage, error),
             error => infra(error.into()),
         });
-        let (cluster, (wire, proxy, clouds)) = match (cluster, answering) {
-            (Ok(cluster), Ok(answering)) => (cluster, answering),
+        let (cluster, answering) = match (cluster, answering) {
+            (Ok(cluster), Ok(answering)) => (cluster, answering.clone()),
             (Ok(cluster), Err(stop)) => {
                 cluster.down().await;
                 return Err(stop);
             }
             (Err(stop), _) => return Err(stop),
         };
-        let places = Self { wire, clouds, cluster, proxy, folder };
-        match places.join() {
+        let places = Self { answering, cluster, folder };
+        match places.join(scenario, settings) {
             Ok(()) => Ok(places),
             Err(stop) => {
                 places.down().await;
@@ -132,17 +129,19 @@ impl Places {
         }
     }
 
-    /// Puts the cluster's issuer on the wire: all that the two sides share.
-    fn join(&self) -> Result<(), Stop> {
-        let host: Result<HostPattern, _> = issuer_host(self.cluster.issuer()).parse();
-        let host = host.map_err(|error| Stop::caused(Exit::Infrastructure, error))?;
-        self.wire.route(host, Upstream::service("the cluster's issuer", self.cluster.issuer_site()));
+    /// Puts the cluster's issuer on the wire: all that the two sides share. A site that the run publishes stands in a cloud already.
+    fn join(&self, scenario: &Scenario, settings: &Settings) -> Result<(), Stop> {
         if self.cluster.process_node().is_none() {
             let message = "this cluster has nodes of its own, whose pods cannot reach the wire on this machine's loopback; \
                            pass --node process to run the pods here, as local processes";
             return Err(Stop::new(Exit::Preflight, message));
         }
-        Ok(())
+        if self.cluster.rotates_keys() && issuer_site::home(scenario, &settings.run).is_some() {
+            return Ok(());
+        }
+        self.answering
+            .route_issuer(self.cluster.issuer(), self.cluster.issuer_site())
+            .map_err(|error| Stop::caused(Exit::Infrastructure, error))
     }
 
     /// The run's private folder.
@@ -150,48 +149,42 @@ impl Places {
         self.folder.path()
     }
 
-    /// How the federation core reaches the clouds.
-    pub(crate) fn http_stack(&self) -> Result<HttpStack, Stop> {
-        stack(&self.wire, &self.proxy)
+    /// The wire.
+    pub(crate) fn wire(&self) -> &Egress {
+        &self.answering.wire
     }
 
-    /// Takes everything down.
+    /// The harness's own way out.
+    pub(crate) fn proxy(&self) -> &Proxy {
+        &self.answering.proxy
+    }
+
+    /// Who answers for AWS, where it is used.
+    pub(crate) fn aws(&self) -> Option<&dyn clouds::aws::Backend> {
+        self.answering.aws.as_ref().map(|aws| &*aws.backend)
+    }
+
+    /// Who answers for Azure, where it is used.
+    pub(crate) fn azure(&self) -> Option<&dyn clouds::azure::Backend> {
+        self.answering.azure.as_ref().map(|azure| &*azure.backend)
+    }
+
+    /// How the federation core reaches AWS.
+    pub(crate) fn aws_stack(&self) -> Result<federation::aws::HttpStack, Stop> {
+        let stack = self.answering.aws.as_ref().map(|aws| aws.http.clone());
+        stack.ok_or_else(|| Stop::new(Exit::Internal, "AWS is used, and nobody answers for it"))
+    }
+
+    /// How the federation core reaches Azure.
+    pub(crate) fn azure_stack(&self) -> Result<federation::azure::HttpStack, Stop> {
+        let stack = self.answering.azure.as_ref().map(|azure| azure.http.clone());
+        stack.ok_or_else(|| Stop::new(Exit::Internal, "Azure is used, and nobody answers for it"))
+    }
+
+    /// Takes the scenario's own down; wire and clouds stay, for others may use them.
     pub(crate) async fn down(self) {
         self.cluster.down().await;
-        self.wire.stop().await;
     }
-}
-
-/// The wire, the harness's own way through it, and who answers for the clouds.
-async fn answering(settings: &Settings, scenario: &Scenario) -> Result<(Egress, Proxy, Box<dyn Backend>), Stop> {
-    let infra = |error: anyhow::Error| Stop::new(Exit::Infrastructure, format!("{error:#}"));
-    let authority = Authority::generate("crossfed wire", &*settings.clock).map_err(|error| infra(error.into()))?;
-    let config = EgressConfig { authority: Arc::new(authority), clock: settings.clock.clone() };
-    let wire = Egress::start(config).await.map_err(|error| infra(error.into()))?;
-    let proxy = wire.admit(HARNESS_CLIENT, password());
-    let clouds = backend(settings, &wire, &proxy).await?;
-    clouds.attach(&wire, &regions(scenario)).map_err(|error| infra(error.into()))?;
-    Ok((wire, proxy, clouds))
-}
-
-fn stack(wire: &Egress, proxy: &Proxy) -> Result<HttpStack, Stop> {
-    let wire = Wire { proxy_url: Some(proxy.url()), root_pem: wire.root_pem().to_owned() };
-    HttpStack::new(Some(&wire)).map_err(|error| Stop::caused(Exit::Internal, error))
-}
-
-/// A host name without its port: the wire's table knows names.
-fn issuer_host(issuer: &IssuerUrl) -> &str {
-    let host = issuer.host();
-    host.split_once(':').map_or(host, |(name, _)| name)
-}
-
-fn regions(scenario: &Scenario) -> Vec<&str> {
-    let mut regions = vec![scenario.aws.region.as_str()];
-    for webhook in &scenario.webhooks {
-        let Webhook::AwsPodIdentity { default_aws_region } = webhook;
-        regions.push(default_aws_region);
-    }
-    regions
 }
 
 fn node_choice(settings: &Settings) -> NodeChoice {
@@ -204,19 +197,18 @@ fn node_choice(settings: &Settings) -> NodeChoice {
 fn provider(settings: &Settings, scenario: &Scenario, authority: &Arc<Authority>) -> Result<Arc<dyn Provider>, Stop> {
     let place = &settings.options.place;
     match place.cluster {
-        ClusterKind::Embedded => {
-            let region = &scenario.cluster.region;
-            let (issuer, shape) = match scenario.cluster.flavor {
-                Flavor::Aks => {
-                    let (tenant, cluster) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
-                    (cluster::issuer::aks(region, &tenant, &cluster), IssuerShape::Aks)
-                }
-                Flavor::Eks => (cluster::issuer::eks(region, &Uuid::new_v4().simple().to_string()), IssuerShape::Eks),
-            };
-            let issuer = issuer.map_err(|error| Stop::new(Exit::Usage, format!("cluster.region: {error}")))?;
-            let kubeconfig = settings.artifacts.join("kubeconfig");
-            Ok(Arc::new(Embedded::new(issuer, shape, authority.clone(), settings.clock.clone(), kubeconfig)))
-        }
+        ClusterKind::Embedded => Ok(Arc::new(Embedded::new(EmbeddedConfig {
+            issuer: render::issuer(scenario, &settings.run, &|_| Uuid::new_v4().to_string())?,
+            shape: match scenario.cluster.flavor() {
+                Flavor::Aks => IssuerShape::Aks,
+                Flavor::Eks => IssuerShape::Eks,
+                Flavor::SelfManaged => IssuerShape::SelfManaged,
+            },
+            authority: authority.clone(),
+            clock: settings.clock.clone(),
+            kubeconfig: kubeconfig(settings),
+            longest_token: if settings.options.renewal { SHORT_TOKEN } else { cluster::embedded::LONGEST_TOKEN },
+        }))),
         ClusterKind::Kubeconfig => match &place.kubeconfig {
             Some(file) => {
                 Ok(Arc::new(Kubeconfig::new(settings.environment.working_dir.join(file), place.context.clone())))
@@ -229,48 +221,11 @@ fn provider(settings: &Settings, scenario: &Scenario, authority: &Arc<Authority>
     }
 }
 
-async fn backend(settings: &Settings, wire: &Egress, proxy: &Proxy) -> Result<Box<dyn Backend>, Stop> {
-    let Some(url) = &settings.options.place.aws_endpoint else {
-        let first_account =
-            FIRST_ACCOUNT.parse().map_err(|error: trust::ArnError| Stop::caused(Exit::Internal, error))?;
-        let config = SimulatedConfig { clock: settings.clock.clone(), wire, wire_password: password(), first_account };
-        return Ok(Box::new(Simulated::new(config).map_err(|error| Stop::caused(Exit::Internal, error))?));
+/// Where a kubeconfig for people is written: one for each cluster of the run.
+fn kubeconfig(settings: &Settings) -> PathBuf {
+    let name = match &settings.part {
+        Some(scenario) => format!("kubeconfig-{scenario}"),
+        None => "kubeconfig".to_owned(),
     };
-    let Some(keys) = settings.environment.aws_keys.clone() else {
-        let message =
-            "--aws-endpoint needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (most emulators take any value)";
-        return Err(Stop::new(Exit::Preflight, message));
-    };
-    let usage = |error: clouds::CloudError| Stop::caused(Exit::Usage, error);
-    let account = |id: AccountId| AwsAccount {
-        id,
-        access_key_id: keys.access_key_id.clone(),
-        secret_access_key: keys.secret_access_key.clone(),
-        session_token: keys.session_token.clone(),
-    };
-    let config =
-        |id| EndpointConfig { url: url.clone(), account: account(id), enforces: settings.options.place.enforces() };
-    let id = match &settings.options.place.aws_account {
-        Some(id) => id.clone(),
-        None => {
-            // Its STS is asked over the same wire as everything after it.
-            let unknown =
-                "000000000000".parse().map_err(|error: trust::ArnError| Stop::caused(Exit::Internal, error))?;
-            Endpoint::new(config(unknown)).and_then(|endpoint| endpoint.attach(wire, &["us-east-1"])).map_err(usage)?;
-            caller_account(wire, proxy, &keys).await?
-        }
-    };
-    Ok(Box::new(Endpoint::new(config(id)).map_err(usage)?))
-}
-
-async fn caller_account(wire: &Egress, proxy: &Proxy, keys: &AwsKeys) -> Result<AccountId, Stop> {
-    let http = stack(wire, proxy)?;
-    federation::aws::caller_account(&keys.access_key_id, &keys.secret_access_key, keys.session_token.as_ref(), &http)
-        .await
-        .map_err(|error| {
-            Stop::new(
-                Exit::Infrastructure,
-                format!("the endpoint does not say whose keys these are: {error}; pass --aws-account ID"),
-            )
-        })
+    settings.artifacts.join(name)
 }

@@ -4,7 +4,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::{Settings, places};
+use super::{Settings, random_u32};
 use crate::exit::{Exit, Stop};
 
 /// Where a system keeps files in memory.
@@ -18,7 +18,7 @@ pub(crate) struct PrivateFolder(PathBuf);
 impl PrivateFolder {
     pub(crate) fn make(settings: &Settings) -> Result<Self, Stop> {
         let make = |folder: PathBuf| DirBuilder::new().mode(0o700).create(&folder).map(|()| Self(folder));
-        let name = format!("crossfed-{}-{:08x}", settings.run, places::random_u32());
+        let name = format!("crossfed-{}-{:08x}", settings.run, random_u32());
         make(Path::new(IN_MEMORY).join(name)).or_else(|_| make(settings.artifacts.join("private"))).map_err(|error| {
             let message = format!("no private folder can be made in {}: {error}", settings.artifacts.display());
             Stop::new(Exit::Preflight, message)

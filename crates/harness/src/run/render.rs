@@ -1,13 +1,31 @@
-//! Fills in a cell's texts: names, ARNs and policy documents, all known before anything exists.
+//! Fills in a cell's texts: names, ids and policy documents, all known before anything exists but an identity's ids.
+
+mod aws;
+mod azure;
+mod texts;
 
 use std::collections::BTreeMap;
 
-use federation::template;
-use scenario::{Access, Cell, Plan, Scenario};
-use trust::{AccountId, Arn, IssuerUrl};
+use federation::azure::IdentityIds;
+use scenario::{Cell, ClusterShape, Plan, Scenario};
+use trust::{AccountId, IssuerUrl};
 
 use crate::exit::{Exit, Stop};
 use crate::naming::RunId;
+use texts::Texts;
+
+pub use aws::{AwsNames, RenderedAws};
+pub(super) use azure::group;
+pub use azure::{AzureNames, RenderedAzure};
+
+/// Where a cell's things stand in the clouds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grounds {
+    /// The AWS account, where AWS is used.
+    pub account: Option<AccountId>,
+    /// Tenant and subscription, where Azure is used.
+    pub subscription: Option<(String, String)>,
+}
 
 /// Names of one cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,28 +34,20 @@ pub struct Names {
     pub namespace: String,
     /// Its service account.
     pub service_account: String,
-    /// Its bucket.
-    pub bucket: String,
-    /// Its role.
-    pub role: String,
-    /// Its permission policy.
-    pub policy: String,
-    /// Its account.
-    pub account: AccountId,
+    /// On AWS.
+    pub aws: Option<AwsNames>,
+    /// On Azure.
+    pub azure: Option<AzureNames>,
 }
 
 impl Names {
-    /// The names of a cell. Cells that share an account share bucket and, unless the fault changes it, policy.
-    pub fn new(run: &RunId, scenario: &Scenario, cell: &Cell, account: AccountId) -> Self {
-        let shared = if cell.own_account { cell.id.as_str() } else { "shared" };
-        let own_policy = cell.access.permission_policy != scenario.access.permission_policy;
+    /// The names of a cell. Cells share what the fault does not change.
+    pub fn new(run: &RunId, scenario: &Scenario, cell: &Cell, grounds: &Grounds) -> Self {
         Self {
             namespace: run.name(&cell.id),
             service_account: scenario.pod.service_account.clone(),
-            bucket: run.name(shared),
-            role: run.name(&cell.id),
-            policy: run.name(if own_policy { &cell.id } else { shared }),
-            account,
+            aws: grounds.account.clone().map(|account| AwsNames::new(run, scenario, cell, account)),
+            azure: grounds.subscription.clone().map(|(tenant, id)| AzureNames::new(run, cell, tenant, id)),
         }
     }
 }
@@ -45,92 +55,98 @@ impl Names {
 /// A cell's texts, filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
-    /// URL and client ids of the provider, if there is one.
-    pub provider: Option<(IssuerUrl, Vec<String>)>,
-    /// The role's trust policy.
-    pub trust_policy: String,
-    /// The permission policy.
-    pub permission_policy: String,
-    /// The service account's annotations.
+    /// On AWS.
+    pub aws: Option<RenderedAws>,
+    /// On Azure.
+    pub azure: Option<RenderedAzure>,
+}
+
+/// The texts of a service account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountTexts {
+    /// Its annotations.
     pub annotations: BTreeMap<String, String>,
-    /// ARN of the role.
-    pub role_arn: String,
-    /// ARN of the permission policy.
-    pub policy_arn: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// Fills in the texts of a cell.
 ///
 /// # Errors
-/// Exit 2: an unknown variable (file, line, nearest name), a policy that is no JSON, a provider URL that is no issuer.
+/// Exit 2: an unknown variable (file, line, nearest name), a policy that is no JSON, a URL that is no issuer.
 pub fn render(scenario: &Scenario, cell: &Cell, names: &Names, issuer: &IssuerUrl) -> Result<Rendered, Stop> {
-    let usage = |message: String| Stop::new(Exit::Usage, message);
-    let role_arn = Arn::iam(&names.account, format!("role/{}", names.role)).to_string();
-    let variables = BTreeMap::from([
-        ("issuer", issuer.to_string()),
-        ("issuer_path", issuer.without_scheme().to_owned()),
-        ("issuer_slash_toggled", issuer.with_slash_toggled().to_string()),
-        ("account", names.account.to_string()),
-        ("namespace", names.namespace.clone()),
-        ("service_account", names.service_account.clone()),
-        ("bucket", names.bucket.clone()),
-        ("role_arn", role_arn.clone()),
-    ]);
-    let file = cell.fault.as_ref().map_or_else(
-        || scenario.folder.join("scenario.yaml").display().to_string(),
-        |fault| format!("{} with fault {}", scenario.folder.join("scenario.yaml").display(), fault.id),
-    );
-    let text = |member: &str, text: &str| {
-        // The line that the error names is the value's own, which is always 1.
-        let name = format!("{file}: access.{member}");
-        template::render(text, &name, &variables).map_err(|error| usage(error.to_string().replacen(":1: ", ": ", 1)))
-    };
-    let Access { provider, trust_policy, permission_policy, service_account, .. } = &cell.access;
-    let provider = match provider {
-        None => None,
-        Some(provider) => {
-            let url = text("provider.url", &provider.url)?;
-            let url = url.parse().map_err(|error| usage(format!("{file}: access.provider.url: {error}")))?;
-            let audiences =
-                provider.audiences.iter().map(|one| text("provider.audiences", one)).collect::<Result<_, _>>()?;
-            Some((url, audiences))
-        }
-    };
-    let mut trust = BTreeMap::new();
-    for (name, value) in trust_policy {
-        trust.insert(name.as_str(), text(&format!("trustPolicy.{name}"), value)?);
-    }
-    let mut permission = BTreeMap::new();
-    for (name, value) in permission_policy {
-        permission.insert(name.as_str(), text(&format!("permissionPolicy.{name}"), &value.template_text())?);
-    }
-    let mut annotations = BTreeMap::new();
-    for (name, value) in &service_account.annotations {
-        annotations.insert(name.clone(), text(&format!("serviceAccount.annotations.{name}"), value)?);
-    }
+    let texts = Texts::new(scenario, cell, names, issuer, None);
+    let aws = scenario.aws.as_ref().zip(cell.access.aws.as_ref()).zip(names.aws.as_ref());
+    let azure = cell.access.azure.as_ref();
     Ok(Rendered {
-        provider,
-        trust_policy: document(&scenario.aws.trust_policy, &trust)?,
-        permission_policy: document(&scenario.aws.permission_policy, &permission)?,
-        annotations,
-        policy_arn: Arn::iam(&names.account, format!("policy/{}", names.policy)).to_string(),
-        role_arn,
+        aws: aws.map(|((resources, access), names)| aws::render(resources, access, names, &texts)).transpose()?,
+        azure: azure.map(|access| azure::render(access, &texts)).transpose()?,
     })
 }
 
-/// A policy document from its template; it must be JSON, so that a slip in the template is found before anything exists.
-fn document(template: &scenario::file::Template, variables: &BTreeMap<&str, String>) -> Result<String, Stop> {
-    let file = template.file.display().to_string();
-    let text = template::render(&template.text, &file, variables)
-        .map_err(|error| Stop::new(Exit::Usage, error.to_string()))?;
-    match serde_json::from_str::<serde_json::Value>(&text) {
-        Ok(_) => Ok(text),
-        Err(error) => {
-            let message =
-                format!("{file}:{}:{}: the filled-in policy is no JSON: {error}", error.line(), error.column());
-            Err(Stop::new(Exit::Usage, message))
+/// Fills in the texts of a cell's service account, which may hold its identity's ids.
+///
+/// # Errors
+/// Exit 2: an unknown variable.
+pub fn service_account(
+    scenario: &Scenario,
+    cell: &Cell,
+    names: &Names,
+    issuer: &IssuerUrl,
+    identity: Option<&IdentityIds>,
+) -> Result<AccountTexts, Stop> {
+    let texts = Texts::new(scenario, cell, names, issuer, identity);
+    let account = &cell.access.service_account;
+    let all = |member: &str, map: &BTreeMap<String, String>| {
+        let filled = |(name, value): (&String, &String)| {
+            Ok((name.clone(), texts.fill(&format!("serviceAccount.{member}.{name}"), value)?))
+        };
+        map.iter().map(filled).collect::<Result<_, Stop>>()
+    };
+    Ok(AccountTexts { annotations: all("annotations", &account.annotations)?, labels: all("labels", &account.labels)? })
+}
+
+/// The issuer that a cluster of this shape has, where it is known beforehand: `id` gives what the cloud would choose.
+///
+/// # Errors
+/// Exit 2 when the region cannot stand in a host name.
+pub fn issuer(scenario: &Scenario, run: &RunId, id: &dyn Fn(&str) -> String) -> Result<IssuerUrl, Stop> {
+    use cluster::issuer::{aks, blob_container, eks, s3_bucket};
+    let home = super::issuer_site::home(scenario, run);
+    let issuer = match (&scenario.cluster, home) {
+        (ClusterShape::Aks { region }, _) => aks(region, &id("TENANT"), &id("CLUSTER")),
+        (ClusterShape::Eks { region }, _) => eks(region, &id("ID").replace('-', "")),
+        (ClusterShape::SelfManaged { .. }, Some(super::issuer_site::Home::Bucket { name, region })) => {
+            s3_bucket(&name, &region)
         }
-    }
+        (ClusterShape::SelfManaged { .. }, Some(super::issuer_site::Home::Container { account, name, .. })) => {
+            blob_container(&account, &name)
+        }
+        (ClusterShape::SelfManaged { .. }, None) => {
+            return Err(Stop::new(Exit::Internal, "a self-managed cluster without a place for its issuer"));
+        }
+    };
+    issuer.map_err(|error| Stop::new(Exit::Usage, format!("cluster: {error}")))
+}
+
+/// Ids that stand for those that a cloud will choose.
+pub fn stand_in_identity() -> IdentityIds {
+    let id = |digit: &str| format!("{0}-{1}-{1}-{1}-{2}", digit.repeat(8), digit.repeat(4), digit.repeat(12));
+    IdentityIds { client_id: id("c"), principal_id: id("a"), tenant_id: id("1") }
+}
+
+/// Grounds that stand for those that the clouds will lend; `number` tells accounts apart.
+///
+/// # Errors
+/// Never, unless the texts in here are wrong.
+pub fn stand_in_grounds(scenario: &Scenario, number: usize) -> Result<Grounds, Stop> {
+    let internal = |error: trust::ArnError| Stop::new(Exit::Internal, error.to_string());
+    let account = ["111122223333", "444455556666"][number.min(1)].parse().map_err(internal)?;
+    let ids = stand_in_identity();
+    Ok(Grounds {
+        account: scenario.aws.as_ref().map(|_| account),
+        subscription: scenario.azure.as_ref().map(|_| (ids.tenant_id.clone(), ids.tenant_id.replace('1', "5"))),
+    })
 }
 
 /// Renders every cell with stand-in names: what is wrong with the files is found before anything is created.
@@ -139,11 +155,16 @@ fn document(template: &scenario::file::Template, variables: &BTreeMap<&str, Stri
 /// As [`render`].
 pub(super) fn try_out(plan: &Plan) -> Result<(), Stop> {
     let internal = |message: String| Stop::new(Exit::Internal, message);
-    let issuer = "https://issuer.example/".parse().map_err(|error: trust::IssuerError| internal(error.to_string()))?;
     let run: RunId = "plan".parse().map_err(|error: crate::naming::BadRunId| internal(error.to_string()))?;
-    let account: AccountId = "111122223333".parse().map_err(|error: trust::ArnError| internal(error.to_string()))?;
+    let scenario = &plan.scenario;
+    let issuer = issuer(scenario, &run, &|_| "0".repeat(32))?;
     for cell in &plan.cells {
-        render(&plan.scenario, cell, &Names::new(&run, &plan.scenario, cell, account.clone()), &issuer)?;
+        let names = Names::new(&run, scenario, cell, &stand_in_grounds(scenario, usize::from(cell.own_account))?);
+        let rendered = render(scenario, cell, &names, &issuer)?;
+        if let (Some(azure), Some(named)) = (&rendered.azure, &names.azure) {
+            super::federate::check_azure(scenario, cell, named, azure)?;
+        }
+        service_account(scenario, cell, &names, &issuer, Some(&stand_in_identity()))?;
     }
     Ok(())
 }

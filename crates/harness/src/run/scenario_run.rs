@@ -3,37 +3,55 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use cluster::{AwsWebhook, PreparedWebhook, Watched};
+use cluster::{PreparedWebhook, Watched};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
-use report::{Event, Observed, Phase};
-use scenario::{CONTROL, Plan, Webhook};
+use report::{CheckRecord, Event, Observed, Phase};
+use scenario::{CONTROL, Plan, Scenario};
 use trust::{KeyRing, Verdict};
 
+use super::check::Told;
 use super::cleanup::{self, Leftover};
-use super::evidence::{Held, Shown};
-use super::federate::{Federation, LiveCell};
-use super::places::Places;
+use super::evidence::Facts;
+use super::federate::{self, Federation, LiveCell};
+use super::places::{Places, Shared};
 use super::workload::{self, Observation, Stage};
-use super::{Events, Settings, artifacts, check, diagnose, interrupt, kube_objects, millis, places};
+use super::{
+    Events, Interrupts, Settings, artifacts, check, diagnose, kube_objects, millis, places, renewal, webhooks,
+};
 use crate::exit::{Exit, Stop};
 use crate::journal::Journal;
 
+/// What the scenarios of a run share.
+pub(crate) struct Company<'a> {
+    /// All of them.
+    pub(crate) scenarios: &'a [&'a Scenario],
+    /// Wire and clouds.
+    pub(crate) shared: &'a Shared,
+    pub(crate) events: &'a Events,
+    pub(crate) journal: &'a Journal,
+    pub(crate) interrupts: &'a Interrupts,
+    /// How many pods run at the same time.
+    pub(crate) pods: &'a tokio::sync::Semaphore,
+}
+
 /// Runs it and says how it ended. Whatever happens, what was created is taken down as the settings say.
-pub(crate) async fn run(settings: &Settings, plan: &Plan, events: &Events) -> Exit {
+pub(crate) async fn run(settings: &Settings, plan: &Plan, company: &Company<'_>) -> Exit {
     let started = Instant::now();
     let name = &plan.scenario.name;
-    events.emit(Event::ScenarioStarted {
+    let renewals = if settings.options.renewal { plan.scenario.clouds().len() } else { 0 };
+    company.events.emit(Event::ScenarioStarted {
         scenario: name.clone(),
         title: plan.scenario.title.clone(),
-        checks: plan.cells.len(),
+        checks: plan.cells.len() * plan.scenario.clouds().len() + renewals,
     });
-    let ended = play(settings, plan, events).await;
+    let ended = play(settings, plan, company).await;
     let (exit, verdict) = match ended {
         Ok((exit, verdict)) => (exit, verdict),
         Err(stop) => (stop.exit, verdict_of(&stop)),
     };
-    events.emit(Event::ScenarioFinished { scenario: name.clone(), verdict, duration_ms: millis(started.elapsed()) });
+    let duration_ms = millis(started.elapsed());
+    company.events.emit(Event::ScenarioFinished { scenario: name.clone(), verdict, duration_ms });
     exit
 }
 
@@ -44,27 +62,25 @@ fn verdict_of(stop: &Stop) -> Verdict {
     }
 }
 
-async fn play(settings: &Settings, plan: &Plan, events: &Events) -> Result<(Exit, Verdict), Stop> {
-    let name = &plan.scenario.name;
+async fn play(settings: &Settings, plan: &Plan, company: &Company<'_>) -> Result<(Exit, Verdict), Stop> {
+    let (name, events, interrupts) = (&plan.scenario.name, company.events, company.interrupts);
     let preflight = events.begin(name, Phase::Preflight);
-    let ready = places::programs(settings, &plan.scenario).and_then(|programs| {
-        Journal::create(&settings.artifacts.join("journal.jsonl"), settings.run.as_str(), &settings.clock)
-            .map(|journal| (programs, journal))
-            .map_err(|error| Stop::new(Exit::Preflight, format!("the journal cannot be written: {error}")))
-    });
-    let (programs, journal) = match ready {
-        Ok(ready) => {
-            preflight.done(Some(format!("{} checks planned", plan.cells.len())));
-            ready
+    let programs = match places::programs(settings, &plan.scenario) {
+        Ok(programs) => {
+            let count = plan.cells.len() * plan.scenario.clouds().len();
+            preflight.done(Some(format!("{count} checks planned")));
+            programs
         }
         Err(stop) => {
             preflight.failed(&stop.message);
             return Err(stop);
         }
     };
+    let journal = company.journal.of(name);
 
     let phase = events.begin(name, Phase::Cluster);
-    let places = match interrupt::or(events, name, None, Places::up(settings, &plan.scenario, programs)).await {
+    let up = Places::up(settings, &plan.scenario, company.scenarios, company.shared, programs);
+    let places = match interrupts.or(up).await {
         Ok(places) => {
             phase.done(Some(format!("{}, issuer {}", places.cluster.title(), places.cluster.issuer())));
             places
@@ -74,18 +90,12 @@ async fn play(settings: &Settings, plan: &Plan, events: &Events) -> Result<(Exit
             return Err(stop);
         }
     };
+    interrupts.guard(places.folder());
 
     let mut made = Made::default();
-    let checked = interrupt::or(
-        events,
-        name,
-        Some(places.folder()),
-        provision_and_check(settings, plan, events, &journal, &places, &mut made),
-    )
-    .await;
+    let checked = interrupts.or(provision_and_check(settings, plan, company, &journal, &places, &mut made)).await;
     let left = teardown(settings, plan, events, &journal, &places, &mut made, &checked).await;
-    artifacts::requests(settings, places.wire.log());
-    if let Some(webhook) = made.webhook.take() {
+    for webhook in made.webhooks {
         webhook.stop().await;
     }
     places.down().await;
@@ -102,7 +112,7 @@ async fn play(settings: &Settings, plan: &Plan, events: &Events) -> Result<(Exit
 #[derive(Default)]
 struct Made {
     federation: Option<Arc<Federation>>,
-    webhook: Option<PreparedWebhook>,
+    webhooks: Vec<PreparedWebhook>,
 }
 
 fn judge(checked: &[Verdict]) -> (Exit, Verdict) {
@@ -119,183 +129,207 @@ fn judge(checked: &[Verdict]) -> (Exit, Verdict) {
 async fn provision_and_check(
     settings: &Settings,
     plan: &Plan,
-    events: &Events,
+    company: &Company<'_>,
     journal: &Journal,
     places: &Places,
     made: &mut Made,
 ) -> Result<Vec<Verdict>, Stop> {
-    let name = &plan.scenario.name;
+    let (name, events) = (&plan.scenario.name, company.events);
     let client = places.cluster.client();
+    let federation = Arc::new(Federation::plan(settings, plan, places)?);
+    made.federation = Some(federation.clone());
+
     let phase = events.begin(name, Phase::Webhooks);
-    let installed = async {
-        // The watch on pods and the look at the issuer need nothing of the webhook: all at once.
-        let Webhook::AwsPodIdentity { default_aws_region } = &plan.scenario.webhooks[0];
-        let values = AwsWebhook { default_aws_region: default_aws_region.clone(), release: settings.run.name("irsa") };
-        let prepared = places.cluster.prepare_aws_webhook(values);
-        let labels = format!("{}={}", kube_objects::RUN_LABEL, settings.run);
-        let pods = Watched::<Pod>::start(client.clone(), &labels);
-        let federation = Federation::plan(settings, plan, places, places.cluster.gives_signing_key());
-        let (prepared, pods, federation) = tokio::join!(prepared, pods, federation);
-        Ok::<_, Stop>((prepared.map_err(|error| Stop::caused(Exit::Infrastructure, error))?, pods, federation?))
+    let tenant = places.azure().map(|azure| azure.subscription().tenant);
+    let wanted = webhooks::installations(&settings.run, &federation.cells, tenant.as_deref());
+    let prepared = futures::future::try_join_all(wanted.into_iter().map(|one| places.cluster.prepare_webhook(one)));
+    // The watch on pods and the looks at the issuer and at names in the clouds need nothing of the webhooks: all at once.
+    let labels = format!("{}={}", kube_objects::RUN_LABEL, settings.run);
+    let pods = Watched::<Pod>::start(client.clone(), &labels);
+    let thumbprints = async {
+        match &federation.aws {
+            Some(_) if federation.issuer_is_up() => federate::thumbprints(places).await.map(Some),
+            _ => Ok(None),
+        }
     };
-    let (webhook, pods, federation) = match installed.await {
-        Ok(ready) => ready,
+    let (prepared, pods, thumbprints, free) = tokio::join!(prepared, pods, thumbprints, federation.preflight());
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            let stop = Stop::caused(Exit::Infrastructure, error);
+            phase.failed(&stop.message);
+            return Err(stop);
+        }
+    };
+    let configurations: Vec<_> = prepared.iter().map(|webhook| webhook.configuration.clone()).collect();
+    let names: Vec<_> = prepared.iter().map(|webhook| webhook.name.clone()).collect();
+    made.webhooks = prepared;
+    let known = thumbprints.and_then(|thumbprints| free.map(|()| thumbprints));
+
+    // One sync for all that this run will create: after it, everything may be created at the same time.
+    let announced = known.and_then(|thumbprints| {
+        let mut intentions = federation.intentions();
+        intentions.extend(names.iter().map(|name| kube_objects::webhook_intention(name)));
+        intentions.extend(federation.cells.iter().map(|cell| kube_objects::namespace_intention(&cell.names.namespace)));
+        journal.announce(intentions).map(|()| thumbprints).map_err(|error| {
+            Stop::new(Exit::Provisioning, format!("the journal cannot be written, so nothing is created: {error}"))
+        })
+    });
+    let thumbprints = match announced {
+        Ok(thumbprints) => thumbprints,
         Err(stop) => {
             phase.failed(&stop.message);
             return Err(stop);
         }
     };
-    let configuration = webhook.configuration.clone();
-    let webhook_name = webhook.name.clone();
-    let federation = Arc::new(federation);
-    made.webhook = Some(webhook);
-    made.federation = Some(federation.clone());
-
-    // One sync for all that this run will create: after it, everything may be created at the same time.
-    let mut intentions = federation.intentions()?;
-    intentions.push(kube_objects::webhook_intention(&webhook_name));
-    intentions.extend(federation.cells.iter().map(|cell| kube_objects::namespace_intention(&cell.names.namespace)));
-    if let Err(error) = journal.announce(intentions) {
-        let stop =
-            Stop::new(Exit::Provisioning, format!("the journal cannot be written, so nothing is created: {error}"));
-        phase.failed(&stop.message);
-        return Err(stop);
-    }
 
     let stage = Stage { settings, scenario: &plan.scenario, places, journal, pods: &pods };
-    let (things, accounts) = federation.size();
-    let furnished = async {
-        let cells = federation.cells.iter().map(|cell| workload::furnish(&stage, cell));
-        futures::future::try_join_all(cells).await
-    };
     let registered = async {
-        let registered = kube_objects::register(client, journal, &settings.run, &configuration).await;
+        let each = configurations.iter().map(|one| kube_objects::register(client, journal, &settings.run, one));
+        let registered = futures::future::try_join_all(each).await.map(drop);
         match &registered {
-            Ok(()) => phase.done(Some(webhook_name)),
+            Ok(()) => phase.done(Some(names.join(", "))),
             Err(stop) => phase.failed(&stop.message),
         }
         registered
     };
     let applied = async {
         let phase = events.begin(name, Phase::Federation);
-        let applied = federation.apply(journal).await;
+        let applied = federation.apply(places, journal, thumbprints).await;
         match &applied {
-            Ok(()) => phase.done(Some(format!(
-                "{things} resources in {accounts} account{}",
-                if accounts == 1 { "" } else { "s" }
-            ))),
+            Ok(()) => phase.done(Some(federation.size())),
             Err(stop) => phase.failed(&stop.message),
         }
         applied
     };
-    let workload = async {
-        let furnished = furnished.await;
-        (Instant::now(), furnished)
-    };
     let begun = Instant::now();
-    let (registered, applied, (furnished_at, furnished)) = tokio::join!(registered, applied, workload);
+    let furnished = async {
+        let cells = federation.cells.iter().map(|cell| workload::furnish(&stage, cell));
+        futures::future::try_join_all(cells).await.map(|done| (done.len(), begun.elapsed()))
+    };
+    // A service account waits for its identity: what fails on one side must not leave the other waiting.
+    let (registered, rest) = tokio::join!(registered, futures::future::try_join(applied, furnished));
     registered?;
-    applied?;
-    let count = furnished?.len();
+    let ((), (count, furnishing)) = rest?;
     events.emit(Event::PhaseStarted { scenario: name.clone(), phase: Phase::Workload });
     events.emit(Event::PhaseFinished {
         scenario: name.clone(),
         phase: Phase::Workload,
         outcome: report::Outcome::Done,
         detail: Some(format!("{count} namespaces with service account and target")),
-        duration_ms: millis(furnished_at.duration_since(begun)),
+        duration_ms: millis(furnishing),
     });
-    checks(&stage, events, &federation).await
+    checks(&stage, company, &federation).await
 }
 
-async fn checks(stage: &Stage<'_>, events: &Events, federation: &Federation) -> Result<Vec<Verdict>, Stop> {
-    let name = &stage.scenario.name;
+async fn checks(stage: &Stage<'_>, company: &Company<'_>, federation: &Federation) -> Result<Vec<Verdict>, Stop> {
+    let (name, events) = (&stage.scenario.name, company.events);
     let phase = events.begin(name, Phase::Checks);
     let ring = stage.places.cluster.signing_key().await;
-    let at_once = stage.settings.options.parallel.map_or(federation.cells.len(), usize::from).max(1);
-    let mut running = futures::stream::iter(federation.cells.iter().cloned())
+    let mut running: futures::stream::FuturesUnordered<_> = federation
+        .cells
+        .iter()
+        .cloned()
         .map(|cell| {
             let ring = ring.clone();
             async move {
-                let seen = try_cell(stage, &cell, ring).await;
+                let seen = match company.pods.acquire().await {
+                    Ok(_permit) => try_cell(stage, &cell, ring).await,
+                    Err(error) => Err(Stop::caused(Exit::Internal, error)),
+                };
                 (cell, seen)
             }
         })
-        .buffer_unordered(at_once);
+        .collect();
     let mut verdicts = Vec::new();
     let mut control = None;
     let mut waiting: Vec<(Arc<LiveCell>, Result<Observation, Stop>)> = Vec::new();
     while let Some((cell, seen)) = running.next().await {
         if cell.cell.id == CONTROL {
-            let verdict = finish(stage, events, &cell, seen, None);
-            control = Some(verdict.clone());
-            verdicts.push(verdict);
+            let judged = finish(stage, events, &cell, seen, None);
+            verdicts.extend(judged.clone());
             for (cell, seen) in waiting.drain(..) {
-                verdicts.push(finish(stage, events, &cell, seen, control.as_ref()));
+                verdicts.extend(finish(stage, events, &cell, seen, Some(&judged)));
             }
+            control = Some(judged);
         } else if control.is_some() {
-            verdicts.push(finish(stage, events, &cell, seen, control.as_ref()));
+            verdicts.extend(finish(stage, events, &cell, seen, control.as_deref()));
         } else {
             waiting.push((cell, seen));
         }
     }
+    drop(running);
     for skipped in &federation.skipped {
-        let verdict = Verdict::Skipped { reason: skipped.reason.clone() };
-        let expected = check::expected(stage.scenario, &skipped.cell);
-        let observed = Observed::Nothing { last_seen: None };
-        let record = check::record(
-            &skipped.cell,
-            expected,
-            observed,
-            verdict,
-            trust::Chain::default(),
-            std::time::Duration::ZERO,
-        );
-        events.emit(Event::CheckFinished { scenario: name.clone(), check: record });
+        for cloud in stage.scenario.clouds() {
+            let told = Told {
+                expected: check::expected(stage.scenario, &skipped.cell, cloud),
+                observed: Observed::Nothing { last_seen: None },
+                chain: trust::Chain::default(),
+                duration: std::time::Duration::ZERO,
+            };
+            let verdict = Verdict::Skipped { reason: skipped.reason.clone() };
+            let check = check::record(stage.scenario, &skipped.cell, cloud, told, verdict);
+            events.emit(Event::CheckFinished { scenario: name.clone(), check });
+        }
+    }
+    if stage.settings.options.renewal {
+        for check in renewal::checks(stage, federation).await? {
+            verdicts.push(check.verdict.clone());
+            events.emit(Event::CheckFinished { scenario: name.clone(), check });
+        }
     }
     phase.done(None);
     Ok(verdicts)
 }
 
 async fn try_cell(stage: &Stage<'_>, cell: &LiveCell, ring: Option<Arc<KeyRing>>) -> Result<Observation, Stop> {
-    let token = workload::plant_token(stage.places.cluster.client(), cell, ring).await?;
+    let token = workload::plant_token(stage, cell, ring).await?;
     workload::observe(stage, cell, token).await
 }
 
-/// Judges a cell, keeps its evidence, tells it.
+/// Judges a cell's accesses, keeps their evidence, tells them. `twins` are the control's verdicts, in the same order of clouds.
 fn finish(
     stage: &Stage<'_>,
     events: &Events,
     cell: &LiveCell,
     seen: Result<Observation, Stop>,
-    twin: Option<&Verdict>,
-) -> Verdict {
-    let expected = check::expected(stage.scenario, &cell.cell);
-    let (observed, chain, duration) = match &seen {
-        Ok(seen) => {
-            artifacts::pod(stage.settings, &stage.places.cluster.title(), cell, stage.scenario, seen);
-            let shown = Shown::of(cell, &seen.admitted, seen.token.as_ref());
-            let observed = diagnose::observed(seen, &shown);
-            let chain = diagnose::chain(&observed, &shown, &Held::of(cell), &seen.requests);
-            (observed, chain, seen.duration)
-        }
-        Err(stop) => (
-            Observed::Nothing { last_seen: Some(stop.message.clone()) },
-            trust::Chain::default(),
-            std::time::Duration::ZERO,
-        ),
-    };
-    let verdict = match &seen {
-        Ok(_) => check::verdict(&expected, &observed, twin),
-        Err(stop) => Verdict::Infra { reason: stop.message.clone() },
-    };
-    let mut record = check::record(&cell.cell, expected, observed, verdict.clone(), chain, duration);
-    if verdict != Verdict::Passed && seen.is_ok() {
-        let log = artifacts::log_file(stage.settings, &stage.places.cluster.title(), cell, stage.scenario);
-        record.next = Some(format!("less {}", log.display()));
+    twins: Option<&[Verdict]>,
+) -> Vec<Verdict> {
+    if let Ok(seen) = &seen {
+        artifacts::pod(stage.settings, &stage.places.cluster.title(), cell, stage.scenario, seen);
     }
-    events.emit(Event::CheckFinished { scenario: stage.scenario.name.clone(), check: record });
-    verdict
+    let clouds = stage.scenario.clouds().into_iter().enumerate();
+    let records = clouds.map(|(at, cloud)| {
+        let expected = check::expected(stage.scenario, &cell.cell, cloud);
+        let twin = twins.and_then(|twins| twins.get(at));
+        let (told, verdict) = match &seen {
+            Ok(pod) => {
+                let token = pod.token.as_ref().filter(|(planted, _)| *planted == cloud).map(|(_, token)| token);
+                let facts = Facts::of(cloud, stage.scenario, cell, &pod.admitted, token, &pod.requests);
+                let observed = match pod.seen.iter().find(|one| one.cloud == cloud) {
+                    Some(one) => diagnose::observed(cloud, one, &pod.requests, &facts),
+                    None => Observed::Nothing { last_seen: None },
+                };
+                let chain = diagnose::chain(cloud, &observed, &facts, &pod.requests);
+                let verdict = check::verdict(&expected, &observed, twin);
+                (Told { expected, observed, chain, duration: pod.duration }, verdict)
+            }
+            Err(stop) => {
+                let observed = Observed::Nothing { last_seen: Some(stop.message.clone()) };
+                let duration = std::time::Duration::ZERO;
+                let told = Told { expected, observed, chain: trust::Chain::default(), duration };
+                (told, Verdict::Infra { reason: stop.message.clone() })
+            }
+        };
+        let mut record: CheckRecord = check::record(stage.scenario, &cell.cell, cloud, told, verdict.clone());
+        if verdict != Verdict::Passed && seen.is_ok() {
+            let log = artifacts::log_file(stage.settings, &stage.places.cluster.title(), cell, stage.scenario, cloud);
+            record.next = Some(format!("less {}", log.display()));
+        }
+        events.emit(Event::CheckFinished { scenario: stage.scenario.name.clone(), check: record });
+        verdict
+    });
+    records.collect()
 }
 
 async fn teardown(

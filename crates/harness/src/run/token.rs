@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kube::Client;
+use scenario::Cloud;
 use scenario::access::Token;
 use serde_json::{Value, json};
 use trust::{Audience, KeyRing, Secret, UnverifiedToken};
@@ -14,12 +15,16 @@ use crate::exit::{Exit, Stop};
 /// Lifetime that is asked for; what matters is the shape.
 const SECONDS: i64 = 3600;
 
-/// Asks the cluster for a token like the pod's own.
-pub(crate) async fn genuine(client: &Client, cell: &LiveCell) -> Result<Secret, Stop> {
+/// Asks the cluster for a token like the pod's own for a cloud.
+pub(crate) async fn genuine(client: &Client, cell: &LiveCell, cloud: Cloud) -> Result<Secret, Stop> {
+    let audience = match cloud {
+        Cloud::Aws => Audience::AWS_STS,
+        Cloud::Azure => Audience::AZURE_TOKEN_EXCHANGE,
+    };
     let path =
         format!("/api/v1/namespaces/{}/serviceaccounts/{}/token", cell.names.namespace, cell.names.service_account);
     let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
-        "spec": {"audiences": [Audience::AWS_STS], "expirationSeconds": SECONDS}});
+        "spec": {"audiences": [audience], "expirationSeconds": SECONDS}});
     let answer = kube_objects::create(client, &path, &request)
         .await
         .map_err(|error| kube_objects::refused("a token", &error))?;

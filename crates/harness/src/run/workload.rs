@@ -1,4 +1,4 @@
-//! One cell in the cluster: furnish a namespace, create the pod, wait for its end, fetch its log.
+//! One cell in the cluster: furnish a namespace, create the pod, wait for its end, fetch its logs.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use cluster::Watched;
 use egress::Exchange;
 use k8s_openapi::api::core::v1::{ContainerState, Pod};
-use kube::Client;
-use scenario::Scenario;
+use scenario::{Cloud, Scenario};
 use serde_json::{Value, json};
 use trust::workload::Line;
 use trust::{KeyRing, UnverifiedToken};
 
+use super::answering::password;
 use super::federate::LiveCell;
-use super::places::{Places, password};
+use super::places::Places;
 use super::{Settings, kube_objects, overlay, token};
 use crate::exit::{Exit, Stop};
 use crate::journal::Journal;
@@ -28,24 +28,33 @@ const LOG_LIMIT: usize = 1024 * 1024;
 pub(crate) struct Observation {
     /// The pod as it was admitted.
     pub(crate) admitted: Value,
-    /// Its token, where the run itself put it there.
-    pub(crate) token: Option<UnverifiedToken>,
-    /// How it ended, or what was last seen of it.
-    pub(crate) end: End,
-    /// Its whole log.
-    pub(crate) log: String,
-    /// The workload's line, if it printed one.
-    pub(crate) line: Option<Line>,
+    /// Its token, where the run itself put it there, and the cloud that it is for.
+    pub(crate) token: Option<(Cloud, UnverifiedToken)>,
+    /// Its containers that read.
+    pub(crate) seen: Vec<Seen>,
     /// What it sent over the wire.
     pub(crate) requests: Vec<Exchange>,
     /// From creation to log.
     pub(crate) duration: Duration,
 }
 
+/// What was seen of one container.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// Where it reads.
+    pub(crate) cloud: Cloud,
+    /// How it ended, or what was last seen of it.
+    pub(crate) end: End,
+    /// Its whole log.
+    pub(crate) log: String,
+    /// The workload's last line, if it printed one.
+    pub(crate) line: Option<Line>,
+}
+
 /// How a pod ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum End {
-    /// Its first container ended.
+    /// It ended.
     Exited {
         /// Exit code.
         code: i32,
@@ -65,60 +74,120 @@ pub(crate) struct Stage<'a> {
     pub(crate) pods: &'a Watched<Pod>,
 }
 
-/// Creates everything of a cell but its pod. Needs nothing from the clouds: all names are known beforehand.
+/// Creates everything of a cell but its pod. Waits for nothing of the clouds but the identity that the service account names.
 pub(crate) async fn furnish(stage: &Stage<'_>, cell: &LiveCell) -> Result<(), Stop> {
-    let scenario = stage.scenario;
-    let proxy = stage.places.wire.admit(&cell.names.namespace, password());
-    let target = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": scenario.pod.name},
-        "data": {"bucket": cell.names.bucket, "key": scenario.aws.object_key}});
-    let wire = overlay::wire_secret(&proxy, stage.places.wire.root_pem());
-    let objects = [("configmaps", target), ("secrets", wire)];
-    kube_objects::furnish(stage.places.cluster.client(), stage.journal, &stage.settings.run, cell, &objects).await
+    let proxy = stage.places.wire().admit(&cell.names.namespace, password());
+    let wire = overlay::wire_secret(&proxy, stage.places.wire().root_pem());
+    let mut objects = vec![("secrets", wire)];
+    objects.extend(targets(stage.scenario, cell).into_iter().map(|target| ("configmaps", target)));
+    let account = cell.account(stage.scenario, stage.places.cluster.issuer());
+    kube_objects::furnish(stage.places.cluster.client(), stage.journal, &stage.settings.run, cell, &objects, account)
+        .await
+}
+
+/// What the containers read, one config map each, by the container's name.
+fn targets(scenario: &Scenario, cell: &LiveCell) -> Vec<Value> {
+    let map = |container: &str, data: Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": container}, "data": data});
+    let aws = scenario
+        .aws
+        .as_ref()
+        .zip(cell.names.aws.as_ref())
+        .map(|(aws, names)| map(&aws.container, json!({"bucket": names.bucket, "key": aws.object_key})));
+    let azure = scenario.azure.as_ref().zip(cell.names.azure.as_ref()).map(|(azure, names)| {
+        map(&azure.container, json!({"vault-url": names.vault_url(), "secret": azure.secret_name}))
+    });
+    aws.into_iter().chain(azure).collect()
+}
+
+/// The cloud for which a fault makes a token.
+fn token_cloud(scenario: &Scenario, cell: &LiveCell) -> Option<Cloud> {
+    if cell.cell.access.token.is_projected() {
+        return None;
+    }
+    let about = cell.cell.fault.as_ref().and_then(|fault| fault.about);
+    about.or_else(|| scenario.clouds().first().copied())
 }
 
 /// Puts the token of a fault into the cell; `None` where the kubelet's own is used.
 pub(crate) async fn plant_token(
-    client: &Client,
+    stage: &Stage<'_>,
     cell: &LiveCell,
     ring: Option<Arc<KeyRing>>,
-) -> Result<Option<UnverifiedToken>, Stop> {
-    let fault = &cell.cell.access.token;
-    if fault.is_projected() {
-        return Ok(None);
-    }
-    let genuine = token::genuine(client, cell).await?;
-    let altered = token::altered(&genuine, fault, ring.as_deref())?;
+) -> Result<Option<(Cloud, UnverifiedToken)>, Stop> {
+    let Some(cloud) = token_cloud(stage.scenario, cell) else { return Ok(None) };
+    let client = stage.places.cluster.client();
+    let genuine = token::genuine(client, cell, cloud).await?;
+    let altered = token::altered(&genuine, &cell.cell.access.token, ring.as_deref())?;
     let secret = overlay::secret(overlay::TOKEN_SECRET, &[("token", altered.expose())]);
     let path = format!("/api/v1/namespaces/{}/secrets", cell.names.namespace);
     kube_objects::create(client, &path, &secret)
         .await
         .map_err(|error| kube_objects::refused("the fault's token", &error))?;
-    UnverifiedToken::decode(altered.expose()).map(Some).map_err(|error| Stop::caused(Exit::Internal, error))
+    let token = UnverifiedToken::decode(altered.expose()).map_err(|error| Stop::caused(Exit::Internal, error))?;
+    Ok(Some((cloud, token)))
 }
 
 /// Creates the pod and follows it to its end.
 pub(crate) async fn observe(
     stage: &Stage<'_>,
     cell: &LiveCell,
-    token: Option<UnverifiedToken>,
+    token: Option<(Cloud, UnverifiedToken)>,
 ) -> Result<Observation, Stop> {
     let started = Instant::now();
-    let (scenario, client) = (stage.scenario, stage.places.cluster.client());
     let namespace = &cell.names.namespace;
-    let pod = manifest(stage, cell);
+    let admitted = start(stage, cell, None).await?;
+    let name = &stage.scenario.pod.name;
+    let deadline = stage.settings.pod_timeout;
+    let ended =
+        stage.pods.wait(namespace, name, deadline, |pod| phase(pod).is_some_and(|phase| ENDED.contains(&phase)));
+    let pod = match ended.await {
+        Ok(pod) => Some(pod),
+        Err(last_seen) => last_seen,
+    };
+    let mut seen = Vec::new();
+    for cloud in stage.scenario.clouds() {
+        seen.push(look(stage, namespace, name, cloud, pod.as_deref()).await?);
+    }
+    let requests = stage.places.wire().log().of(namespace);
+    Ok(Observation { admitted, token, seen, requests, duration: started.elapsed() })
+}
+
+/// A pod that reads again and again.
+pub(crate) struct Lasting<'a> {
+    /// Its name, in place of the manifest's.
+    pub(crate) name: &'a str,
+    /// Seconds between two reads.
+    pub(crate) every: &'a str,
+}
+
+/// Creates the pod. Returns it as it was admitted.
+pub(crate) async fn start(stage: &Stage<'_>, cell: &LiveCell, lasting: Option<&Lasting<'_>>) -> Result<Value, Stop> {
+    let namespace = &cell.names.namespace;
+    let mut pod = manifest(stage, cell);
+    if let Some(lasting) = lasting {
+        overlay::every(&mut pod, lasting.every);
+        pod["metadata"]["name"] = Value::from(lasting.name);
+    }
     let path = format!("/api/v1/namespaces/{namespace}/pods");
-    let admitted = within(kube_objects::create(client, &path, &pod)).await?.map_err(|error| Stop {
+    let created = within(kube_objects::create(stage.places.cluster.client(), &path, &pod)).await?;
+    created.map_err(|error| Stop {
         exit: Exit::Infrastructure,
         ..kube_objects::refused(&format!("the pod in {namespace}"), &error)
-    })?;
-    let ended =
-        stage.pods.wait(namespace, &scenario.pod.name, stage.settings.pod_timeout, |pod| exited(pod).is_some()).await;
-    let end = match &ended {
-        Ok(pod) => exited(pod).unwrap_or_else(|| End::Unfinished(describe(Some(pod)))),
-        Err(last_seen) => End::Unfinished(describe(last_seen.as_deref())),
-    };
-    // A pod that never started has no log: that is no error.
-    let log = match (within(log(stage, namespace)).await?, &end) {
+    })
+}
+
+/// What is to be seen of the container that reads in a cloud.
+pub(crate) async fn look(
+    stage: &Stage<'_>,
+    namespace: &str,
+    name: &str,
+    cloud: Cloud,
+    pod: Option<&Pod>,
+) -> Result<Seen, Stop> {
+    let container = stage.scenario.target(cloud).map(|(name, _)| name).unwrap_or_default();
+    let end = pod.and_then(|pod| exited(pod, container)).unwrap_or_else(|| End::Unfinished(describe(pod, container)));
+    // A container that never started has no log: that is no error.
+    let log = match (within(log(stage, namespace, name, container)).await?, &end) {
         (Ok(log), _) => log,
         (Err(_), End::Unfinished(_)) => String::new(),
         (Err(error), End::Exited { .. }) => {
@@ -128,22 +197,17 @@ pub(crate) async fn observe(
             ));
         }
     };
-    Ok(Observation {
-        admitted,
-        token,
-        end,
-        line: log.lines().rev().find_map(|line| serde_json::from_str(line).ok()),
-        log,
-        requests: stage.places.wire.log().of(namespace),
-        duration: started.elapsed(),
-    })
+    let line = log.lines().rev().find_map(|line| serde_json::from_str(line).ok());
+    Ok(Seen { cloud, end, log, line })
 }
 
-/// The scenario's pod with what the run adds.
+/// The cell's pod with what the run adds.
 fn manifest(stage: &Stage<'_>, cell: &LiveCell) -> Value {
-    let mut pod = stage.scenario.pod.manifest.clone();
+    let mut pod = cell.cell.access.pod.clone();
     overlay::wire_overlay(&mut pod);
-    overlay::token_overlay(&mut pod, &cell.cell.access.token);
+    if let Some(cloud) = token_cloud(stage.scenario, cell) {
+        overlay::token_overlay(&mut pod, &cell.cell.access.token, cloud);
+    }
     // Beside other nodes the scheduler could choose one of them.
     let node = stage.places.cluster.process_node().filter(|_| stage.places.cluster.has_other_nodes());
     overlay::placement(&mut pod, node, stage.settings.run.as_str());
@@ -155,24 +219,24 @@ async fn within<T>(call: impl Future<Output = T>) -> Result<T, Stop> {
     tokio::time::timeout(CALL, call).await.map_err(|_| Stop::new(Exit::Infrastructure, message()))
 }
 
-async fn log(stage: &Stage<'_>, namespace: &str) -> Result<String, kube::Error> {
-    let pod = &stage.scenario.pod;
+async fn log(stage: &Stage<'_>, namespace: &str, name: &str, container: &str) -> Result<String, kube::Error> {
     let skip = if stage.places.cluster.trusts_node() { "" } else { "&insecureSkipTLSVerifyBackend=true" };
-    let path = format!(
-        "/api/v1/namespaces/{namespace}/pods/{}/log?container={}&limitBytes={LOG_LIMIT}{skip}",
-        pod.name, pod.container
-    );
+    let path =
+        format!("/api/v1/namespaces/{namespace}/pods/{name}/log?container={container}&limitBytes={LOG_LIMIT}{skip}");
     let request = http::Request::get(path).body(Vec::new()).map_err(kube::Error::HttpError)?;
     stage.places.cluster.client().request_text(request).await
 }
 
-/// The end of the first container once the pod has ended.
-fn exited(pod: &Pod) -> Option<End> {
-    let status = pod.status.as_ref()?;
-    if !matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")) {
-        return None;
-    }
-    let terminated = state(pod)?.terminated.as_ref()?;
+/// Phases of a pod that has ended.
+const ENDED: [&str; 2] = ["Succeeded", "Failed"];
+
+fn phase(pod: &Pod) -> Option<&str> {
+    pod.status.as_ref()?.phase.as_deref()
+}
+
+/// The end of a container once it has ended.
+fn exited(pod: &Pod, container: &str) -> Option<End> {
+    let terminated = state(pod, container)?.terminated.as_ref()?;
     let message = terminated
         .message
         .as_ref()
@@ -180,19 +244,19 @@ fn exited(pod: &Pod) -> Option<End> {
     Some(End::Exited { code: terminated.exit_code, message })
 }
 
-fn state(pod: &Pod) -> Option<&ContainerState> {
-    pod.status.as_ref()?.container_statuses.as_ref()?.first()?.state.as_ref()
+fn state<'a>(pod: &'a Pod, container: &str) -> Option<&'a ContainerState> {
+    let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
+    statuses.iter().find(|status| status.name == container)?.state.as_ref()
 }
 
-/// What is known of a pod that has not ended.
-fn describe(pod: Option<&Pod>) -> String {
+/// What is known of a container that has not ended.
+fn describe(pod: Option<&Pod>, container: &str) -> String {
     let Some(pod) = pod else {
         return "the pod was not seen at all".to_owned();
     };
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("no phase yet");
-    let waiting = state(pod).and_then(|state| state.waiting.as_ref()).map(|waiting| {
+    let waiting = state(pod, container).and_then(|state| state.waiting.as_ref()).map(|waiting| {
         let part = |text: &Option<String>| text.clone().unwrap_or_default();
         format!("; waiting: {} {}", part(&waiting.reason), part(&waiting.message))
     });
-    format!("pod {phase}{}", waiting.unwrap_or_default())
+    format!("pod {}{}", phase(pod).unwrap_or("no phase yet"), waiting.unwrap_or_default())
 }

@@ -45,7 +45,7 @@ async fn what_an_endpoint_is_not_known_to_check_is_skipped_and_counted() {
         aks-to-aws  A pod in AKS reads an object in S3
           ✓ preflight   9 checks planned [time]
           ✓ cluster     kubeconfig [folder]/kubeconfig, issuer https://issuer.example.test/self-managed [time]
-          ✓ webhooks    cf-r1-irsa-amazon-eks-pod-identity-webhook [time]
+          ✓ webhooks    amazon-eks-pod-identity-webhook-cf-r1 [time]
           ✓ federation  8 resources in 1 account [time]
           ✓ workload    2 namespaces with service account and target [time]
             checks

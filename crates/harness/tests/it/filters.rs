@@ -10,10 +10,12 @@ const TABLE: &[(&str, &str)] = &[
     // How long it took, at the end of a line.
     (r"(?m) +(\d+ ms|\d+\.\d\d s|\d+m \d\ds)$", " [time]"),
     (r#"( time=")[0-9.]+""#, r#"$1[time]""#),
-    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[moment]"),
+    (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z", "[moment]"),
     // The issuer of an embedded AKS, whole or broken over two lines.
     (r"(prod-aks\.azure\.com/)[0-9a-f-]+( \[time\])?\s+[0-9a-f-]+/[0-9a-f-]+/", "$1[tenant]/[cluster]/"),
     (r"(prod-aks\.azure\.com/)[0-9a-f-]{36}/[0-9a-f-]{36}", "$1[tenant]/[cluster]"),
+    // That of an embedded EKS, too.
+    (r"(amazonaws\.com/id/)( \[time\])?\s*[0-9A-F]{32}", "$1[id]"),
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[uuid]"),
     (r"kube-api-access-[a-z0-9]{5}", "kube-api-access-[suffix]"),
     (r#"("resourceVersion": )"\d+""#, r#"$1"[version]""#),

@@ -13,7 +13,8 @@ const FAULT: &str = "scenarios/faults/aws/wrong-namespace.yaml";
 async fn told(file: &str, from: &str, to: &str) -> String {
     let sandbox = Sandbox::with_own_scenarios();
     sandbox.edit(file, from, to);
-    refused(&sandbox, &["e2e", "aks-to-aws"], 2).await
+    let scenario = file.split('/').nth(1).filter(|name| *name != "faults").unwrap_or("aks-to-aws");
+    refused(&sandbox, &["e2e", scenario], 2).await
 }
 
 /// What is said when these words are refused; nothing may have been made.
@@ -37,9 +38,9 @@ async fn all_told(changes: &[(&str, &str, &str)]) -> String {
 #[tokio::test]
 async fn offers_the_nearest_name() {
     let sandbox = Sandbox::with_own_scenarios();
-    assert_snapshot!(refused(&sandbox, &["e2e", "aks-to-asw"], 2).await, @"error: no scenario `aks-to-asw`; did you mean `aks-to-aws`? (known: aks-to-aws)");
-    assert_snapshot!(refused(&sandbox, &["plan", "postgres"], 2).await, @"error: no scenario `postgres` (known: aks-to-aws)");
-    assert_snapshot!(told(SCENARIO, "- wrong-audience", "- wrong-audiences").await, @"error: no fault `wrong-audiences`; did you mean `wrong-audience`? (known: annotation-missing, expired-token, forged-signature, issuer-without-slash, no-provider, role-without-get-object, wrong-audience, wrong-namespace)");
+    assert_snapshot!(refused(&sandbox, &["e2e", "aks-to-asw"], 2).await, @r#"error: no scenario `aks-to-asw`; did you mean `aks-to-aws`? (known: aks-to-aws, aks-to-azure, both-clouds, eks-to-aws, eks-to-azure, self-managed-to-aws, self-managed-to-azure)"#);
+    assert_snapshot!(refused(&sandbox, &["plan", "postgres"], 2).await, @r#"error: no scenario `postgres` (known: aks-to-aws, aks-to-azure, both-clouds, eks-to-aws, eks-to-azure, self-managed-to-aws, self-managed-to-azure)"#);
+    assert_snapshot!(told(SCENARIO, "- wrong-audience", "- wrong-audiences").await, @r#"error: no fault `wrong-audiences`; did you mean `wrong-audience`? (known: annotation-missing, azure-webhook-first, azure-webhook-v1-5, credential-for-another-audience, credential-for-another-namespace, credential-with-slash, expired-assertion, expired-token, forged-signature, issuer-without-slash, label-missing, no-access-policy, no-credential, no-provider, no-role, role-to-client-id, role-without-get-object, secret-disabled, wrong-audience, wrong-namespace)"#);
 }
 
 #[tokio::test]
@@ -52,8 +53,8 @@ async fn points_at_the_place_in_a_scenario() {
         (SCENARIO, "region: westeurope", "region: west/europe"),
         (
             SCENARIO,
-            "webhooks:\n  - kind: aws-pod-identity # the Helm chart of amazon-eks-pod-identity-webhook\n    defaultAwsRegion: eu-central-1",
-            "webhooks: []",
+            "webhooks:\n    awsPodIdentity: # the Helm chart of amazon-eks-pod-identity-webhook\n      defaultAwsRegion: eu-central-1",
+            "webhooks: {}",
         ),
         (SCENARIO, "kind: Scenario", "kind: Scenarios"),
         (SCENARIO, "v1alpha1", "v2"),
@@ -62,14 +63,14 @@ async fn points_at_the_place_in_a_scenario() {
     ];
     assert_snapshot!(all_told(&changes).await, @r#"
         error: [folder]/scenarios/aks-to-aws/scenario.yaml:5:8: at `title`: expected string scalar
-        error: [folder]/scenarios/aks-to-aws/scenario.yaml:12:5: at `webhooks[0]`: unknown member `defaultAwsRegoin`; did you mean `defaultAwsRegion`? (known: defaultAwsRegion)
-        error: [folder]/scenarios/aks-to-aws/scenario.yaml:17:13: at `aws.object.keys`: unknown member `keys`; did you mean `key`? (known: key, file)
-        error: [folder]/scenarios/aks-to-aws/scenario.yaml:8:11: at `cluster.flavor`: unknown value `ask` (known: aks, eks)
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml:24:7: at `access.webhooks.awsPodIdentity.defaultAwsRegoin`: unknown member `defaultAwsRegoin`; did you mean `defaultAwsRegion`? (known: defaultAwsRegion, release)
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml:13:13: at `aws.object.keys`: unknown member `keys`; did you mean `key`? (known: key, file)
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml:8:11: at `cluster.flavor`: unknown value `ask` (known: aks, eks, self-managed)
         error: [folder]/scenarios/aks-to-aws/scenario.yaml: at `cluster.region`: `west/europe` is no region: lower-case letters, digits and dashes
-        error: [folder]/scenarios/aks-to-aws/scenario.yaml: at `webhooks`: at least one webhook is expected: without it no pod gets an identity
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml: at `access.webhooks.awsPodIdentity`: the scenario names AWS (`aws`), and this webhook is missing: add it
         error: [folder]/scenarios/aks-to-aws/scenario.yaml:4:7: at `kind`: unknown value `Scenarios`; did you mean `Scenario`? (known: Scenario)
         error: [folder]/scenarios/aks-to-aws/scenario.yaml: at `apiVersion`: `crossfed.dev/v2` is not known; this version reads `crossfed.dev/v1alpha1`
-        error: [folder]/scenarios/aks-to-aws/scenario.yaml:28:16: at `access.provider.audiences`: expected sequence start
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml:28:18: at `access.aws.provider.audiences`: expected sequence start
         error: [folder]/scenarios/aks-to-aws/scenario.yaml:41:1: missing field `title`
         "#);
 }
@@ -103,13 +104,13 @@ async fn points_at_the_place_in_a_template() {
     assert_snapshot!(all_told(&changes[..4]).await, @r#"
         error: [folder]/scenarios/aks-to-aws/trust-policy.json:11: no variable is called `subjct`; did you mean `subject`?
         error: [folder]/scenarios/aks-to-aws/trust-policy.json:10: `${` is not closed on its line; write `$${` for a plain one
-        error: [folder]/scenarios/aks-to-aws/scenario.yaml: access.provider.url: no variable is called `isuer`; did you mean `issuer`?
-        error: [folder]/scenarios/aks-to-aws/scenario.yaml: access.trustPolicy.issuer_path: no variable is called `isuer_path`; did you mean `issuer_path`?
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml: access.aws.provider.url: no variable is called `isuer`; did you mean `issuer`?
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml: access.aws.trustPolicy.issuer_path: no variable is called `isuer_path`; did you mean `issuer_path`?
         "#);
-    assert_snapshot!(all_told(&changes[4..]).await, @r"
-error: [folder]/scenarios/aks-to-aws/trust-policy.json:6:7: the filled-in policy is no JSON: expected `,` or `}` at line 6 column 7
-error: [folder]/scenarios/aks-to-aws/scenario.yaml: access.provider.url: issuer `http://issuer.example` must start with https://
-");
+    assert_snapshot!(all_told(&changes[4..]).await, @r#"
+        error: [folder]/scenarios/aks-to-aws/trust-policy.json:6:7: the filled-in policy is no JSON: expected `,` or `}` at line 6 column 7
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml: access.aws.provider.url: issuer `http://issuer.example` must start with https://
+        "#);
 }
 
 #[tokio::test]
@@ -120,8 +121,13 @@ async fn refuses_a_fault_that_does_not_fit() {
             "subject: system:serviceaccount:another-namespace:${service_account}",
             "subject: system:serviceaccount:${namespace}:${service_account}",
         ),
-        (FAULT, "  trustPolicy:", "  trustPolicies:"),
-        (FAULT, "change:\n  trustPolicy:\n    subject: ", "change: "),
+        (FAULT, "    trustPolicy:", "    trustPolicies:"),
+        (FAULT, "change:\n  aws:\n    trustPolicy:\n      subject: ", "change: "),
+        (
+            FAULT,
+            "  aws:\n    trustPolicy:\n      subject: system:serviceaccount:another-namespace:${service_account}",
+            "  aws: null",
+        ),
         (FAULT, "code: AccessDenied", "cod: AccessDenied"),
         (FAULT, "link: subject-accepted", "link: subject-acepted"),
         (FAULT, "confidence: user-reported", "confidence: certain"),
@@ -129,12 +135,13 @@ async fn refuses_a_fault_that_does_not_fit() {
     ];
     assert_snapshot!(all_told(&changes).await, @r#"
         error: [folder]/scenarios/faults/aws/wrong-namespace.yaml: at `change`: it changes nothing (tried on scenario `aks-to-aws`)
-        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml: at `change.trustPolicies`: unknown field `trustPolicies`, expected one of `provider`, `trustPolicy`, `permissionPolicy`, `serviceAccount`, `token`; did you mean `trustPolicy`? (tried on scenario `aks-to-aws`)
+        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml: at `change.aws.trustPolicies`: unknown field `trustPolicies`, expected one of `provider`, `trustPolicy`, `permissionPolicy`; did you mean `trustPolicy`? (tried on scenario `aks-to-aws`)
         error: [folder]/scenarios/faults/aws/wrong-namespace.yaml: at `change`: a mapping is expected: the members of `access` that differ
-        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:6:38: at `expect.refused.cod`: unknown member `cod`; did you mean `code`? (known: link, code, status)
-        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:6:20: at `expect.refused.link`: unknown value `subject-acepted`; did you mean `subject-accepted`? (known: opted-in, injected, token-projected, issuer-discoverable, key-published, issuer-trusted, audience-accepted, subject-accepted, credential-issued, permitted, read)
-        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:8:13: at `confidence`: unknown value `certain` (known: documented, user-reported, recorded, code, inferred)
-        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:7:1: at `sources`: unknown member `sources`; did you mean `source`? (known: title, change, expect, transient, source, confidence)
+        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml: at `change.aws`: a fault changes parts of an access, never the whole (tried on scenario `aks-to-aws`)
+        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:7:38: at `expect.refused.cod`: unknown member `cod`; did you mean `code`? (known: link, code, status)
+        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:7:20: at `expect.refused.link`: unknown value `subject-acepted`; did you mean `subject-accepted`? (known: opted-in, injected, token-projected, issuer-discoverable, key-published, issuer-trusted, audience-accepted, subject-accepted, credential-issued, permitted, read)
+        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:9:13: at `confidence`: unknown value `certain` (known: documented, user-reported, recorded, code, inferred)
+        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:8:1: at `sources`: unknown member `sources`; did you mean `source`? (known: title, change, expect, transient, source, confidence)
         "#);
 }
 
@@ -196,4 +203,68 @@ async fn a_run_id_is_used_once() {
         "error: [folder]/_artifacts/again exists: a run id is used once; pass another --run-id\n"
     );
     assert_eq!(ended.checks().lines().count(), 2, "the first run's report must stay as it is");
+}
+
+#[tokio::test]
+async fn refuses_a_scenario_that_names_a_cloud_which_its_parts_contradict() {
+    const AZURE: &str = "scenarios/eks-to-azure/scenario.yaml";
+    const AZURE_POD: &str = "scenarios/eks-to-azure/manifests/pod.yaml";
+    const BOTH: &str = "scenarios/both-clouds/scenario.yaml";
+    const SELF_MANAGED: &str = "scenarios/self-managed-to-aws/scenario.yaml";
+    const LABEL: &str = "    azure.workload.identity/use: \"true\" # the webhook looks at the pod's label, not at the service account's\n";
+    let changes = [
+        (AZURE_POD, LABEL, ""),
+        (AZURE_POD, "use: \"true\"", "use: \"yes\""),
+        (POD, "    app.kubernetes.io/name: s3-reader\n", "    azure.workload.identity/use: \"true\"\n"),
+        (SCENARIO, "eks.amazonaws.com/role-arn: ${role_arn}", "azure.workload.identity/client-id: c"),
+        (AZURE, "azure.workload.identity/client-id: ${client_id}", "eks.amazonaws.com/role-arn: r"),
+        (BOTH, "  container: kv-read\n", "  container: kv-reader\n"),
+        (BOTH, "  container: kv-read\n", "  container: s3-reader\n"),
+        (SELF_MANAGED, "issuer: s3-bucket", "issuer: blob-container"),
+        (SELF_MANAGED, "issuer: s3-bucket", "region: eu-central-1"),
+        (AZURE, "region: eu-central-1", "issuer: s3-bucket"),
+        (AZURE, "layout: v1.6", "layout: v1.7"),
+        (AZURE, "name: test-secret,", "name: test_secret,"),
+        (AZURE, "audience: api://AzureADTokenExchange", "audience: ${audience}"),
+    ];
+    assert_snapshot!(all_told(&changes).await, @r#"
+        error: [folder]/scenarios/eks-to-azure/manifests/pod.yaml: at `metadata.labels.azure.workload.identity/use`: the scenario names Azure, and the label is missing: without `"true"` the webhook leaves the pod alone
+        error: [folder]/scenarios/eks-to-azure/manifests/pod.yaml: at `metadata.labels.azure.workload.identity/use`: the scenario names Azure, and the label is `yes`: without `"true"` the webhook leaves the pod alone
+        error: [folder]/scenarios/aks-to-aws/manifests/pod.yaml: at `metadata.labels.azure.workload.identity/use`: the scenario does not name Azure (`azure`): leave the label out
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml: at `access.serviceAccount.annotations.eks.amazonaws.com/role-arn`: the scenario names AWS (`aws`), and this annotation is missing: add it
+        error: [folder]/scenarios/eks-to-azure/scenario.yaml: at `access.serviceAccount.annotations.eks.amazonaws.com/role-arn`: the scenario does not name AWS (`aws`), and this annotation is here: leave it out
+        error: [folder]/scenarios/both-clouds/manifests/pod.yaml: at `spec.containers`: `azure.container` names `kv-reader`, and the pod has no such container (it has s3-reader, kv-read)
+        error: [folder]/scenarios/both-clouds/manifests/pod.yaml: at `spec.containers`: container `s3-reader` cannot read in both clouds: name one each (`aws.container`, `azure.container`)
+        error: [folder]/scenarios/self-managed-to-aws/scenario.yaml: at `cluster.issuer`: a blob container lies in an Azure subscription, and the scenario does not name Azure
+        error: [folder]/scenarios/self-managed-to-aws/scenario.yaml:7:3: at `cluster`: a cluster of flavor self-managed needs `issuer`, where its owner publishes it: s3-bucket or blob-container
+        error: [folder]/scenarios/eks-to-azure/scenario.yaml:8:3: at `cluster`: a cluster of flavor eks needs `region`: it is part of the issuer
+        error: [folder]/scenarios/eks-to-azure/scenario.yaml:22:15: at `access.webhooks.azureWorkloadIdentity.layout`: unknown value `v1.7`; did you mean `v1.6`? (known: v1.5, v1.6)
+        error: [folder]/scenarios/eks-to-azure/scenario.yaml: secret cf-plan-shared/test_secret: a secret's name has 1 to 127 letters, digits and `-`
+        error: [folder]/scenarios/eks-to-azure/scenario.yaml: access.azure.federatedCredential.audience: no variable is called `audience`
+        "#);
+}
+
+#[tokio::test]
+async fn a_fault_of_a_cloud_that_the_scenario_does_not_name_is_refused() {
+    let sandbox = Sandbox::with_refusals(&["no-credential"]);
+    assert_snapshot!(refused(&sandbox, &["e2e", "aks-to-aws"], 2).await, @r#"error: [folder]/scenarios/faults/azure/no-credential.yaml: at `change`: it concerns Azure, and the scenario does not name Azure (`azure`) (tried on scenario `aks-to-aws`)"#);
+}
+
+#[tokio::test]
+async fn an_id_stands_once_in_the_catalogue() {
+    let sandbox = Sandbox::with_own_scenarios();
+    let fault = sandbox.read(FAULT);
+    sandbox.write("scenarios/faults/azure/wrong-namespace.yaml", &fault);
+    assert_snapshot!(refused(&sandbox, &["e2e", "aks-to-aws"], 2).await, @r#"error: [folder]/scenarios/faults/azure/wrong-namespace.yaml: [folder]/scenarios/faults/aws/wrong-namespace.yaml has the same id; ids are unique in the whole catalogue"#);
+}
+
+#[tokio::test]
+async fn a_secret_beyond_25_kilobytes_is_refused_before_anything_is_created() {
+    const SECRET: &str = "scenarios/eks-to-azure/test-secret.txt";
+    let sandbox = Sandbox::with_own_scenarios();
+    sandbox.write(SECRET, &"x".repeat(25 * 1024 + 1));
+    assert_snapshot!(refused(&sandbox, &["e2e", "eks-to-azure"], 2).await, @r#"error: [folder]/scenarios/eks-to-azure/test-secret.txt: the secret has 25601 bytes, and Key Vault takes 25600 (25 KB) at most"#);
+    sandbox.write(SECRET, &"x".repeat(25 * 1024));
+    let ended = sandbox.crossfed(&["e2e", "eks-to-azure", "--run-id", "largest"]).run().await;
+    ended.expect_exit(0);
 }

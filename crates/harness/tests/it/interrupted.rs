@@ -40,7 +40,7 @@ async fn ctrl_c_takes_everything_down() {
         aks-to-aws  A pod in AKS reads an object in S3
           ✓ preflight   2 checks planned [time]
           ✓ cluster     embedded, issuer https://westeurope.oic.prod-aks.azure.com/[tenant]/[cluster]/
-          ✓ webhooks    cf-r1-irsa-amazon-eks-pod-identity-webhook [time]
+          ✓ webhooks    amazon-eks-pod-identity-webhook-cf-r1 [time]
           ✓ federation  8 resources in 1 account [time]
           ✓ workload    2 namespaces with service account and target [time]
             checks

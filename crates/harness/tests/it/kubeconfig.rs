@@ -22,7 +22,7 @@ async fn passes_on_a_bare_api_server_and_leaves_nothing_in_it() {
         aks-to-aws  A pod in AKS reads an object in S3
           ✓ preflight   9 checks planned [time]
           ✓ cluster     kubeconfig [folder]/kubeconfig, issuer https://issuer.example.test/self-managed [time]
-          ✓ webhooks    cf-r1-irsa-amazon-eks-pod-identity-webhook [time]
+          ✓ webhooks    amazon-eks-pod-identity-webhook-cf-r1 [time]
           ✓ federation  28 resources in 3 accounts [time]
           ✓ workload    8 namespaces with service account and target [time]
             checks
@@ -82,24 +82,24 @@ async fn what_is_asked_to_stay_stays_and_is_in_the_journal() {
         .map(String::as_str)
         .filter(|path| path.contains("/namespaces ") || path.contains("webhook"))
         .collect();
-    assert_snapshot!(left.join("\n"), @r"
-/api/v1/namespaces /cf-r1-annotation-missing
-/api/v1/namespaces /cf-r1-control
-/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations /cf-r1-irsa-amazon-eks-pod-identity-webhook
-");
-    assert_snapshot!(ended.journal().open().join("\n"), @r"
-bucket cf-r1-shared in account 111122223333
-object cf-r1-shared/test-file.txt in account 111122223333
-policy cf-r1-shared in account 111122223333
-role cf-r1-control in account 111122223333
-policy arn:aws:iam::111122223333:policy/cf-r1-shared on role cf-r1-control in account 111122223333
-OIDC provider for https://issuer.example.test/self-managed in account 111122223333
-role cf-r1-annotation-missing in account 111122223333
-policy arn:aws:iam::111122223333:policy/cf-r1-shared on role cf-r1-annotation-missing in account 111122223333
-webhook configuration cf-r1-irsa-amazon-eks-pod-identity-webhook
-namespace cf-r1-control
-namespace cf-r1-annotation-missing
-");
+    assert_snapshot!(left.join("\n"), @r#"
+        /api/v1/namespaces /cf-r1-annotation-missing
+        /api/v1/namespaces /cf-r1-control
+        /apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations /amazon-eks-pod-identity-webhook-cf-r1
+        "#);
+    assert_snapshot!(ended.journal().open().join("\n"), @r#"
+        bucket cf-r1-shared in account 111122223333
+        object cf-r1-shared/test-file.txt in account 111122223333
+        policy cf-r1-shared in account 111122223333
+        role cf-r1-control in account 111122223333
+        policy arn:aws:iam::111122223333:policy/cf-r1-shared on role cf-r1-control in account 111122223333
+        OIDC provider for https://issuer.example.test/self-managed in account 111122223333
+        role cf-r1-annotation-missing in account 111122223333
+        policy arn:aws:iam::111122223333:policy/cf-r1-shared on role cf-r1-annotation-missing in account 111122223333
+        webhook configuration amazon-eks-pod-identity-webhook-cf-r1
+        namespace cf-r1-control
+        namespace cf-r1-annotation-missing
+        "#);
     let teardown = ended.stdout.lines().find(|line| line.contains("teardown"));
     assert_snapshot!(teardown.unwrap_or_default(), @"  – teardown    left in place as --cleanup asks: 11 resources, listed in journal.jsonl [time]");
 }

@@ -12,4 +12,6 @@ mod plan;
 mod run;
 mod sandbox;
 mod secrets;
+mod several;
+mod to_azure;
 mod workloads;

@@ -26,7 +26,7 @@ async fn prints_every_check_with_what_it_saw() {
         aks-to-aws  A pod in AKS reads an object in S3
           ✓ preflight   9 checks planned [time]
           ✓ cluster     embedded, issuer https://westeurope.oic.prod-aks.azure.com/[tenant]/[cluster]/
-          ✓ webhooks    cf-r1-irsa-amazon-eks-pod-identity-webhook [time]
+          ✓ webhooks    amazon-eks-pod-identity-webhook-cf-r1 [time]
           ✓ federation  30 resources in 3 accounts [time]
           ✓ workload    9 namespaces with service account and target [time]
             checks
@@ -61,41 +61,18 @@ wrong-namespace: passed: expected subject-accepted AccessDenied 403, saw subject
 #[tokio::test]
 async fn every_refusal_breaks_at_its_link_and_nothing_after_it_is_claimed() {
     let sandbox = Sandbox::new();
-    let report = passed(&sandbox).await.report();
-    let mut lines: Vec<String> = report.scenarios[0]
-        .checks
-        .iter()
-        .map(|check| {
-            let mark = |state| match state {
-                trust::LinkState::Holds => '+',
-                trust::LinkState::Broken => 'x',
-                trust::LinkState::NotReached => '.',
-                trust::LinkState::NotChecked => '?',
-            };
-            let marks: String = check.chain.links.iter().map(|evidence| mark(evidence.state)).collect();
-            let broken = check.chain.broken().map(|evidence| {
-                format!(
-                    "{} asked of {}: {}",
-                    evidence.presented.as_deref().unwrap_or("-"),
-                    evidence.source.as_deref().unwrap_or("-"),
-                    evidence.note.as_deref().unwrap_or("-"),
-                )
-            });
-            format!("{} {marks} {}", check.id, broken.unwrap_or_default()).trim_end().to_owned()
-        })
-        .collect();
-    lines.sort();
-    assert_snapshot!(lines.join("\n"), @r#"
-annotation-missing x.......... nothing asked of service account: -
-control +++++++++++
-expired-token ++x++++.... volume of the pod's own, expires [moment] asked of sts.eu-central-1.amazonaws.com answered 400 ExpiredTokenException: Token expired: current date/time [seconds] must be before the expiration date/time [seconds]
-forged-signature ++?+x++.... - asked of sts.eu-central-1.amazonaws.com answered 400 InvalidIdentityToken: The web identity token that was passed could not be validated by AWS. Get a new identity token from the identity provider and then retry the request.
-issuer-without-slash ++???x..... - asked of sts.eu-central-1.amazonaws.com answered 400 InvalidIdentityToken: No OpenIDConnect provider found in your account for https://westeurope.oic.prod-aks.azure.com/[tenant]/[cluster]/
-no-provider ++???x..... - asked of sts.eu-central-1.amazonaws.com answered 400 InvalidIdentityToken: No OpenIDConnect provider found in your account for https://westeurope.oic.prod-aks.azure.com/[tenant]/[cluster]/
-role-without-get-object +++++++++x. s3:GetObject asked of cf-r1-shared.s3.eu-central-1.amazonaws.com answered 403 AccessDenied: User: arn:aws:sts::111122223333:assumed-role/cf-r1-role-without-get-object/web-identity-token-[milliseconds] is not authorized to perform: s3:GetObject on resource: "arn:aws:s3:::cf-r1-shared/test-file.txt" because no identity-based policy allows the s3:GetObject action
-wrong-audience ++???+x.... api://AzureADTokenExchange asked of sts.eu-central-1.amazonaws.com answered 400 InvalidIdentityToken: Incorrect token audience
-wrong-namespace +++++++x... system:serviceaccount:cf-r1-wrong-namespace:s3-reader asked of sts.eu-central-1.amazonaws.com answered 403 AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity
-"#);
+    let ended = passed(&sandbox).await;
+    assert_snapshot!(ended.chains(), @r#"
+        annotation-missing x.......... nothing asked of service account: -
+        control +++++++++++
+        expired-token ++x++++.... volume of the pod's own, expires [moment] asked of sts.eu-central-1.amazonaws.com answered 400 ExpiredTokenException: Token expired: current date/time [seconds] must be before the expiration date/time [seconds]
+        forged-signature ++?+x++.... - asked of sts.eu-central-1.amazonaws.com answered 400 InvalidIdentityToken: The web identity token that was passed could not be validated by AWS. Get a new identity token from the identity provider and then retry the request.
+        issuer-without-slash ++???x..... https://westeurope.oic.prod-aks.azure.com/[tenant]/[cluster]/ asked of sts.eu-central-1.amazonaws.com answered 400 InvalidIdentityToken: No OpenIDConnect provider found in your account for https://westeurope.oic.prod-aks.azure.com/[tenant]/[cluster]/
+        no-provider ++???x..... https://westeurope.oic.prod-aks.azure.com/[tenant]/[cluster]/ asked of sts.eu-central-1.amazonaws.com answered 400 InvalidIdentityToken: No OpenIDConnect provider found in your account for https://westeurope.oic.prod-aks.azure.com/[tenant]/[cluster]/
+        role-without-get-object +++++++++x. s3:GetObject asked of cf-r1-shared.s3.eu-central-1.amazonaws.com answered 403 AccessDenied: User: arn:aws:sts::111122223333:assumed-role/cf-r1-role-without-get-object/web-identity-token-[milliseconds] is not authorized to perform: s3:GetObject on resource: "arn:aws:s3:::cf-r1-shared/test-file.txt" because no identity-based policy allows the s3:GetObject action
+        wrong-audience ++???+x.... api://AzureADTokenExchange asked of sts.eu-central-1.amazonaws.com answered 400 InvalidIdentityToken: Incorrect token audience
+        wrong-namespace +++++++x... system:serviceaccount:cf-r1-wrong-namespace:s3-reader asked of sts.eu-central-1.amazonaws.com answered 403 AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity
+        "#);
 }
 
 #[tokio::test]
@@ -365,29 +342,29 @@ async fn what_was_created_was_written_down_before_and_is_gone_after() {
     let journal = ended.journal();
     assert_eq!(journal.intended.len(), 40, "{journal:?}");
     assert_eq!(journal.open(), [""; 0]);
-    let shown = |label: &&str| ["control", "shared", "irsa", "provider "].iter().any(|part| label.contains(part));
+    let shown = |label: &&str| ["control", "shared", "webhook", "provider "].iter().any(|part| label.contains(part));
     let mut labels: Vec<&str> = journal.intended.iter().map(|(_, label)| label.as_str()).filter(shown).collect();
     labels.sort_unstable();
-    assert_snapshot!(labels.join("\n"), @r"
-OIDC provider for https://westeurope.oic.prod-aks.azure.com/[tenant]/[cluster] in account 111122223334
-OIDC provider for https://westeurope.oic.prod-aks.azure.com/[tenant]/[cluster]/ in account 111122223333
-bucket cf-r1-no-provider in account 111122223335
-bucket cf-r1-shared in account 111122223333
-namespace cf-r1-control
-object cf-r1-shared/test-file.txt in account 111122223333
-policy arn:aws:iam::111122223333:policy/cf-r1-shared on role cf-r1-annotation-missing in account 111122223333
-policy arn:aws:iam::111122223333:policy/cf-r1-shared on role cf-r1-control in account 111122223333
-policy arn:aws:iam::111122223333:policy/cf-r1-shared on role cf-r1-expired-token in account 111122223333
-policy arn:aws:iam::111122223333:policy/cf-r1-shared on role cf-r1-forged-signature in account 111122223333
-policy arn:aws:iam::111122223333:policy/cf-r1-shared on role cf-r1-wrong-audience in account 111122223333
-policy arn:aws:iam::111122223333:policy/cf-r1-shared on role cf-r1-wrong-namespace in account 111122223333
-policy arn:aws:iam::111122223335:policy/cf-r1-no-provider on role cf-r1-no-provider in account 111122223335
-policy cf-r1-no-provider in account 111122223335
-policy cf-r1-shared in account 111122223333
-role cf-r1-control in account 111122223333
-role cf-r1-no-provider in account 111122223335
-webhook configuration cf-r1-irsa-amazon-eks-pod-identity-webhook
-");
+    assert_snapshot!(labels.join("\n"), @r#"
+        OIDC provider for https://westeurope.oic.prod-aks.azure.com/[tenant]/[cluster] in account 111122223334
+        OIDC provider for https://westeurope.oic.prod-aks.azure.com/[tenant]/[cluster]/ in account 111122223333
+        bucket cf-r1-no-provider in account 111122223335
+        bucket cf-r1-shared in account 111122223333
+        namespace cf-r1-control
+        object cf-r1-shared/test-file.txt in account 111122223333
+        policy arn:aws:iam::111122223333:policy/cf-r1-shared on role cf-r1-annotation-missing in account 111122223333
+        policy arn:aws:iam::111122223333:policy/cf-r1-shared on role cf-r1-control in account 111122223333
+        policy arn:aws:iam::111122223333:policy/cf-r1-shared on role cf-r1-expired-token in account 111122223333
+        policy arn:aws:iam::111122223333:policy/cf-r1-shared on role cf-r1-forged-signature in account 111122223333
+        policy arn:aws:iam::111122223333:policy/cf-r1-shared on role cf-r1-wrong-audience in account 111122223333
+        policy arn:aws:iam::111122223333:policy/cf-r1-shared on role cf-r1-wrong-namespace in account 111122223333
+        policy arn:aws:iam::111122223335:policy/cf-r1-no-provider on role cf-r1-no-provider in account 111122223335
+        policy cf-r1-no-provider in account 111122223335
+        policy cf-r1-shared in account 111122223333
+        role cf-r1-control in account 111122223333
+        role cf-r1-no-provider in account 111122223335
+        webhook configuration amazon-eks-pod-identity-webhook-cf-r1
+        "#);
     for gone in ["kubeconfig", "private"] {
         assert!(!ended.artifacts.join(gone).exists(), "{gone} must be gone");
     }

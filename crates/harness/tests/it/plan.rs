@@ -13,13 +13,13 @@ async fn shows_policies_as_they_will_stand_in_the_cloud() {
         aks-to-aws: A pod in AKS reads an object in S3
 
         cluster    aks-shaped, issuer https://westeurope.oic.prod-aks.azure.com/TENANT/CLUSTER/
-        webhook    aws-pod-identity, chart profile, default region eu-central-1
+        webhook    aws-pod-identity, Helm release amazon-eks-pod-identity-webhook, default region eu-central-1
         bucket     in eu-central-1, object test-file.txt (52 bytes)
 
         [control] A pod in AKS reads an object in S3
           expected     the object is read
-          account      shared
           namespace    cf-run-id-control
+          account      shared
           role         arn:aws:iam::111122223333:role/cf-run-id-control
           provider     https://westeurope.oic.prod-aks.azure.com/TENANT/CLUSTER/ for sts.amazonaws.com
 
@@ -55,10 +55,10 @@ async fn shows_policies_as_they_will_stand_in_the_cloud() {
 
         [issuer-without-slash] provider without the issuer's slash
           expected     refused with InvalidIdentityToken 400 at link 6 issuer trusted
-          change       {"provider":{"url":"${issuer_slash_toggled}"}}
+          change       {"aws":{"provider":{"url":"${issuer_slash_toggled}"}}}
           source       https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc.html (URLs are compared exactly)
-          account      its own
           namespace    cf-run-id-issuer-without-slash
+          account      its own
           role         arn:aws:iam::444455556666:role/cf-run-id-issuer-without-slash
           provider     https://westeurope.oic.prod-aks.azure.com/TENANT/CLUSTER for sts.amazonaws.com
 
@@ -66,8 +66,8 @@ async fn shows_policies_as_they_will_stand_in_the_cloud() {
           expected     the webhook leaves the pod alone
           change       {"serviceAccount":{"annotations":{"eks.amazonaws.com/role-arn":null}}}
           source       https://github.com/aws/amazon-eks-pod-identity-webhook (README: only annotated service accounts are mutated)
-          account      shared
           namespace    cf-run-id-annotation-missing
+          account      shared
           role         arn:aws:iam::111122223333:role/cf-run-id-annotation-missing
           provider     https://westeurope.oic.prod-aks.azure.com/TENANT/CLUSTER/ for sts.amazonaws.com
 
@@ -115,19 +115,37 @@ async fn lists_scenarios_and_faults() {
     let sandbox = Sandbox::new();
     let ended = sandbox.crossfed(&["list"]).run().await;
     ended.expect_exit(0);
-    assert_snapshot!(ended.stdout, @r"
-scenarios
-  aks-to-aws                 A pod in AKS reads an object in S3
-faults
-  annotation-missing         service account not annotated
-  expired-token              token expired two hours ago
-  forged-signature           token not signed by the issuer
-  issuer-without-slash       provider without the issuer's slash
-  no-provider                no OIDC provider for the issuer
-  role-without-get-object    role may not get the object
-  wrong-audience             token made for another audience
-  wrong-namespace            trust policy for another namespace
-");
+    assert_snapshot!(ended.stdout, @r#"
+        scenarios
+          aks-to-aws                         A pod in AKS reads an object in S3
+          aks-to-azure                       A pod in AKS reads a Key Vault secret
+          both-clouds                        One pod reads in both clouds
+          eks-to-aws                         A pod in EKS reads an object in S3
+          eks-to-azure                       A pod in EKS reads a Key Vault secret
+          self-managed-to-aws                A pod in a self-managed cluster reads an object in S3
+          self-managed-to-azure              A pod in a self-managed cluster reads a Key Vault secret
+        faults
+          annotation-missing                 service account not annotated
+          azure-webhook-first                Azure webhook called first
+          azure-webhook-v1-5                 Azure webhook of the v1.5 line
+          credential-for-another-audience    credential for another audience
+          credential-for-another-namespace   credential for another namespace
+          credential-with-slash              credential not with the issuer's slash
+          expired-assertion                  assertion expired two hours ago
+          expired-token                      token expired two hours ago
+          forged-signature                   token not signed by the issuer
+          issuer-without-slash               provider without the issuer's slash
+          label-missing                      pod without the label
+          no-access-policy                   identity without an access policy
+          no-credential                      identity without federated credential
+          no-provider                        no OIDC provider for the issuer
+          no-role                            identity without a role on the vault
+          role-to-client-id                  role given to the client id
+          role-without-get-object            role may not get the object
+          secret-disabled                    secret is disabled
+          wrong-audience                     token made for another audience
+          wrong-namespace                    trust policy for another namespace
+        "#);
 
     let json = sandbox.crossfed(&["list", "--output", "json"]).run().await;
     let json: serde_json::Value = serde_json::from_str(&json.stdout).expect("must be JSON");

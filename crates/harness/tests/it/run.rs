@@ -90,6 +90,32 @@ impl Ended {
         assert_eq!(self.exit, exit, "exit code\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
     }
 
+    /// The chain of every check in one line, sorted: a mark a link (`+` holds, `x` broken, `.` not reached, `?` not checked).
+    pub(crate) fn chains(&self) -> String {
+        let report = self.report();
+        let line = |check: &CheckRecord| {
+            let mark = |state| match state {
+                trust::LinkState::Holds => '+',
+                trust::LinkState::Broken => 'x',
+                trust::LinkState::NotReached => '.',
+                trust::LinkState::NotChecked => '?',
+            };
+            let marks: String = check.chain.links.iter().map(|evidence| mark(evidence.state)).collect();
+            let broken = check.chain.broken().map(|evidence| {
+                format!(
+                    "{} asked of {}: {}",
+                    evidence.presented.as_deref().unwrap_or("-"),
+                    evidence.source.as_deref().unwrap_or("-"),
+                    evidence.note.as_deref().unwrap_or("-").replace("\r\n", " | "),
+                )
+            });
+            format!("{} {marks} {}", check.id, broken.unwrap_or_default()).trim_end().to_owned()
+        };
+        let mut lines: Vec<String> = report.scenarios[0].checks.iter().map(line).collect();
+        lines.sort();
+        lines.join("\n")
+    }
+
     /// Standard output with what happens at the same time in one order: phases and checks.
     pub(crate) fn settled_stdout(&self) -> String {
         const PHASES: [&str; 5] = ["preflight", "cluster", "webhooks", "federation", "workload"];
@@ -198,11 +224,13 @@ fn line(check: &CheckRecord) -> String {
     let expected = match &check.expected {
         Expected::Read { bytes, .. } => format!("read {bytes}"),
         Expected::Refused { link, code, status } => format!("{link} {code} {}", status.unwrap_or_default()),
+        Expected::KeptReading => "kept reading".to_owned(),
         Expected::NotInjected => "not injected".to_owned(),
     };
     let observed = match &check.observed {
         Observed::Read { bytes, .. } => format!("read {bytes}"),
         Observed::Refused(denial) => format!("{} {} {}", denial.link, denial.code, denial.status.unwrap_or_default()),
+        Observed::KeptReading { .. } => "kept reading".to_owned(),
         Observed::NotInjected => "not injected".to_owned(),
         Observed::Crashed { exit_code, .. } => format!("crashed {exit_code:?}"),
         Observed::Nothing { last_seen } => format!("nothing {}", last_seen.as_deref().unwrap_or_default()),

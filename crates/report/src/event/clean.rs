@@ -11,7 +11,7 @@ use super::{CheckRecord, Event, Expected, Observed, Outcome};
 
 pub(super) fn clean(event: &mut Event) {
     match event {
-        Event::RunStarted { run_id, command, version, cluster, clouds } => {
+        Event::RunStarted { run_id, command, version, cluster, clouds, scenarios: _ } => {
             text(run_id);
             command.iter_mut().for_each(text);
             text(version);
@@ -61,7 +61,7 @@ fn clean_check(check: &mut CheckRecord) {
     match expected {
         Expected::Read { bytes: _, sha256 } => text(sha256),
         Expected::Refused { link: _, code, status: _ } => text(code),
-        Expected::NotInjected => {}
+        Expected::NotInjected | Expected::KeptReading => {}
     }
     match observed {
         Observed::Read { bytes: _, sha256 } => text(sha256),
@@ -69,7 +69,7 @@ fn clean_check(check: &mut CheckRecord) {
             text(code);
             maybe(message);
         }
-        Observed::NotInjected => {}
+        Observed::NotInjected | Observed::KeptReading { reads: _, tokens: _, keys: _ } => {}
         Observed::Crashed { exit_code: _, stderr_tail } => text(stderr_tail),
         Observed::Nothing { last_seen } => maybe(last_seen),
     }

@@ -3,7 +3,7 @@
 
 use trust::{Chain, Denial, Evidence, LinkState, Verdict};
 
-use super::line::{COLUMNS_FROM, exit, link_name};
+use super::line::{COLUMNS_FROM, exit, kept_reading, link_name};
 use super::paint::{Cell, Ink, Mark, Tone};
 use crate::event::{CheckRecord, Expected, Observed};
 use crate::text::{count, first_difference, visible, visible_line, width as text_width};
@@ -49,6 +49,7 @@ fn expected(expected: &Expected) -> String {
             refused(&Denial { link: *link, code: code.clone(), status: *status, message: None })
         }
         Expected::NotInjected => "not injected: the webhook leaves the pod alone".to_owned(),
+        Expected::KeptReading => "kept reading while tokens are renewed and keys replaced".to_owned(),
     }
 }
 
@@ -59,6 +60,10 @@ fn observed(check: &CheckRecord) -> String {
         Observed::Read { bytes, sha256 } => read("read", *bytes, sha256),
         Observed::Refused(denial) => refused(denial),
         Observed::NotInjected => "not injected".to_owned(),
+        Observed::KeptReading { reads, tokens, keys } if check.is_unexpected_acceptance() => {
+            format!("accepted: {}", kept_reading(*reads, *tokens, *keys))
+        }
+        Observed::KeptReading { reads, tokens, keys } => kept_reading(*reads, *tokens, *keys),
         Observed::Crashed { exit_code, .. } => {
             format!("the workload crashed, {}", exit(*exit_code))
         }

@@ -5,7 +5,8 @@ use trust::{Link, Verdict};
 
 use super::paint::{Cell, Ink, Mark, Tone};
 use crate::event::{CheckRecord, Observed, Outcome, Phase};
-use crate::text::{count, duration, visible_line};
+use crate::model::ScenarioReport;
+use crate::text::{count, duration, visible_line, width as text_width};
 
 /// Below this, a check takes two lines instead of columns.
 pub(super) const COLUMNS_FROM: usize = 72;
@@ -66,12 +67,15 @@ pub(super) fn check(ink: Ink, width: usize, counter: Option<(usize, usize)>, che
     let free = width.saturating_sub(taken + 2 + LINK + 2 + 1 + STATUS + tail);
     let code = (free / 3).clamp(21, 30);
     head.push(Cell::new(title, free.saturating_sub(code).max(16), Tone::Plain));
-    if seen.tried {
+    let across = LINK + 2 + code + 1 + STATUS;
+    if !seen.tried {
+        head.push(Cell::new(seen.remark.clone().unwrap_or_default(), across, Tone::Dim));
+    } else if seen.code.is_empty() && seen.status.is_empty() {
+        head.push(Cell::new(seen.link, across, seen.tone));
+    } else {
         head.push(Cell::new(seen.link, LINK, seen.tone));
         head.push(Cell::new(seen.code, code, Tone::Plain).gap(1));
         head.push(Cell::new(seen.status, STATUS, Tone::Plain).right());
-    } else {
-        head.push(Cell::new(seen.remark.clone().unwrap_or_default(), LINK + 2 + code + 1 + STATUS, Tone::Dim));
     }
     if with_duration {
         head.push(Cell::new(duration(check.duration_ms), DURATION, Tone::Dim).right());
@@ -83,9 +87,35 @@ pub(super) fn check(ink: Ink, width: usize, counter: Option<(usize, usize)>, che
     out
 }
 
-pub(super) fn mark(check: &CheckRecord) -> Mark {
-    match check.verdict {
-        _ if check.is_unexpected_acceptance() => Mark::Bad,
+/// What is said of a check away from its scenario: whose it is and what was seen, without its title.
+pub(super) fn check_elsewhere(ink: Ink, width: usize, scenario: &str, check: &CheckRecord) -> String {
+    let seen = Seen::of(check);
+    elsewhere(ink, width, mark(check), (scenario, &check.id), &seen.in_one_line(ink), seen.tone)
+}
+
+/// A mark, `scenario / part` and what is said of it, beside it where there is room.
+pub(super) fn elsewhere(ink: Ink, width: usize, mark: Mark, of: (&str, &str), said: &str, tone: Tone) -> String {
+    let name = format!("{} / {}", visible_line(of.0), visible_line(of.1));
+    let columns = text_width(&name).min(width / 2);
+    let room = width.saturating_sub(2 + columns + 2);
+    ink.row(0, &[ink.mark(mark).gap(1), Cell::new(name, columns, Tone::Plain), Cell::new(said, room, tone)])
+}
+
+fn mark(check: &CheckRecord) -> Mark {
+    if check.is_unexpected_acceptance() { Mark::Bad } else { verdict_mark(&check.verdict) }
+}
+
+/// Nobody may take a scenario for passed that let in what must be refused.
+pub(super) fn scenario_mark(entry: &ScenarioReport) -> Mark {
+    match &entry.verdict {
+        _ if entry.has_unexpected_acceptance() => Mark::Bad,
+        Some(verdict) => verdict_mark(verdict),
+        None => Mark::Infra,
+    }
+}
+
+fn verdict_mark(verdict: &Verdict) -> Mark {
+    match verdict {
         Verdict::Passed => Mark::Good,
         Verdict::Failed { .. } => Mark::Bad,
         Verdict::Skipped { .. } => Mark::Skipped,
@@ -119,6 +149,12 @@ impl Seen {
                 let broken = check.chain.broken().map_or(Link::Injected, |evidence| evidence.link);
                 (link_name(broken), "not injected".to_owned(), None)
             }
+            Observed::KeptReading { reads, tokens, keys } if check.is_unexpected_acceptance() => {
+                (String::new(), rounds(*reads, *tokens, *keys), None)
+            }
+            Observed::KeptReading { reads, tokens, keys } => {
+                (kept_reading(*reads, *tokens, *keys), String::new(), None)
+            }
             Observed::Crashed { exit_code, .. } => ("crashed".to_owned(), exit(*exit_code), None),
             Observed::Nothing { .. } => ("nothing seen".to_owned(), String::new(), None),
         };
@@ -143,6 +179,15 @@ impl Seen {
         let parts: Vec<&str> = seen.chain(&self.remark).map(String::as_str).collect();
         parts.join(ink.dot())
     }
+}
+
+/// `kept reading: 14 reads, 3 tokens, 2 keys`.
+pub(super) fn kept_reading(reads: usize, tokens: usize, keys: usize) -> String {
+    format!("kept reading: {}", rounds(reads, tokens, keys))
+}
+
+fn rounds(reads: usize, tokens: usize, keys: usize) -> String {
+    format!("{}, {}, {}", count(reads, "read"), count(tokens, "token"), count(keys, "key"))
 }
 
 pub(super) fn exit(code: Option<i32>) -> String {

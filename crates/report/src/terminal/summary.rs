@@ -1,4 +1,5 @@
-//! The end of a run: what failed once more, the counts, the reasons for what was not tried, and where to go from here.
+//! The end of a run: what failed once more, the table of several scenarios, the counts, the reasons for what was not tried, and
+//! where to go from here.
 //! It must not know how the run was shown before.
 
 use trust::Verdict;
@@ -6,6 +7,8 @@ use trust::Verdict;
 use super::detail::{block, needs_block};
 use super::line::DURATION;
 use super::paint::{Cell, Ink, Tone};
+use super::skips;
+use super::table::table;
 use crate::event::{CheckRecord, Outcome};
 use crate::model::{Counts, Report, ScenarioReport};
 use crate::text::{count, duration, visible_line};
@@ -22,17 +25,25 @@ pub(super) struct Ending<'a> {
 
 impl Ending<'_> {
     pub(super) fn text(&self) -> String {
-        let mut out = self.failures();
+        let mut scenarios: Vec<&ScenarioReport> = self.report.scenarios.iter().collect();
+        scenarios.sort_by(|left, right| left.scenario.cmp(&right.scenario));
+        let mut out = self.failures(&scenarios);
         out.push('\n');
+        if self.is_many() && !scenarios.is_empty() {
+            out.push_str(&table(self.ink, self.width, &self.place(), &scenarios));
+            out.push('\n');
+        }
         out.push_str(&self.headline());
-        for entry in &self.report.scenarios {
+        for entry in &scenarios {
             out.push_str(&self.scenario(entry));
         }
-        for (reason, ids) in self.skipped() {
-            let said = format!("{reason} ({})", ids.join(", "));
-            out.push_str(&self.field("skipped", &format!("{}: {said}", ids.len()), Tone::Plain));
+        if self.is_many() {
+            scenarios.iter().for_each(|entry| out.push_str(&self.not_quite_passed(entry)));
         }
-        for entry in &self.report.scenarios {
+        for reason in skips::reasons(&scenarios, self.is_many()) {
+            out.push_str(&self.field("skipped", &reason, Tone::Plain));
+        }
+        for entry in &scenarios {
             for leftover in &entry.leftovers {
                 let said = format!("{} {}", visible_line(&leftover.kind), visible_line(&leftover.id));
                 out.push_str(&self.field("left over", &said, Tone::Bad));
@@ -49,16 +60,25 @@ impl Ending<'_> {
         out
     }
 
+    fn is_many(&self) -> bool {
+        self.report.scenarios_planned() > 1
+    }
+
+    fn place(&self) -> String {
+        let run = self.report.run.as_ref();
+        let parts = run.map(|run| [visible_line(&run.cluster), visible_line(&run.clouds)]);
+        parts.map(|parts| parts.join(self.ink.dot())).unwrap_or_default()
+    }
+
     fn field(&self, label: &str, value: &str, tone: Tone) -> String {
         let room = self.width.saturating_sub(2 + LABEL + 2);
         self.ink.row(2, &[Cell::new(label, LABEL, Tone::Dim), Cell::new(value, room, tone)])
     }
 
     /// The gravest first.
-    fn failures(&self) -> String {
-        let scenarios = self.report.scenarios.iter();
+    fn failures(&self, scenarios: &[&ScenarioReport]) -> String {
         let mut failed: Vec<(&ScenarioReport, &CheckRecord)> =
-            scenarios.flat_map(|entry| entry.checks.iter().map(move |check| (entry, check))).collect();
+            scenarios.iter().flat_map(|entry| entry.checks.iter().map(move |check| (*entry, check))).collect();
         failed.retain(|(_, check)| needs_block(check));
         failed.sort_by_key(|(_, check)| !check.is_unexpected_acceptance());
         let mut out = String::new();
@@ -80,7 +100,8 @@ impl Ending<'_> {
             Some(130 | 143) => ("INTERRUPTED", Tone::Bad),
             _ => ("FAILED", Tone::Bad),
         };
-        let mut parts = said_counts(&self.report.counts);
+        let mut parts = if self.is_many() { self.said_scenarios() } else { Vec::new() };
+        parts.extend(said_counts(&self.report.counts));
         let accepted = self
             .report
             .scenarios
@@ -127,6 +148,8 @@ impl Ending<'_> {
         }
         match &entry.verdict {
             Some(Verdict::Passed) => {}
+            // Its reason stands with those of the checks that were skipped.
+            Some(Verdict::Skipped { .. }) if self.is_many() => {}
             Some(verdict) => {
                 let reason = verdict.reason().map(|reason| format!(": {}", visible_line(reason))).unwrap_or_default();
                 out.push_str(&self.field("scenario", &format!("{id}: {}{reason}", verdict.word()), Tone::Plain));
@@ -136,25 +159,37 @@ impl Ending<'_> {
         out
     }
 
-    /// Reasons in the order in which they came up, each with the checks that it kept from being tried.
-    fn skipped(&self) -> Vec<(String, Vec<String>)> {
-        let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
-        for check in self.report.scenarios.iter().flat_map(|entry| &entry.checks) {
-            let Verdict::Skipped { reason } = &check.verdict else {
-                continue;
-            };
-            let (reason, id) = (visible_line(reason), visible_line(&check.id));
-            match reasons.iter_mut().find(|(known, _)| *known == reason) {
-                Some((_, ids)) => ids.push(id),
-                None => reasons.push((reason, vec![id])),
+    /// Checks that have no block, and whose line was not shown since their scenario passed.
+    fn not_quite_passed(&self, entry: &ScenarioReport) -> String {
+        let mut out = String::new();
+        for check in &entry.checks {
+            if let Verdict::Flaky { reason } | Verdict::Leaked { reason } = &check.verdict {
+                let name = format!("{} / {}", visible_line(&entry.scenario), visible_line(&check.id));
+                out.push_str(&self.field(
+                    check.verdict.word(),
+                    &format!("{name}: {}", visible_line(reason)),
+                    Tone::Plain,
+                ));
             }
         }
-        reasons
+        out
+    }
+
+    fn said_scenarios(&self) -> Vec<String> {
+        let entries = &self.report.scenarios;
+        let of = |is: fn(&ScenarioReport) -> bool| entries.iter().filter(|entry| is(entry)).count();
+        let passed = of(|entry| entry.verdict == Some(Verdict::Passed) && !entry.has_unexpected_acceptance());
+        let skipped = of(|entry| matches!(entry.verdict, Some(Verdict::Skipped { .. })));
+        let mut said = vec![format!("{passed} of {} passed", count(entries.len() - skipped, "scenario"))];
+        let others = [(skipped, "skipped"), (self.report.scenarios_planned() - entries.len(), "never started")];
+        let others = others.into_iter().filter(|(number, _)| *number > 0);
+        said.extend(others.map(|(number, word)| format!("{} {word}", count(number, "scenario"))));
+        said
     }
 }
 
 /// What passed is always said, the rest where there is any.
-fn said_counts(counts: &Counts) -> Vec<String> {
+pub(super) fn said_counts(counts: &Counts) -> Vec<String> {
     let others = [
         (counts.failed, "failed"),
         (counts.infra, "not found out (infra)"),

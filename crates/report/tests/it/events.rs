@@ -43,6 +43,15 @@ fn reads_back_what_was_written() {
     let read = read_events(file(&lines(&records)).path()).expect("must read");
     assert_eq!(read, records);
     assert_eq!(fold(&read), fold(&records));
+    let records = crate::sample::records(seven());
+    assert_eq!(read_events(file(&lines(&records)).path()).expect("must read"), records);
+}
+
+#[test]
+fn what_a_workload_that_lives_long_saw_is_flat_too() {
+    let check = kept_reading();
+    let said = serde_json::to_string(&(check.expected, check.observed)).expect("must print");
+    assert_snapshot!(said, @r#"[{"outcome":"kept-reading"},{"outcome":"kept-reading","reads":14,"tokens":3,"keys":2}]"#);
 }
 
 #[test]
@@ -87,7 +96,7 @@ fn a_line_is_flat_and_plain_to_filter() {
         .map(|(_, line)| line)
         .collect();
     assert_snapshot!(picked.join("\n"), @r#"
-{"at":"2026-05-04T10:00:00Z","seq":0,"event":"run-started","run_id":"r-7f3a91","command":["cargo","xtask","e2e","aks-to-aws"],"version":"0.1.0","cluster":"embedded","clouds":"simulated"}
+{"at":"2026-05-04T10:00:00Z","seq":0,"event":"run-started","run_id":"r-7f3a91","command":["cargo","xtask","e2e","aks-to-aws"],"version":"0.1.0","cluster":"embedded","clouds":"simulated","scenarios":1}
 {"at":"2026-05-04T10:00:00.1Z","seq":1,"event":"scenario-started","scenario":"aks-to-aws","title":"a pod in AKS reads an object in S3","checks":1}
 {"at":"2026-05-04T10:00:00.2Z","seq":2,"event":"phase-started","scenario":"aks-to-aws","phase":"preflight"}
 {"at":"2026-05-04T10:00:00.5Z","seq":5,"event":"phase-finished","scenario":"aks-to-aws","phase":"cluster","outcome":"done","detail":"issuer https://germanywestcentral.oic.prod-aks.azure.com/72f988bf/","duration_ms":212}

@@ -52,6 +52,7 @@ fn report_json_is_one_readable_document() {
     "version": "0.1.0",
     "cluster": "embedded",
     "clouds": "simulated",
+    "scenarios": 1,
     "started_at": "2026-05-04T10:00:00Z",
     "finished_at": "2026-05-04T10:00:01.8Z",
     "duration_ms": 1031
@@ -172,6 +173,43 @@ fn a_run_that_has_not_finished_has_no_end() {
         names(&dir.path().join("deep/run")),
         ["junit_aks-to-aws.xml", "junit_runner.xml", "metadata.json", "report.json", "started.json"]
     );
+}
+
+#[test]
+fn each_scenario_has_a_junit_file_of_its_own() {
+    let folded = report(seven());
+    let dir = written(&folded);
+    let junit: Vec<String> =
+        names(&dir.path().join("deep/run")).into_iter().filter(|name| name.starts_with("junit_")).collect();
+    assert_snapshot!(junit.join("\n"), @r#"
+        junit_aks-to-aws.xml
+        junit_aks-to-azure.xml
+        junit_both-clouds.xml
+        junit_eks-to-aws.xml
+        junit_eks-to-azure.xml
+        junit_long-lived.xml
+        junit_runner.xml
+        junit_self-managed-to-azure.xml
+        "#);
+    for entry in &folded.scenarios {
+        let xml = read(&dir, &format!("junit_{}.xml", entry.scenario));
+        let classes: Vec<&str> = xml.lines().filter(|line| line.contains("<testcase ")).collect();
+        let own = format!("classname=\"{}\"", entry.scenario);
+        assert!(!classes.is_empty() && classes.iter().all(|case| case.contains(&own)), "{xml}");
+    }
+    assert!(read(&dir, "junit_both-clouds.xml").contains(r#"name="wrong-namespace/azure""#));
+}
+
+#[test]
+fn a_run_that_does_not_say_how_many_scenarios_it_has_has_one() {
+    let text = serde_json::to_string(&report(opening(1))).expect("must print");
+    let before = text.replace(r#""scenarios":1,"#, "");
+    assert_ne!(before, text);
+    let read: Report = serde_json::from_str(&before).expect("must read a report from before");
+    assert_eq!(read.run.expect("must have begun").scenarios, 1);
+    let line = r#"{"at":"2026-05-04T10:00:00Z","seq":0,"event":"run-started","run_id":"r","command":[],"version":"1","cluster":"c","clouds":"s"}"#;
+    let record: report::Record = serde_json::from_str(line).expect("must read an event from before");
+    assert!(matches!(record.event(), Event::RunStarted { scenarios: 1, .. }));
 }
 
 #[test]

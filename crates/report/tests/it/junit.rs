@@ -175,6 +175,29 @@ fn the_runner_file_has_the_phases() {
 }
 
 #[test]
+fn says_how_long_a_workload_kept_reading() {
+    let short = CheckRecord {
+        observed: report::Observed::KeptReading { reads: 5, tokens: 1, keys: 1 },
+        verdict: Verdict::Failed { reason: "its token was never renewed".into() },
+        chain: trust::Chain::default(),
+        ..kept_reading()
+    };
+    let xml = junit(&report(run(vec![kept_reading(), short], 2, Verdict::Passed, 100)), SCENARIO);
+    let cases: Vec<&str> = xml.lines().skip(9).collect();
+    assert_snapshot!(cases.join("\n"), @r#"
+            <testcase classname="aks-to-aws" name="rotation" time="0.318"/>
+            <testcase classname="aks-to-aws" name="rotation" time="0.318">
+              <failure message="reads through a change of keys: its token was never renewed" type="failed">expected   kept reading while tokens are renewed and keys replaced
+        observed   kept reading: 5 reads, 1 token, 1 key
+        reason     its token was never renewed
+        </failure>
+            </testcase>
+          </testsuite>
+        </testsuites>
+        "#);
+}
+
+#[test]
 fn hostile_text_stays_text() {
     let hostile = "</failure>]]>&<x a=\"\u{0}\u{1b}[31m\u{b}\u{fffe}\u{1f600}\"'>\nnext";
     let check = CheckRecord {

@@ -6,6 +6,7 @@
 mod events;
 mod files;
 mod junit;
+mod many;
 mod sample;
 mod secrets;
 mod terminal;

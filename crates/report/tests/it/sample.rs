@@ -33,6 +33,25 @@ pub(crate) fn shown(style: Style, events: impl IntoIterator<Item = Event>) -> St
     String::from_utf8(terminal.into_inner()).expect("must be UTF-8")
 }
 
+pub(crate) fn at_width(width: usize) -> Style {
+    Style { width, ..Style::default() }
+}
+
+pub(crate) fn without_colour(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |out, part| out + part.split_once('m').expect("must end its sequence").1)
+}
+
+/// No line is wider, save commands, and none ends in blanks.
+pub(crate) fn assert_keeps_to(width: usize, text: &str) {
+    for line in text.lines() {
+        let is_command = ["next ", "rerun ", "artifacts "].iter().any(|label| line.trim_start().starts_with(label));
+        assert!(is_command || line.chars().count() <= width, "{width}: {line}");
+        assert_eq!(line, line.trim_end(), "{width}");
+    }
+}
+
 /// A run of one scenario with these checks, and what follows them.
 pub(crate) fn run(checks: Vec<CheckRecord>, planned: usize, verdict: Verdict, exit_code: u8) -> Vec<Event> {
     let mut events = opening(planned);
@@ -49,6 +68,7 @@ pub(crate) fn opening(planned: usize) -> Vec<Event> {
             version: "0.1.0".into(),
             cluster: "embedded".into(),
             clouds: "simulated".into(),
+            scenarios: 1,
         },
         Event::ScenarioStarted {
             scenario: SCENARIO.into(),
@@ -88,6 +108,86 @@ pub(crate) fn whole_phase(phase: Phase, outcome: Outcome, detail: Option<&str>, 
 
 fn finished(phase: Phase, outcome: Outcome, detail: Option<&str>, duration_ms: u64) -> Event {
     Event::PhaseFinished { scenario: SCENARIO.into(), phase, outcome, detail: detail.map(str::to_owned), duration_ms }
+}
+
+/// Seven scenarios at the same time, their events mixed: one fails, one is skipped in part, one as a whole.
+pub(crate) fn seven() -> Vec<Event> {
+    let no_key = "the cluster's keys cannot be changed";
+    let whole = || [allowed()].into_iter().chain(refusals()).collect::<Vec<_>>();
+    let failing = vec![allowed(), wrongly_refused_beside_another_cloud(), refusals().remove(0)];
+    let in_part = [whole(), vec![skipped("expired", "token that has expired", no_key)]].concat();
+    let failed = Verdict::Failed { reason: "1 of 3 checks failed".into() };
+    let no_second = Verdict::Skipped { reason: "there is no second cluster".into() };
+    let strands = [
+        strand("self-managed-to-azure", 5, in_part, Verdict::Passed, 4_310),
+        strand("aks-to-aws", 4, whole(), Verdict::Passed, 1_025),
+        strand("both-clouds", 3, failing, failed, 2_200),
+        strand("eks-to-azure", 4, whole(), Verdict::Passed, 998),
+        strand("long-lived", 1, vec![kept_reading()], Verdict::Passed, 9_001),
+        strand("eks-to-aws", 4, Vec::new(), no_second, 2),
+        strand("aks-to-azure", 4, whole(), Verdict::Passed, 1_311),
+    ];
+    let command = ["cargo", "xtask", "e2e", "all"].map(str::to_owned).into();
+    let mut events = vec![Event::RunStarted {
+        run_id: "r-7f3a91".into(),
+        command,
+        version: "0.1.0".into(),
+        cluster: "embedded".into(),
+        clouds: "simulated".into(),
+        scenarios: strands.len(),
+    }];
+    events.extend(mixed(strands.into()));
+    events.push(Event::RunFinished { exit_code: 100, duration_ms: 9_120 });
+    events
+}
+
+fn strand(scenario: &str, planned: usize, checks: Vec<CheckRecord>, verdict: Verdict, duration_ms: u64) -> Vec<Event> {
+    let scenario = || scenario.to_owned();
+    let phase = |phase, detail: &str, duration_ms| {
+        let detail = Some(detail.to_owned()).filter(|detail| !detail.is_empty());
+        let finished =
+            Event::PhaseFinished { scenario: scenario(), phase, outcome: Outcome::Done, detail, duration_ms };
+        [Event::PhaseStarted { scenario: scenario(), phase }, finished]
+    };
+    let title = format!("what must hold: {}", scenario());
+    let mut events = vec![Event::ScenarioStarted { scenario: scenario(), title, checks: planned }];
+    if !checks.is_empty() {
+        events.extend(phase(Phase::Federation, "1 OIDC provider, 3 roles", 87));
+        events.push(Event::PhaseStarted { scenario: scenario(), phase: Phase::Checks });
+        events.extend(checks.into_iter().map(|check| Event::CheckFinished { scenario: scenario(), check }));
+        events.extend(phase(Phase::Checks, "", 640).into_iter().skip(1));
+        events.extend(phase(Phase::Teardown, "6 resources deleted", 33));
+    }
+    events.push(Event::ScenarioFinished { scenario: scenario(), verdict, duration_ms });
+    events
+}
+
+/// One event of each in turn.
+fn mixed(strands: Vec<Vec<Event>>) -> Vec<Event> {
+    let mut strands: Vec<_> = strands.into_iter().map(Vec::into_iter).collect();
+    let mut events = Vec::new();
+    loop {
+        let before = events.len();
+        events.extend(strands.iter_mut().filter_map(Iterator::next));
+        if events.len() == before {
+            return events;
+        }
+    }
+}
+
+/// A fault of one cloud must not touch the access to the other: this one was refused.
+pub(crate) fn wrongly_refused_beside_another_cloud() -> CheckRecord {
+    CheckRecord { id: "wrong-namespace/azure".into(), title: "reads in Azure all the same".into(), ..wrongly_refused() }
+}
+
+pub(crate) fn kept_reading() -> CheckRecord {
+    CheckRecord {
+        id: "rotation".into(),
+        title: "reads through a change of keys".into(),
+        expected: Expected::KeptReading,
+        observed: Observed::KeptReading { reads: 14, tokens: 3, keys: 2 },
+        ..allowed()
+    }
 }
 
 pub(crate) fn allowed() -> CheckRecord {

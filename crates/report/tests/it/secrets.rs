@@ -10,7 +10,7 @@ const TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.Q2FuYXJ5U2lnbmF
 const CANARY: &str = "Q2FuYXJ5U2lnbmF0dXJlVGhhdE11c3ROb3RMZWF2ZQ";
 
 /// Every text of every event is the canary.
-fn poisoned() -> Vec<Event> {
+fn poisoned(scenarios: usize) -> Vec<Event> {
     let t = || TOKEN.to_owned();
     let observed = [
         Observed::Read { bytes: 1, sha256: t() },
@@ -18,12 +18,13 @@ fn poisoned() -> Vec<Event> {
         Observed::Crashed { exit_code: None, stderr_tail: t() },
         Observed::Nothing { last_seen: Some(t()) },
         Observed::NotInjected,
-        Observed::NotInjected,
+        Observed::KeptReading { reads: 1, tokens: 1, keys: 1 },
     ];
     let expected = [
         Expected::Read { bytes: 1, sha256: t() },
         Expected::Refused { link: Link::Read, code: t(), status: None },
         Expected::NotInjected,
+        Expected::KeptReading,
     ];
     let verdicts = [
         Verdict::Failed { reason: t() },
@@ -37,7 +38,7 @@ fn poisoned() -> Vec<Event> {
         |state| Evidence::new(Link::Permitted, state).presented(t()).required(t() + "x").source(t()).note(t());
     let states = [LinkState::Holds, LinkState::Broken, LinkState::NotReached, LinkState::NotChecked];
     let mut events = vec![
-        Event::RunStarted { run_id: t(), command: vec![t()], version: t(), cluster: t(), clouds: t() },
+        Event::RunStarted { run_id: t(), command: vec![t()], version: t(), cluster: t(), clouds: t(), scenarios },
         Event::ScenarioStarted { scenario: t(), title: t() + " ", checks: 9 },
         Event::PhaseStarted { scenario: t(), phase: Phase::Cluster },
     ];
@@ -88,14 +89,15 @@ fn check(place: &str, text: &str) {
 
 #[test]
 fn no_output_holds_a_signature() {
-    let folded = report(poisoned());
+    let folded = report(poisoned(1));
     let scenario = folded.scenarios[0].scenario.clone();
-    check("the debug form", &format!("{:?}", records(poisoned())));
-    check("the terminal", &shown(Style::default(), poisoned()));
+    check("the debug form", &format!("{:?}", records(poisoned(1))));
+    check("the terminal", &shown(Style::default(), poisoned(1)));
+    check("the terminal of several scenarios", &shown(Style::default(), poisoned(2)));
     check("the scenario's JUnit", &report::junit(&folded, &scenario));
     check("the runner's JUnit", &report::junit_runner(&folded));
     let mut lines = JsonLines::new(Vec::new());
-    records(poisoned()).iter().for_each(|record| lines.accept(record).expect("must write to memory"));
+    records(poisoned(1)).iter().for_each(|record| lines.accept(record).expect("must write to memory"));
     check("the event file", &String::from_utf8(lines.into_inner()).expect("must be UTF-8"));
     let dir = tempfile::tempdir().expect("must make a folder");
     for path in report::write_artifacts(dir.path(), &folded).expect("must write") {

@@ -1,0 +1,86 @@
+//! The simulated Azure of this house, in this process, behind the wire.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use azure_sim::{AzureSim, AzureSimConfig};
+use egress::{Egress, Upstream};
+use transport::{Client, Roots};
+use trust::{Secret, SharedClock};
+use uuid::Uuid;
+
+use super::{Backend, HOSTS, Subscription};
+use crate::{Capabilities, CloudError};
+
+/// How long Entra ID waits for an issuer is not documented; what STS grants is a fair measure.
+const ISSUER_DEADLINE: Duration = Duration::from_secs(5);
+/// Name under which Entra ID's own requests stand in the request log.
+pub const ENTRA_CLIENT: &str = "azure-entra";
+
+/// What the simulator needs.
+#[derive(Debug)]
+pub struct SimulatedConfig<'a> {
+    /// Tells the time.
+    pub clock: SharedClock,
+    /// The wire, through which Entra ID looks at issuers.
+    pub wire: &'a Egress,
+    /// Password of Entra ID on the wire.
+    pub wire_password: Secret,
+    /// The directory; it is opened.
+    pub tenant: Uuid,
+    /// The subscription; it is opened.
+    pub subscription: Uuid,
+}
+
+/// Simulated Azure.
+#[derive(Debug)]
+pub struct Simulated {
+    azure: AzureSim,
+    subscription: Subscription,
+    capabilities: Capabilities,
+}
+
+impl Simulated {
+    /// Opens tenant and subscription, and begins to generate the key that access tokens are signed with.
+    ///
+    /// # Errors
+    /// When the wire's root is unusable, or no thread is to be had for the key.
+    pub fn new(config: SimulatedConfig<'_>) -> Result<Self, CloudError> {
+        let proxy = config.wire.admit(ENTRA_CLIENT, config.wire_password);
+        let issuers = Client::new(Roots::pem(config.wire.root_pem())?, ISSUER_DEADLINE).through(proxy);
+        let azure = AzureSim::new(AzureSimConfig { clock: config.clock, issuers, token_key: azure_sim::token_key()? });
+        let admin = azure.create_subscription(config.tenant, config.subscription);
+        let subscription = Subscription {
+            tenant: admin.tenant.to_string(),
+            id: admin.subscription.to_string(),
+            object_id: admin.object_id.to_string(),
+            client_id: admin.client_id.to_string(),
+            client_secret: admin.client_secret,
+        };
+        Ok(Self { azure, subscription, capabilities: Capabilities::all() })
+    }
+}
+
+impl Backend for Simulated {
+    fn title(&self) -> String {
+        "simulated".into()
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn attach(&self, wire: &Egress) -> Result<(), CloudError> {
+        for host in HOSTS {
+            let azure = self.azure.clone();
+            // The name of a vault or storage account that does not exist does not resolve.
+            let knows = Arc::new(move |host: &str| azure.knows_host(host));
+            wire.route(host.parse()?, Upstream::service_for("simulated Azure", self.azure.router(), knows));
+        }
+        Ok(())
+    }
+
+    fn subscription(&self) -> Subscription {
+        self.subscription.clone()
+    }
+}

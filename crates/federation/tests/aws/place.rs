@@ -1,0 +1,135 @@
+//! What the tests stand on: a simulated account behind TLS, a ledger in memory, and what is in the account.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_sim::{AwsSim, AwsSimConfig};
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse;
+use federation::aws::{Access, Clients, Consistency, HttpStack, Scope, Tags, Undo, Wire, inventory};
+use federation::{Ledger, LedgerError};
+use transport::{Authority, Client, Roots, Server};
+use trust::{AccountId, Secret, SystemClock};
+
+pub(crate) const ACCOUNT: &str = "123456789012";
+
+/// A simulated account and the way to it.
+pub(crate) struct Place {
+    pub(crate) sim: AwsSim,
+    pub(crate) server: Server,
+    pub(crate) http: HttpStack,
+    /// Signs nothing.
+    pub(crate) public: Client,
+}
+
+impl Place {
+    pub(crate) async fn up() -> Self {
+        Self::behind(|router| router).await
+    }
+
+    /// With something between the clients and the simulator.
+    pub(crate) async fn behind(between: impl FnOnce(Router) -> Router) -> Self {
+        let authority = Authority::generate("aws", &SystemClock).expect("authority must generate");
+        let client = || Client::new(Roots::of(&authority).expect("root must be taken"), Duration::from_secs(5));
+        let sim = AwsSim::new(AwsSimConfig { clock: Arc::new(SystemClock), issuers: client() });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback must bind");
+        let identity = authority.server_identity(&["127.0.0.1"]).expect("identity must be issued");
+        let server = Server::tls(listener, identity, between(sim.router())).expect("server must start");
+        let wire = Wire { proxy_url: None, root_pem: authority.root_pem().to_owned() };
+        Self { sim, server, http: HttpStack::new(Some(&wire)).expect("wire must be taken"), public: client() }
+    }
+
+    pub(crate) fn clients(&self, account: &str, region: &str) -> Clients {
+        let account: AccountId = account.parse().expect("account must parse");
+        let admin = self.sim.create_account(account.clone());
+        self.clients_with(account, region, admin.access_key_id, admin.secret_access_key)
+    }
+
+    pub(crate) fn clients_with(
+        &self,
+        account: AccountId,
+        region: &str,
+        access_key_id: String,
+        secret_access_key: Secret,
+    ) -> Clients {
+        let access = Access {
+            account,
+            region: region.to_owned(),
+            access_key_id,
+            secret_access_key,
+            session_token: None,
+            endpoint: Some(format!("https://{}", self.server.addr())),
+            consistency: Consistency::Immediate,
+        };
+        Clients::new(&access, &self.http)
+    }
+}
+
+/// A ledger in memory: the undo of each entry, and how it ended.
+#[derive(Default)]
+pub(crate) struct Notes(Mutex<Vec<(Undo, &'static str)>>);
+
+impl Notes {
+    fn close(&self, entry: u64, end: &'static str) -> Result<(), LedgerError> {
+        let mut notes = self.0.lock().map_err(|_| LedgerError::new("poisoned"))?;
+        let index = usize::try_from(entry).map_err(LedgerError::new)?;
+        notes[index].1 = end;
+        Ok(())
+    }
+
+    pub(crate) fn entries(&self) -> Vec<(Undo, &'static str)> {
+        self.0.lock().expect("notes must be whole").clone()
+    }
+}
+
+impl Ledger<Undo> for Notes {
+    fn intend(&self, _: &str, undo: &Undo) -> Result<u64, LedgerError> {
+        let mut notes = self.0.lock().map_err(|_| LedgerError::new("poisoned"))?;
+        notes.push((undo.clone(), "open"));
+        Ok(notes.len() as u64 - 1)
+    }
+    fn done(&self, entry: u64) -> Result<(), LedgerError> {
+        self.close(entry, "done")
+    }
+    fn failed(&self, entry: u64, _: &str) -> Result<(), LedgerError> {
+        self.close(entry, "failed")
+    }
+}
+
+pub(crate) fn tags() -> Tags {
+    Tags::new("r-1", "2099-01-01T00:00:00Z")
+}
+
+pub(crate) async fn seen(clients: &Clients) -> Vec<String> {
+    let items = inventory(clients, &Scope::Account).await.expect("inventory must be taken");
+    items.into_iter().map(|item| format!("{} {}", item.kind, item.id)).collect()
+}
+
+/// Does every write, and loses the answer to every other one.
+pub(crate) fn losing_answers(router: Router) -> Router {
+    let lose = Arc::new(AtomicBool::new(false));
+    router.layer(from_fn(move |request: Request, next: Next| {
+        let writes = request.method() != "GET" && request.method() != "HEAD";
+        let lost = writes && !lose.fetch_xor(true, Ordering::SeqCst);
+        async move {
+            let answer = next.run(request).await;
+            if lost { StatusCode::INTERNAL_SERVER_ERROR.into_response() } else { answer }
+        }
+    }))
+}
+
+/// Refuses every write of one setting of a bucket, such as `tagging`, in S3's words.
+pub(crate) fn refusing(setting: &'static str) -> impl FnOnce(Router) -> Router {
+    move |router| {
+        router.layer(from_fn(move |request: Request, next: Next| {
+            let query = request.uri().query().unwrap_or_default();
+            let refused = request.method() == "PUT" && query.split(['&', '=']).next() == Some(setting);
+            let denied = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+            async move { if refused { (StatusCode::FORBIDDEN, denied).into_response() } else { next.run(request).await } }
+        }))
+    }
+}

@@ -1,0 +1,174 @@
+//! Who answers on the wire: the wire itself, the clouds behind it, and the harness's own way through it. One for all scenarios of a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clouds::{CloudError, aws, azure};
+use egress::{Egress, EgressConfig, HostPattern, PatternError, Upstream};
+use federation::Wire;
+use scenario::Scenario;
+use transport::{Authority, Proxy};
+use trust::{AccountId, IssuerUrl, Secret};
+use uuid::Uuid;
+
+use super::Settings;
+use crate::environment::AwsKeys;
+use crate::exit::{Exit, Stop};
+
+/// Name under which the harness's own requests stand in the request log.
+const HARNESS_CLIENT: &str = "harness";
+/// First account of the simulated AWS; one of the ids that AWS's own documentation uses.
+const FIRST_ACCOUNT: &str = "111122223333";
+
+/// Everything that answers.
+#[derive(Debug)]
+pub(crate) struct Answering {
+    pub(crate) wire: Egress,
+    pub(crate) proxy: Proxy,
+    pub(crate) aws: Option<Aws>,
+    pub(crate) azure: Option<Azure>,
+    /// What answers for each issuer, by its host: managed clusters of a region share one.
+    issuers: Mutex<BTreeMap<String, BTreeMap<String, axum::Router>>>,
+}
+
+/// Who answers for AWS, and connections to it.
+#[derive(Debug)]
+pub(crate) struct Aws {
+    pub(crate) backend: Box<dyn aws::Backend>,
+    pub(crate) http: federation::aws::HttpStack,
+}
+
+/// Who answers for Azure, and connections to it.
+#[derive(Debug)]
+pub(crate) struct Azure {
+    pub(crate) backend: Box<dyn azure::Backend>,
+    pub(crate) http: federation::azure::HttpStack,
+}
+
+/// A password that nobody guesses.
+pub(crate) fn password() -> Secret {
+    Secret::new(Uuid::new_v4().simple().to_string())
+}
+
+pub(crate) fn title(settings: &Settings) -> String {
+    settings.options.place.aws_endpoint.as_ref().map_or_else(|| "simulated".to_owned(), |url| format!("endpoint {url}"))
+}
+
+impl Answering {
+    /// Lays the wire and puts on it whatever clouds the scenarios name.
+    pub(crate) async fn up(settings: &Settings, scenarios: &[&Scenario]) -> Result<Self, Stop> {
+        let infra = |error: anyhow::Error| Stop::new(Exit::Infrastructure, format!("{error:#}"));
+        let cloud = |error: CloudError| Stop::caused(Exit::Infrastructure, error);
+        let internal = |error: anyhow::Error| Stop::new(Exit::Internal, format!("{error:#}"));
+        let authority = Authority::generate("crossfed wire", &*settings.clock).map_err(|error| infra(error.into()))?;
+        let config = EgressConfig { authority: Arc::new(authority), clock: settings.clock.clone() };
+        let wire = Egress::start(config).await.map_err(|error| infra(error.into()))?;
+        let proxy = wire.admit(HARNESS_CLIENT, password());
+        let route = Wire { proxy_url: Some(proxy.url()), root_pem: wire.root_pem().to_owned() };
+        let mut answering = Self { wire, proxy, aws: None, azure: None, issuers: Mutex::default() };
+        let regions = regions(scenarios);
+        if !regions.is_empty() {
+            let http = federation::aws::HttpStack::new(Some(&route)).map_err(|error| internal(error.into()))?;
+            let backend = aws_backend(settings, &answering, &http).await?;
+            backend.attach(&answering.wire, &regions).map_err(cloud)?;
+            answering.aws = Some(Aws { backend, http });
+        }
+        if scenarios.iter().any(|scenario| scenario.azure.is_some()) {
+            let http = federation::azure::HttpStack::new(Some(&route)).map_err(|error| internal(error.into()))?;
+            let config = azure::SimulatedConfig {
+                clock: settings.clock.clone(),
+                wire: &answering.wire,
+                wire_password: password(),
+                tenant: Uuid::new_v4(),
+                subscription: Uuid::new_v4(),
+            };
+            let backend = azure::Simulated::new(config).map_err(cloud)?;
+            azure::Backend::attach(&backend, &answering.wire).map_err(cloud)?;
+            answering.azure = Some(Azure { backend: Box::new(backend), http });
+        }
+        Ok(answering)
+    }
+
+    /// Puts an issuer's site on the wire, beside others of its host.
+    pub(crate) fn route_issuer(&self, issuer: &IssuerUrl, site: axum::Router) -> Result<(), PatternError> {
+        // The wire's table knows names without ports.
+        let host = issuer.host();
+        let host = host.split_once(':').map_or(host, |(name, _)| name).to_owned();
+        let pattern: HostPattern = host.parse()?;
+        let mut issuers = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
+        let sites = issuers.entry(host).or_default();
+        sites.insert(issuer.to_string(), site);
+        let merged = sites.values().cloned().fold(axum::Router::new(), axum::Router::merge);
+        self.wire.route(pattern, Upstream::service("the cluster's issuer", merged));
+        Ok(())
+    }
+
+    pub(crate) async fn down(&self) {
+        self.wire.stop().await;
+    }
+}
+
+/// The regions of AWS that the scenarios use; none where they use no AWS.
+fn regions<'a>(scenarios: &[&'a Scenario]) -> Vec<&'a str> {
+    let mut regions = BTreeSet::new();
+    for scenario in scenarios {
+        regions.extend(scenario.aws.iter().map(|aws| aws.region.as_str()));
+        let webhook = scenario.access.webhooks.aws_pod_identity.iter();
+        regions.extend(webhook.map(|webhook| webhook.default_aws_region.as_str()));
+    }
+    regions.into_iter().collect()
+}
+
+async fn aws_backend(
+    settings: &Settings,
+    answering: &Answering,
+    http: &federation::aws::HttpStack,
+) -> Result<Box<dyn aws::Backend>, Stop> {
+    let wire = &answering.wire;
+    let internal = |error: trust::ArnError| Stop::caused(Exit::Internal, error);
+    let Some(url) = &settings.options.place.aws_endpoint else {
+        let first_account = FIRST_ACCOUNT.parse().map_err(internal)?;
+        let config =
+            aws::SimulatedConfig { clock: settings.clock.clone(), wire, wire_password: password(), first_account };
+        return Ok(Box::new(aws::Simulated::new(config).map_err(|error| Stop::caused(Exit::Internal, error))?));
+    };
+    let Some(keys) = settings.environment.aws_keys.clone() else {
+        let message =
+            "--aws-endpoint needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (most emulators take any value)";
+        return Err(Stop::new(Exit::Preflight, message));
+    };
+    let usage = |error: CloudError| Stop::caused(Exit::Usage, error);
+    let account = |id: AccountId| aws::Account {
+        id,
+        access_key_id: keys.access_key_id.clone(),
+        secret_access_key: keys.secret_access_key.clone(),
+        session_token: keys.session_token.clone(),
+    };
+    let config = |id| aws::EndpointConfig {
+        url: url.clone(),
+        account: account(id),
+        enforces: settings.options.place.enforces(),
+    };
+    let id = match &settings.options.place.aws_account {
+        Some(id) => id.clone(),
+        None => {
+            // Its STS is asked over the same wire as everything after it.
+            let unknown = "000000000000".parse().map_err(internal)?;
+            let endpoint = aws::Endpoint::new(config(unknown)).map_err(usage)?;
+            aws::Backend::attach(&endpoint, wire, &["us-east-1"]).map_err(usage)?;
+            caller_account(http, &keys).await?
+        }
+    };
+    Ok(Box::new(aws::Endpoint::new(config(id)).map_err(usage)?))
+}
+
+async fn caller_account(http: &federation::aws::HttpStack, keys: &AwsKeys) -> Result<AccountId, Stop> {
+    federation::aws::caller_account(&keys.access_key_id, &keys.secret_access_key, keys.session_token.as_ref(), http)
+        .await
+        .map_err(|error| {
+            Stop::new(
+                Exit::Infrastructure,
+                format!("the endpoint does not say whose keys these are: {error}; pass --aws-account ID"),
+            )
+        })
+}

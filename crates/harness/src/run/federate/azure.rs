@@ -1,0 +1,247 @@
+//! Azure's side of a scenario.
+
+use std::sync::Arc;
+
+use clouds::azure::Subscription;
+use federation::azure::{
+    self, Access, ApplyError, Clients, Credential, Desired, Principal, ProvisionError, VaultAccess, VaultNetwork,
+    VaultRole,
+};
+use federation::{Consistency, Kind, Tags};
+use futures::{StreamExt, TryStreamExt};
+use scenario::access::{self, Network, PermissionModel};
+use scenario::{Cell, Scenario};
+use trust::Secret;
+
+use super::super::issuer_site::{self, Files};
+use super::super::places::Places;
+use super::super::render::{AzureNames, RenderedAzure};
+use super::{AT_ONCE, LiveCell, failed};
+use crate::exit::{Exit, Stop};
+use crate::journal::{Journal, Undo, azure_label};
+
+/// What is wanted in the subscription.
+#[derive(Debug)]
+pub(crate) struct AzureSide {
+    clients: Clients,
+    /// Object id of the service principal that provisions.
+    owner: String,
+    /// Each once.
+    desired: Vec<Desired>,
+    /// What stands before everything else: the issuer's container, with group and account.
+    site: Vec<Desired>,
+    tags: Tags,
+}
+
+impl AzureSide {
+    pub(super) fn new(tags: Tags, subscription: &Subscription, location: &str, places: &Places) -> Result<Self, Stop> {
+        let access = Access {
+            tenant: subscription.tenant.clone(),
+            subscription: subscription.id.clone(),
+            location: location.to_owned(),
+            credential: Credential::ClientSecret {
+                client_id: subscription.client_id.clone(),
+                client_secret: subscription.client_secret.clone(),
+            },
+            consistency: Consistency::Immediate,
+        };
+        let clients =
+            Clients::new(&access, &places.azure_stack()?).map_err(|error| Stop::caused(Exit::Internal, error))?;
+        let owner = subscription.object_id.clone();
+        Ok(Self { clients, owner, desired: Vec::new(), site: Vec::new(), tags })
+    }
+
+    pub(super) fn add(&mut self, scenario: &Scenario, cell: &LiveCell) -> Result<(), Stop> {
+        let (Some(names), Some(rendered)) = (&cell.names.azure, &cell.rendered.azure) else { return Ok(()) };
+        for desired in wanted(scenario, &cell.cell, names, rendered)? {
+            if !self.desired.contains(&desired) {
+                self.desired.push(desired);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn owner(&self) -> &str {
+        &self.owner
+    }
+
+    pub(super) fn expect(&mut self, site: Vec<Desired>) {
+        self.desired.retain(|desired| !site.contains(desired));
+        self.site = site;
+    }
+
+    pub(super) async fn preflight(&self) -> Result<(), Stop> {
+        let all: Vec<Desired> = self.site.iter().chain(&self.desired).cloned().collect();
+        azure::preflight(&self.clients, &all).await.map_err(|error| {
+            let exit = if error.kind == Kind::Unavailable { Exit::Infrastructure } else { Exit::Preflight };
+            Stop::new(exit, format!("{}: {:#}", self.place(), anyhow::Error::from(error)))
+        })
+    }
+
+    pub(super) fn intentions(&self) -> impl Iterator<Item = (String, Undo)> {
+        self.site.iter().chain(&self.desired).map(|desired| {
+            let undo = desired.undo(self.clients.subscription(), self.clients.location());
+            (azure_label(&desired.label(), &undo), Undo::Azure(undo))
+        })
+    }
+
+    pub(super) async fn apply(&self, journal: &Journal, cells: &[Arc<LiveCell>]) -> Result<(), Stop> {
+        for stage in azure::stages(self.desired.clone()) {
+            self.create(journal, stage, cells).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the issuer's container with what is in it.
+    pub(super) async fn found(&self, journal: &Journal, site: Vec<Desired>) -> Result<(), Stop> {
+        for stage in azure::stages(site) {
+            self.create(journal, stage, &[]).await?;
+        }
+        Ok(())
+    }
+
+    /// Uploads the issuer's files again.
+    pub(super) async fn publish(&self, account: &str, container: &str, files: &Files) -> Result<(), Stop> {
+        for (name, body) in files.each() {
+            azure::publish(&self.clients, account, container, name, issuer_site::JSON, body)
+                .await
+                .map_err(|error| self.failed(ApplyError::Provision(error)))?;
+        }
+        Ok(())
+    }
+
+    async fn create(&self, journal: &Journal, stage: Vec<Desired>, cells: &[Arc<LiveCell>]) -> Result<(), Stop> {
+        futures::stream::iter(stage)
+            .map(|desired| async move {
+                let made = azure::create_journaled(&self.clients, &desired, &self.tags, journal)
+                    .await
+                    .map_err(|error| self.failed(error))?;
+                if let (Desired::Identity { name, .. }, Some(ids)) = (&desired, made.identity) {
+                    let owner = cells
+                        .iter()
+                        .find(|cell| cell.names.azure.as_ref().is_some_and(|azure| azure.identity == *name));
+                    if let Some(cell) = owner {
+                        let _ = cell.identity.set(ids);
+                    }
+                }
+                Ok(())
+            })
+            .buffer_unordered(AT_ONCE)
+            .try_collect::<Vec<_>>()
+            .await
+            .map(drop)
+    }
+
+    fn failed(&self, error: ApplyError) -> Stop {
+        let kind = match &error {
+            ApplyError::Provision(ProvisionError { kind, .. }) => Some(*kind),
+            ApplyError::Ledger(_) => None,
+        };
+        failed(&self.place(), kind, error)
+    }
+
+    fn place(&self) -> String {
+        format!("subscription {}", self.clients.subscription())
+    }
+
+    /// Clients of the subscription.
+    pub(crate) fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// How many things are created.
+    pub(super) fn size(&self) -> usize {
+        self.desired.len() + self.site.len()
+    }
+}
+
+/// What Azure would refuse of a cell, told from the files alone.
+///
+/// # Errors
+/// Exit 2, with the rule.
+pub(crate) fn check(
+    scenario: &Scenario,
+    cell: &Cell,
+    names: &AzureNames,
+    rendered: &RenderedAzure,
+) -> Result<(), Stop> {
+    azure::validate(&wanted(scenario, cell, names, rendered)?).map_err(|invalid| {
+        let file = scenario.folder.join("scenario.yaml");
+        Stop::new(Exit::Usage, format!("{}: {invalid}", file.display()))
+    })
+}
+
+fn wanted(
+    scenario: &Scenario,
+    cell: &Cell,
+    names: &AzureNames,
+    rendered: &RenderedAzure,
+) -> Result<Vec<Desired>, Stop> {
+    let (Some(resources), Some(access)) = (&scenario.azure, &cell.access.azure) else {
+        return Ok(Vec::new());
+    };
+    let value = String::from_utf8(resources.secret.clone()).map_err(|error| Stop::caused(Exit::Internal, error))?;
+    let AzureNames { group, vault, identity, .. } = names;
+    let principal = |by: access::Principal| {
+        let (group, name) = (group.clone(), identity.clone());
+        match by {
+            access::Principal::PrincipalId => Principal::Identity { group, name },
+            access::Principal::ClientId => Principal::ClientIdOf { group, name },
+        }
+    };
+    let mut wanted = vec![
+        Desired::ResourceGroup { name: group.clone() },
+        Desired::Vault {
+            group: group.clone(),
+            name: vault.clone(),
+            access: match access.vault.permission_model {
+                PermissionModel::Rbac => VaultAccess::Rbac,
+                PermissionModel::AccessPolicy => VaultAccess::AccessPolicy,
+            },
+            network: match access.vault.network {
+                Network::Open => VaultNetwork::Open,
+                Network::Firewall => VaultNetwork::Firewall,
+                Network::Private => VaultNetwork::Private,
+            },
+        },
+        Desired::Secret {
+            group: group.clone(),
+            vault: vault.clone(),
+            name: resources.secret_name.clone(),
+            value: Secret::new(value),
+            enabled: access.secret.enabled,
+        },
+        Desired::Identity { group: group.clone(), name: identity.clone() },
+    ];
+    if let Some((issuer, subject, audience)) = &rendered.credential {
+        wanted.push(Desired::FederatedCredential {
+            group: group.clone(),
+            identity: identity.clone(),
+            name: names.credential.clone(),
+            issuer: issuer.clone(),
+            subject: subject.clone(),
+            audiences: vec![audience.clone()],
+        });
+    }
+    if let Some(assignment) = &access.role_assignment {
+        let (group, vault) = (group.clone(), vault.clone());
+        let role = role(assignment.role);
+        wanted.push(Desired::RoleAssignment { group, vault, role, principal: principal(assignment.principal) });
+    }
+    if let Some(policy) = &access.access_policy {
+        let (group, vault) = (group.clone(), vault.clone());
+        let (principal, secrets) = (principal(policy.principal), policy.secrets.clone());
+        wanted.push(Desired::AccessPolicy { group, vault, principal, secrets });
+    }
+    Ok(wanted)
+}
+
+/// The role that a scenario's word stands for.
+pub(crate) fn role(role: access::VaultRole) -> VaultRole {
+    match role {
+        access::VaultRole::KeyVaultSecretsUser => VaultRole::SecretsUser,
+        access::VaultRole::KeyVaultSecretsOfficer => VaultRole::SecretsOfficer,
+        access::VaultRole::KeyVaultAdministrator => VaultRole::Administrator,
+        access::VaultRole::KeyVaultReader => VaultRole::Reader,
+    }
+}
