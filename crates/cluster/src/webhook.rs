@@ -14,7 +14,8 @@ use webhooks::{aws, azure};
 use crate::ClusterError;
 use crate::accounts::WatchedAccounts;
 
-/// How long the AWS webhook waits for an account that its watch has not shown yet; upstream's README recommends it, its code defaults to none.
+/// How long the AWS webhook waits for an account that its watch has not shown yet; upstream's README recommends it, its code defaults to none,
+/// and what EKS sets is not published.
 const LOOKUP_GRACE: Duration = Duration::from_millis(500);
 
 /// Which webhook, with the values that a scenario sets.
@@ -26,6 +27,11 @@ pub enum Webhook {
         default_aws_region: String,
         /// Name of the Helm release: part of the configuration's name, and so of the order in which API servers call webhooks.
         release: String,
+    },
+    /// amazon-eks-pod-identity-webhook as EKS itself installs it.
+    AwsOnEks {
+        /// The cluster's region.
+        region: String,
     },
     /// azure-workload-identity by its chart.
     Azure {
@@ -52,6 +58,7 @@ impl WebhookInstallation {
     pub fn configuration_name(&self) -> String {
         self.name.clone().unwrap_or_else(|| match &self.webhook {
             Webhook::Aws { release, .. } => aws::Profile::Chart.configuration_name(release),
+            Webhook::AwsOnEks { .. } => aws::Profile::Eks.configuration_name(""),
             Webhook::Azure { .. } => azure::NAME.to_owned(),
         })
     }
@@ -65,6 +72,10 @@ impl WebhookInstallation {
                 release: release.clone(),
                 namespace_selector: self.namespace_selector.clone(),
                 ..aws::Registration::new(aws::Profile::Chart, target(aws::PATH), Some(bundle))
+            }),
+            Webhook::AwsOnEks { .. } => aws::configuration(&aws::Registration {
+                namespace_selector: self.namespace_selector.clone(),
+                ..aws::Registration::new(aws::Profile::Eks, target(aws::PATH), Some(bundle))
             }),
             Webhook::Azure { .. } => azure::configuration(&azure::Registration {
                 namespace_selector: self.namespace_selector.clone(),
@@ -121,6 +132,10 @@ async fn router(client: &Client, accounts: Arc<WatchedAccounts>, webhook: &Webho
             });
             Ok(aws::router(config, accounts))
         }
+        Webhook::AwsOnEks { region } => {
+            let config = aws::Config { service_account_lookup_grace: LOOKUP_GRACE, ..aws::Config::eks(region) };
+            Ok(aws::router(config, accounts))
+        }
         Webhook::Azure { layout, tenant } => {
             // Once at its start, as upstream does: it decides whether proxies are native sidecars.
             let version = client.apiserver_version().await;
@@ -160,6 +175,7 @@ mod tests {
         };
         check(aws_by("irsa"), None, "irsa-amazon-eks-pod-identity-webhook");
         check(aws_by("irsa"), Some("mine"), "mine");
+        check(Webhook::AwsOnEks { region: "eu-central-1".into() }, None, "pod-identity-webhook");
         check(azure(), None, "azure-wi-webhook-mutating-webhook-configuration");
         check(azure(), Some("second"), "second");
     }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use scenario::access::{AzureAccess, Webhooks};
+use scenario::access::{AzureAccess, Installer, Webhooks};
 use scenario::{Catalogue, Cloud, Expectation, Plan};
 use serde_json::{Value, json};
 
@@ -117,8 +117,11 @@ pub fn text(plan: &Plan) -> Result<String, Stop> {
 }
 
 fn installed(webhooks: &Webhooks) -> Vec<String> {
-    let aws = webhooks.aws_pod_identity.as_ref().map(|aws| {
-        format!("aws-pod-identity, Helm release {}, default region {}", aws.release, aws.default_aws_region)
+    let aws = webhooks.aws_pod_identity.as_ref().map(|aws| match aws.installed_by {
+        Installer::Chart => {
+            format!("aws-pod-identity, Helm release {}, default region {}", aws.release, aws.default_aws_region)
+        }
+        Installer::Eks => format!("aws-pod-identity, by EKS, region {}", aws.default_aws_region),
     });
     let azure = webhooks.azure_workload_identity.map(|azure| format!("azure-workload-identity {}", azure.layout));
     aws.into_iter().chain(azure).collect()

@@ -46,16 +46,30 @@ pub struct Webhooks {
     pub azure_workload_identity: Option<AzureWorkloadIdentity>,
 }
 
-/// Chart values of amazon-eks-pod-identity-webhook.
+/// How amazon-eks-pod-identity-webhook is installed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AwsPodIdentity {
-    /// `config.defaultAwsRegion`; the chart's own default is us-east-1.
+    /// By whom.
+    #[serde(default)]
+    pub installed_by: Installer,
+    /// Chart value `config.defaultAwsRegion`; the chart's own default is us-east-1. On EKS it is the cluster's own region.
     pub default_aws_region: String,
     /// Name of the Helm release. It begins the name of the webhook's configuration, and so decides which webhook is called
-    /// first: the default comes before the Azure webhook, `irsa` after it.
+    /// first: the default comes before the Azure webhook, `irsa` after it. EKS has no release.
     #[serde(default = "AwsPodIdentity::release")]
     pub release: String,
+}
+
+/// Who installs the AWS webhook.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Installer {
+    /// Its Helm chart.
+    #[default]
+    Chart,
+    /// EKS itself.
+    Eks,
 }
 
 impl AwsPodIdentity {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cluster::{AzureLayout, Webhook, WebhookInstallation};
-use scenario::access::Layout;
+use scenario::access::{Installer, Layout};
 use serde_json::{Value, json};
 
 use super::federate::LiveCell;
@@ -16,9 +16,12 @@ pub(crate) fn installations(run: &RunId, cells: &[Arc<LiveCell>], tenant: Option
     let mut wanted: Vec<(Webhook, Vec<&str>)> = Vec::new();
     for cell in cells {
         let webhooks = &cell.cell.access.webhooks;
-        let aws = webhooks.aws_pod_identity.as_ref().map(|aws| Webhook::Aws {
-            default_aws_region: aws.default_aws_region.clone(),
-            release: format!("{}-cf-{run}", aws.release),
+        let aws = webhooks.aws_pod_identity.as_ref().map(|aws| match aws.installed_by {
+            Installer::Chart => Webhook::Aws {
+                default_aws_region: aws.default_aws_region.clone(),
+                release: format!("{}-cf-{run}", aws.release),
+            },
+            Installer::Eks => Webhook::AwsOnEks { region: aws.default_aws_region.clone() },
         });
         let azure = webhooks.azure_workload_identity.map(|azure| Webhook::Azure {
             layout: match azure.layout {

@@ -63,7 +63,7 @@ async fn points_at_the_place_in_a_scenario() {
     ];
     assert_snapshot!(all_told(&changes).await, @r#"
         error: [folder]/scenarios/aks-to-aws/scenario.yaml:5:8: at `title`: expected string scalar
-        error: [folder]/scenarios/aks-to-aws/scenario.yaml:24:7: at `access.webhooks.awsPodIdentity.defaultAwsRegoin`: unknown member `defaultAwsRegoin`; did you mean `defaultAwsRegion`? (known: defaultAwsRegion, release)
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml:24:7: at `access.webhooks.awsPodIdentity.defaultAwsRegoin`: unknown member `defaultAwsRegoin`; did you mean `defaultAwsRegion`? (known: installedBy, defaultAwsRegion, release)
         error: [folder]/scenarios/aks-to-aws/scenario.yaml:13:13: at `aws.object.keys`: unknown member `keys`; did you mean `key`? (known: key, file)
         error: [folder]/scenarios/aks-to-aws/scenario.yaml:8:11: at `cluster.flavor`: unknown value `ask` (known: aks, eks, self-managed)
         error: [folder]/scenarios/aks-to-aws/scenario.yaml: at `cluster.region`: `west/europe` is no region: lower-case letters, digits and dashes
@@ -223,6 +223,7 @@ async fn refuses_a_scenario_that_names_a_cloud_which_its_parts_contradict() {
         (SELF_MANAGED, "issuer: s3-bucket", "issuer: blob-container"),
         (SELF_MANAGED, "issuer: s3-bucket", "region: eu-central-1"),
         (AZURE, "region: eu-central-1", "issuer: s3-bucket"),
+        (SCENARIO, "defaultAwsRegion: eu-central-1 #", "defaultAwsRegion: eu-central-1\n      installedBy: eks #"),
         (AZURE, "layout: v1.6", "layout: v1.7"),
         (AZURE, "name: test-secret,", "name: test_secret,"),
         (AZURE, "audience: api://AzureADTokenExchange", "audience: ${audience}"),
@@ -238,6 +239,7 @@ async fn refuses_a_scenario_that_names_a_cloud_which_its_parts_contradict() {
         error: [folder]/scenarios/self-managed-to-aws/scenario.yaml: at `cluster.issuer`: a blob container lies in an Azure subscription, and the scenario does not name Azure
         error: [folder]/scenarios/self-managed-to-aws/scenario.yaml:7:3: at `cluster`: a cluster of flavor self-managed needs `issuer`, where its owner publishes it: s3-bucket or blob-container
         error: [folder]/scenarios/eks-to-azure/scenario.yaml:8:3: at `cluster`: a cluster of flavor eks needs `region`: it is part of the issuer
+        error: [folder]/scenarios/aks-to-aws/scenario.yaml: at `access.webhooks.awsPodIdentity.installedBy`: only EKS installs it by itself, and the cluster is of flavor aks: `chart` is left
         error: [folder]/scenarios/eks-to-azure/scenario.yaml:22:15: at `access.webhooks.azureWorkloadIdentity.layout`: unknown value `v1.7`; did you mean `v1.6`? (known: v1.5, v1.6)
         error: [folder]/scenarios/eks-to-azure/scenario.yaml: secret cf-plan-shared/test_secret: a secret's name has 1 to 127 letters, digits and `-`
         error: [folder]/scenarios/eks-to-azure/scenario.yaml: access.azure.federatedCredential.audience: no variable is called `audience`

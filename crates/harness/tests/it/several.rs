@@ -15,13 +15,13 @@ async fn all_scenarios_pass_at_the_same_time_and_one_table_tells_it() {
                       place                 verdict  pass fail skip    time
         ✓ aks-to-aws             embedded · simulated  passed      9    0    0 [time]
         ✓ aks-to-azure           embedded · simulated  passed      3    0    0 [time]
-        ✓ both-clouds            embedded · simulated  passed     14    0    0 [time]
+        ✓ both-clouds            embedded · simulated  passed     26    0    0 [time]
         ✓ eks-to-aws             embedded · simulated  passed      2    0    0 [time]
         ✓ eks-to-azure           embedded · simulated  passed     10    0    0 [time]
         ✓ self-managed-to-aws    embedded · simulated  passed      2    0    0 [time]
         ✓ self-managed-to-azure  embedded · simulated  passed      2    0    0 [time]
 
-        PASSED  7 of 7 scenarios passed, 42 of 42 checks passed [time]
+        PASSED  7 of 7 scenarios passed, 54 of 54 checks passed [time]
           artifacts  _artifacts/r1
           rerun      cargo xtask e2e all --show-progress none
         "#);
@@ -67,10 +67,22 @@ async fn a_fault_towards_one_cloud_leaves_the_other_access_of_the_pod_as_it_is()
         azure-webhook-v1-5/azure: passed: expected read 52, saw read 52
         control/aws: passed: expected read 52, saw read 52
         control/azure: passed: expected read 52, saw read 52
+        credential-for-another-audience/aws: passed: expected read 52, saw read 52
+        credential-for-another-audience/azure: passed: expected audience-accepted AADSTS700212 401, saw audience-accepted AADSTS700212 401
         credential-for-another-namespace/aws: passed: expected read 52, saw read 52
         credential-for-another-namespace/azure: passed: expected subject-accepted AADSTS700213 401, saw subject-accepted AADSTS700213 401
         label-missing/aws: passed: expected read 52, saw read 52
         label-missing/azure: passed: expected not injected, saw not injected
+        no-credential/aws: passed: expected read 52, saw read 52
+        no-credential/azure: passed: expected issuer-trusted AADSTS70025 401, saw issuer-trusted AADSTS70025 401
+        no-provider/aws: passed: expected issuer-trusted InvalidIdentityToken 400, saw issuer-trusted InvalidIdentityToken 400
+        no-provider/azure: passed: expected read 52, saw read 52
+        no-role/aws: passed: expected read 52, saw read 52
+        no-role/azure: passed: expected permitted ForbiddenByRbac 403, saw permitted ForbiddenByRbac 403
+        role-without-get-object/aws: passed: expected permitted AccessDenied 403, saw permitted AccessDenied 403
+        role-without-get-object/azure: passed: expected read 52, saw read 52
+        wrong-audience/aws: passed: expected audience-accepted InvalidIdentityToken 400, saw audience-accepted InvalidIdentityToken 400
+        wrong-audience/azure: passed: expected read 52, saw read 52
         wrong-namespace/aws: passed: expected subject-accepted AccessDenied 403, saw subject-accepted AccessDenied 403
         wrong-namespace/azure: passed: expected read 52, saw read 52
         "#);

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use super::{ClusterShape, IssuerSite, Scenario};
-use crate::access::Cloud;
+use super::{ClusterShape, Flavor, IssuerSite, Scenario};
+use crate::access::{Cloud, Installer};
 use crate::source::SourceError;
 
 /// Annotation of a service account by which the AWS webhook is asked for a role.
@@ -64,6 +64,12 @@ pub(super) fn check(scenario: &Scenario, file: &Path) -> Result<(), SourceError>
                 format!("`{}` is no name of a Helm release: lower-case letters, digits and dashes", webhook.release),
             )
         })?;
+    }
+    let by_eks = access.webhooks.aws_pod_identity.as_ref().is_some_and(|aws| aws.installed_by == Installer::Eks);
+    if by_eks && scenario.cluster.flavor() != Flavor::Eks {
+        let flavor = scenario.cluster.flavor();
+        let message = format!("only EKS installs it by itself, and the cluster is of flavor {flavor}: `chart` is left");
+        return wrong("access.webhooks.awsPodIdentity.installedBy", message);
     }
     match scenario.cluster {
         ClusterShape::SelfManaged { issuer: IssuerSite::S3Bucket } if scenario.aws.is_none() => wrong(
