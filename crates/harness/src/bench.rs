@@ -1,4 +1,4 @@
-//! `bench`: a whole embedded run against its floor, in one sitting, as ratios.
+//! `bench`: a whole embedded run against its floor, and all scenarios against the slowest, in one sitting, as ratios.
 //!
 //! Machines are shared and noisy: the two are run in turn, and the ratio is taken pair by pair.
 #![allow(clippy::print_stdout, reason = "printing is what this verb is for")]
@@ -19,6 +19,8 @@ use crate::run::{self, Metrics};
 const SCENARIO: &str = "aks-to-aws";
 /// The whole run may take this many times its floor.
 const TARGET_RATIO: f64 = 3.0;
+/// All scenarios side by side may take this many times the slowest of them.
+const TARGET_ALL_RATIO: f64 = 2.5;
 /// A tenth of the time that a kube-apiserver with etcd needs (3 s).
 const TARGET_READY_MS: f64 = 300.0;
 const TARGET_MEMORY_MIB: f64 = 150.0;
@@ -50,9 +52,16 @@ pub async fn run(options: Bench, environment: Environment) -> Result<Exit, Stop>
     let memory = row("largest memory of the harness", "MiB", &|sample| {
         sample.metrics.peak_memory_kib.unwrap_or_default() as f64 / 1024.0
     });
+    let slowest = row("slowest scenario alone", "ms", &|sample| ms(sample.slowest));
+    row("all scenarios side by side", "ms", &|sample| ms(sample.all));
+    let all_ratio = row("ratio all / slowest", "", &|sample| sample.all.as_secs_f64() / sample.slowest.as_secs_f64());
     println!();
     let target = |met: bool, text: String| println!("{} {text}", if met { "met    " } else { "not met" });
     target(ratio <= TARGET_RATIO, format!("whole run at most {TARGET_RATIO} times its floor: {ratio:.1}"));
+    target(
+        all_ratio <= TARGET_ALL_RATIO,
+        format!("all scenarios at most {TARGET_ALL_RATIO} times the slowest ({slowest:.0} ms): {all_ratio:.1}"),
+    );
     target(ready <= TARGET_READY_MS, format!("cluster ready within {TARGET_READY_MS} ms: {ready:.0}"));
     target(memory <= TARGET_MEMORY_MIB, format!("harness below {TARGET_MEMORY_MIB} MiB: {memory:.0}"));
     Ok(Exit::Passed)
@@ -62,6 +71,8 @@ struct Sample {
     floor: Duration,
     pods: Duration,
     whole: Duration,
+    slowest: Duration,
+    all: Duration,
     metrics: Metrics,
 }
 
@@ -78,29 +89,38 @@ async fn measure(options: &Bench, environment: &Environment, folder: &Path) -> R
     let plan = run::load(environment, &options.location, &[SCENARIO.to_owned()])?.remove(0);
     let pods = plan.cells.len();
     let floor = Floor::up(*e2e, environment.clone(), plan).await?;
+    let scenarios: Vec<String> = run::catalogue(environment, &options.location)?.scenarios();
     let mut samples = Vec::new();
     // The first pair warms caches and is not counted.
     for at in 0..=options.runs {
         let once = floor.once().await?;
         let at_once = floor.at_once(pods).await?;
-        let (whole, metrics) = whole(environment, options, folder, &format!("run-{at}")).await?;
+        let (whole, metrics) = run_of(environment, options, folder, SCENARIO, &format!("{at}-whole")).await?;
+        let mut slowest = Duration::ZERO;
+        for (place, scenario) in scenarios.iter().enumerate() {
+            let (duration, _) = run_of(environment, options, folder, scenario, &format!("{at}-{place}")).await?;
+            slowest = slowest.max(duration);
+        }
+        let (all, _) = run_of(environment, options, folder, run::ALL, &format!("{at}-all")).await?;
         if at > 0 {
-            samples.push(Sample { floor: once, pods: at_once, whole, metrics });
+            samples.push(Sample { floor: once, pods: at_once, whole, slowest, all, metrics });
         }
     }
     floor.down().await;
     Ok(samples)
 }
 
-async fn whole(
+/// One run in a process of its own.
+async fn run_of(
     environment: &Environment,
     options: &Bench,
     folder: &Path,
+    scenario: &str,
     run: &str,
 ) -> Result<(Duration, Metrics), Stop> {
     let failed = |error: std::io::Error| Stop::caused(Exit::Infrastructure, error);
     let mut command = Command::new(std::env::current_exe().map_err(failed)?);
-    command.args(["e2e", SCENARIO, "--run-id", run, "--artifacts-dir"]).arg(folder);
+    command.args(["e2e", scenario, "--run-id", run, "--artifacts-dir"]).arg(folder);
     if let Some(scenarios) = &options.location.scenarios_folder {
         command.arg("--scenarios").arg(scenarios);
     }
