@@ -105,9 +105,16 @@ impl SigningKey {
     /// # Errors
     /// When the signature cannot be computed.
     pub fn sign_as(&self, kid: &str, claims: &Value) -> Result<String, KeyError> {
-        let header = serde_json::json!({"alg": "RS256", "kid": kid});
+        self.sign_with(&serde_json::json!({"alg": "RS256", "kid": kid}), claims)
+    }
+
+    /// Signs under a header as it is given. The signature is always one of RS256, whatever the header says.
+    ///
+    /// # Errors
+    /// When the signature cannot be computed.
+    pub fn sign_with(&self, header: &Value, claims: &Value) -> Result<String, KeyError> {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let message = format!("{}.{}", part(&header), part(claims));
+        let message = format!("{}.{}", part(header), part(claims));
         let mut signature = vec![0; self.pair.public_modulus_len()];
         self.pair
             .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signature)

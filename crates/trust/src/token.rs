@@ -55,8 +55,13 @@ impl UnverifiedToken {
         };
         let bytes = |text: &str, part| URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenError::Encoding(part));
         bytes(signature, "signature")?;
+        let header = bytes(header, "header")?;
+        // serde also fills a struct from a list, by position.
+        if header.trim_ascii_start().first() != Some(&b'{') {
+            return Err(TokenError::Json("header"));
+        }
         Ok(Self {
-            header: serde_json::from_slice(&bytes(header, "header")?).map_err(|_| TokenError::Json("header"))?,
+            header: serde_json::from_slice(&header).map_err(|_| TokenError::Json("header"))?,
             claims: serde_json::from_slice(&bytes(claims, "payload")?).map_err(|_| TokenError::Json("payload"))?,
         })
     }
@@ -131,6 +136,7 @@ mod tests {
         check(&format!("{good}\n"), TokenError::Encoding("signature"));
         check("a.e30.c2ln", TokenError::Encoding("header"));
         check(&token("[]", "{}"), TokenError::Json("header"));
+        check(&token(r#"["RS256", "kid", "JWT"]"#, "{}"), TokenError::Json("header"));
         check(&token(r#"{"alg":"RS256"}"#, "[]"), TokenError::Json("payload"));
     }
 

@@ -20,6 +20,9 @@ const MAX_LIFETIME: i64 = 25 * 3600;
 /// Clocks may differ by this much. Not documented for federated tokens; it is what the platform's token libraries allow.
 const SKEW: i64 = 300;
 
+/// Types that a token may say it has, as the refusal itself lists them. It may also say nothing.
+const TYPES: [&str; 2] = ["JWT", "http://openid.net/specs/jwt/1.0"];
+
 /// The client on whose behalf an assertion is shown.
 #[derive(Debug)]
 pub(super) struct Federated<'a> {
@@ -43,8 +46,8 @@ pub(super) async fn check(state: &State, client: &Federated<'_>, assertion: &str
 fn read(assertion: &str) -> Result<UnverifiedToken, Refusal> {
     let token = UnverifiedToken::decode(assertion).map_err(|_| Refusal::malformed_assertion())?;
     match token.header.typ.as_deref() {
-        None | Some("JWT") => Ok(token),
-        Some(_) => Err(Refusal::wrong_type()),
+        Some(typ) if !TYPES.contains(&typ) => Err(Refusal::wrong_type()),
+        _ => Ok(token),
     }
 }
 

@@ -149,7 +149,10 @@ impl Refusal {
     }
 
     pub(super) fn wrong_type() -> Refusal {
-        Refusal::invalid_request(5_002_727, "Invalid JWT header type specified.")
+        Refusal::invalid_request(
+            5_002_727,
+            "Invalid JWT header type specified. Allowed types: 'JWT','http://openid.net/specs/jwt/1.0'.",
+        )
     }
 
     /// Answered as `invalid_request` 400 in older reports, as `invalid_client` in newer ones, whose

@@ -159,6 +159,11 @@ async fn a_signature_must_be_of_a_published_key() {
     check(unsigned(json!({"alg": "RS256", "kid": kid, "typ": "at+jwt"})), "400 invalid_request 5002727").await;
     // Of the right type, it comes as far as its signature.
     check(unsigned(json!({"alg": "RS256", "kid": kid, "typ": "JWT"})), "401 invalid_client 700027").await;
+    check(
+        unsigned(json!({"alg": "RS256", "kid": kid, "typ": "http://openid.net/specs/jwt/1.0"})),
+        "401 invalid_client 700027",
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::document::Document;
 use super::evaluate::{Decision, Outcome, Request};
-use super::principal::Grant;
+use super::principal::{Grant, PrincipalFacts};
 
 /// The policies that bear on a request.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,7 @@ pub enum Layer {
 /// What settled a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Reason {
-    /// By an allowance in this layer.
+    /// By an allowance in this layer; for the root user also without one.
     Allowed(Layer),
     /// By a denial in this layer.
     ExplicitDeny(Layer),
@@ -76,11 +76,11 @@ pub fn combine(policies: &Policies<'_>, request: &Request<'_>) -> Ruling {
     policies.resource.into_iter().for_each(|document| ask(Layer::Resource, document));
     policies.boundary.into_iter().for_each(|document| ask(Layer::Boundary, document));
     policies.session.into_iter().flatten().for_each(|document| ask(Layer::Session, document));
-    let reason = settle(policies, &decisions);
+    let reason = settle(policies, request.principal, &decisions);
     Ruling { reason, decisions }
 }
 
-fn settle(policies: &Policies<'_>, decisions: &[(Layer, Decision)]) -> Reason {
+fn settle(policies: &Policies<'_>, caller: &PrincipalFacts, decisions: &[(Layer, Decision)]) -> Reason {
     let denied = decisions.iter().find(|(_, decision)| decision.outcome == Outcome::ExplicitDeny);
     if let Some((layer, _)) = denied {
         return Reason::ExplicitDeny(*layer);
@@ -103,7 +103,9 @@ fn settle(policies: &Policies<'_>, decisions: &[(Layer, Decision)]) -> Reason {
         return Reason::Allowed(Layer::Resource);
     }
     let by_role = direct == Some(Grant::Role);
-    if !by_role && !allowed_by(Layer::Identity) {
+    // The root user has full access to begin with, and no policy can be attached to it.
+    let is_root = matches!(caller, PrincipalFacts::Root { .. });
+    if !by_role && !is_root && !allowed_by(Layer::Identity) {
         return Reason::NotAllowed(Layer::Identity);
     }
     if policies.boundary.is_some() && !allowed_by(Layer::Boundary) {

@@ -29,9 +29,9 @@ pub struct Operator {
 /// Set operators for keys with several values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quantifier {
-    /// Every presented value must fit; none presented is fine.
+    /// Every presented value must fit; none presented is fine, and so are empty texts alone.
     ForAllValues,
-    /// At least one presented value must fit.
+    /// At least one presented value must fit; empty texts alone never do.
     ForAnyValue,
 }
 
@@ -60,7 +60,7 @@ pub enum Comparison {
 }
 
 /// Every operator of the IAM user guide, "Condition operators".
-const OPERATORS: &[(&str, Comparison, bool)] = &[
+pub(super) const OPERATORS: &[(&str, Comparison, bool)] = &[
     ("StringEquals", Comparison::StringEquals, false),
     ("StringNotEquals", Comparison::StringEquals, true),
     ("StringEqualsIgnoreCase", Comparison::StringEqualsIgnoreCase, false),
@@ -125,8 +125,8 @@ impl std::fmt::Display for Operator {
 }
 
 impl Comparison {
-    /// Whether policy variables are filled in for this family (IAM user guide, "Where you can use
-    /// policy variables": string and ARN operators).
+    /// Whether policy variables are filled in for this family: string and ARN operators (IAM user guide,
+    /// "Where you can use policy variables"). The page on operators adds `Bool`, which that one excludes.
     fn takes_variables(self) -> bool {
         matches!(
             self,
@@ -216,6 +216,14 @@ fn holds(operator: Operator, presented: Option<&[String]>, required: &[Option<Pa
             None => operator.negated,
         };
     };
+    // "If the key values resolve to an empty data set (for example, an empty string)": IAM user guide,
+    // "Creating a condition that tests multiple key values".
+    let is_empty = presented.iter().all(String::is_empty);
+    match operator.quantifier {
+        Some(Quantifier::ForAllValues) if is_empty => return true,
+        Some(Quantifier::ForAnyValue) if is_empty => return false,
+        _ => {}
+    }
     let matches_any =
         |value: &String| required.iter().flatten().any(|pattern| operator.comparison.holds(value, pattern));
     match (operator.quantifier, operator.negated) {
@@ -239,8 +247,10 @@ fn boolean(text: &str) -> Option<bool> {
 }
 
 fn numbers(presented: &str, required: &str, holds: impl Fn(f64, f64) -> bool) -> bool {
-    match (presented.parse(), required.parse()) {
-        (Ok(a), Ok(b)) => holds(a, b),
+    // "An integer or decimal value": what Rust reads besides, infinities and NaN, is neither.
+    let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
+    match (number(presented), number(required)) {
+        (Some(a), Some(b)) => holds(a, b),
         _ => false,
     }
 }
@@ -252,12 +262,14 @@ fn dates(presented: &str, required: &str, holds: impl Fn(Timestamp, Timestamp) -
     }
 }
 
-/// A date in the W3C profile of ISO 8601, a date alone (midnight UTC), or epoch seconds.
+/// A date in the W3C profile of ISO 8601, a date or month alone (its first midnight, UTC), or epoch seconds. A
+/// year alone cannot be told from seconds and is taken for them.
 pub(super) fn date(text: &str) -> Option<Timestamp> {
     if let Ok(seconds) = text.parse::<i64>() {
         return Timestamp::from_second(seconds).ok();
     }
-    text.parse().ok().or_else(|| format!("{text}T00:00:00Z").parse().ok())
+    let whole = ["", "T00:00:00Z", "-01T00:00:00Z"];
+    whole.iter().find_map(|rest| format!("{text}{rest}").parse().ok())
 }
 
 /// Whether an address lies in a network (`203.0.113.0/24`) or is the one named without a prefix length.

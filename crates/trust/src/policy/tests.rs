@@ -2,6 +2,7 @@
 
 mod combining;
 mod conditions;
+mod operators;
 mod reading;
 mod statements;
 

@@ -99,3 +99,27 @@ fn across_accounts_both_sides_must_allow() {
     check(Case { identity: Some(ALLOW), bucket: Some(("Allow", ACCOUNT)), ..none }, yes(Layer::Identity));
     check(Case { identity: Some(ALLOW), session: Some(OTHER), ..named }, no(Layer::Session));
 }
+
+#[test]
+fn the_root_user_needs_no_policy_of_its_own() {
+    let root = PrincipalFacts::Root { account: ACCOUNT.to_owned() };
+    let check = |resource: Option<&str>, cross_account: bool, expected: Reason| {
+        let on_bucket = resource.map(bucket);
+        let policies =
+            Policies { identity: &[], boundary: None, session: None, resource: on_bucket.as_ref(), cross_account };
+        let context = Context::new();
+        let request =
+            Request { principal: &root, action: "s3:GetObject", resource: "arn:aws:s3:::b/k", context: &context };
+        assert_eq!(combine(&policies, &request).reason, expected, "{resource:?}");
+    };
+    let statement = |effect: &str| {
+        format!(
+            r#"{{"Statement":{{"Effect":"{effect}","Principal":{{"AWS":"{ACCOUNT}"}},"Action":"*","Resource":"*"}}}}"#
+        )
+    };
+    let (allow, deny) = (statement("Allow"), statement("Deny"));
+    check(None, false, Reason::Allowed(Layer::Identity));
+    check(Some(&deny), false, Reason::ExplicitDeny(Layer::Resource));
+    check(None, true, Reason::NotAllowed(Layer::Resource));
+    check(Some(&allow), true, Reason::Allowed(Layer::Identity));
+}

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Whether one condition (`"Operator": {"key": values}`) holds in a context.
-fn holds(condition: &str, context: &Context) -> bool {
+pub(super) fn holds(condition: &str, context: &Context) -> bool {
     let text = format!(
         r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"*","Resource":"*","Condition":{{{condition}}}}}}}"#
     );
