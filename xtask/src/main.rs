@@ -1,6 +1,6 @@
 //! The front door: `cargo xtask VERB`.
 //!
-//! `test`, `tidy` and `ci` are its own verbs. All others are those of the `crossfed` program, which is built when needed and then takes this
+//! `test`, `fuzz`, `tidy` and `ci` are its own verbs. All others are those of the `crossfed` program, which is built when needed and then takes this
 //! process's place. This crate links none of the others, so that it builds in seconds and `cargo xtask --help` waits for no cloud SDK.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to a person")]
 
@@ -50,6 +50,12 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Feed changed inputs of fixtures/fuzz/ to all that reads what strangers write: --seconds N --target NAME --seed S
+    #[command(disable_help_flag = true)]
+    Fuzz {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// Check the rules of the house that the compiler does not: import directions, file lengths, and so on
     Tidy,
     /// All that must hold before a merge: format, clippy, tidy, docs, tests, scenarios
@@ -61,6 +67,7 @@ enum Verb {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().verb {
         Verb::Test { args } => test::run(&args),
+        Verb::Fuzz { args } => pass::fuzz(&args),
         Verb::Tidy => tidy::run(),
         Verb::Ci => ci::run(),
         Verb::Program(args) => pass::run(&args),

@@ -1,4 +1,5 @@
-//! Verbs that are not ours: passed on to the `crossfed` program, which knows them and names the nearest when it does not.
+//! Verbs that another program answers: `fuzz`, and all that are not ours. Those go to the `crossfed` program, which knows them and names the
+//! nearest when it does not.
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
@@ -18,6 +19,16 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     let (crossfed, folder) = programs.find("crossfed")?;
     let mut command = Command::new(crossfed);
     command.args(args).env(BIN_DIR, folder).env(ROOT, cargo::root());
+    cargo::forget_own_package(&mut command);
+    replace(command)
+}
+
+/// The fuzzer is built only when it is asked for: a person who runs a scenario does not wait for it.
+pub(crate) fn fuzz(args: &[OsString]) -> Result<ExitCode> {
+    let programs = Programs::build_fuzzer()?;
+    let (fuzzer, _) = programs.find("crossfed-fuzz")?;
+    let mut command = Command::new(fuzzer);
+    command.args(args).env(ROOT, cargo::root());
     cargo::forget_own_package(&mut command);
     replace(command)
 }

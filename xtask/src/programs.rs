@@ -23,14 +23,27 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 pub(crate) struct Programs(BTreeMap<String, PathBuf>);
 
 impl Programs {
-    /// Builds all programs of the workspace but this one: it runs, and it needs nothing of the rest.
+    /// Builds all programs of the workspace but this one, which runs, and the fuzzer, which no run needs.
     ///
     /// # Errors
     /// When cargo fails. Its own words are on stderr by then.
     pub(crate) fn build() -> Result<Programs> {
+        Programs::build_these(&["--exclude", "fuzz", "--bins"])
+    }
+
+    /// Builds the fuzzer alone, from the same dependencies.
+    ///
+    /// # Errors
+    /// As [`Programs::build`].
+    pub(crate) fn build_fuzzer() -> Result<Programs> {
+        Programs::build_these(&["--bin", "crossfed-fuzz"])
+    }
+
+    fn build_these(which: &[&str]) -> Result<Programs> {
         let mut command = cargo::cargo();
         command
-            .args(["build", "--workspace", "--exclude", "xtask", "--bins"])
+            .args(["build", "--workspace", "--exclude", "xtask"])
+            .args(which)
             .arg("--message-format=json-render-diagnostics")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -32,12 +32,18 @@ pub use table::{HostPattern, Knows, PatternError, Upstream, UpstreamError};
 /// Header by which an upstream learns which client a request came from. Clients cannot set it: the wire overwrites it.
 pub const CLIENT_HEADER: &str = "x-crossfed-client";
 
-/// Why the wire could not be laid.
+/// Why the wire could not be laid or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum EgressError {
     /// The listening socket.
     #[error("the wire cannot listen")]
     Listen(#[from] std::io::Error),
+    /// A certificate that was to be shown under a name.
+    #[error("no certificate")]
+    Certificate(#[from] transport::AuthorityError),
+    /// The TLS library.
+    #[error("the certificate cannot be served")]
+    Tls(#[from] transport::ServerError),
 }
 
 /// What a wire needs.
@@ -109,6 +115,17 @@ impl Egress {
     /// Says who answers for a name or a family of names; a later entry for the same pattern replaces the earlier.
     pub fn route(&self, pattern: HostPattern, upstream: Upstream) {
         self.inner.table.write().unwrap_or_else(PoisonError::into_inner).insert(pattern, upstream);
+    }
+
+    /// Shows a certificate of another authority under a name: one that clients of the wire do not trust.
+    ///
+    /// # Errors
+    /// When the name cannot stand in a certificate.
+    pub fn present(&self, host: &str, authority: &Authority) -> Result<(), EgressError> {
+        let identity = authority.server_identity(&[host])?;
+        let config = Arc::new(transport::server_config(identity)?);
+        self.inner.tls.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned(), config);
+        Ok(())
     }
 
     /// The host table, for people: pattern and who answers.

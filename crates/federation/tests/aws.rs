@@ -19,6 +19,7 @@ fn object(bucket: &str, key: &str) -> Desired {
 }
 
 fn wanted() -> Vec<Desired> {
+    let of_bucket = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::123456789012:role/crossfed-r-1"},"Action":"s3:GetObject","Resource":"arn:aws:s3:::crossfed-r-1/*"}]}"#;
     let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::crossfed-r-1/*"}]}"#;
     let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":"arn:aws:iam::123456789012:oidc-provider/h.example/t/g/"},
         "Action":"sts:AssumeRoleWithWebIdentity","Condition":{"StringEquals":{"h.example/t/g/:sub":"system:serviceaccount:demo:reader"}}}]}"#;
@@ -36,8 +37,20 @@ fn wanted() -> Vec<Desired> {
             thumbprints: vec!["a9993e364706816aba3e25717850c26c9cd0d89d".parse().expect("thumbprint must parse")],
         },
         Desired::Policy { name: "crossfed-r-1-read".into(), document: policy.into() },
-        Desired::Role { name: "crossfed-r-1".into(), trust_policy: trust.into(), max_session_seconds: Some(3600) },
+        Desired::Role {
+            name: "crossfed-r-1".into(),
+            trust_policy: trust.into(),
+            max_session_seconds: Some(3600),
+            boundary: Some(format!("arn:aws:iam::{ACCOUNT}:policy/crossfed-r-1-read")),
+        },
+        Desired::InlinePolicy { role: "crossfed-r-1".into(), name: "own".into(), document: policy.into() },
+        Desired::BucketPolicy { bucket: "crossfed-r-1".into(), document: of_bucket.into() },
     ]
+}
+
+/// Whether making it again is no error: these calls put what is wanted over what is there.
+fn is_put(one: &Desired) -> bool {
+    matches!(one, Desired::Attachment { .. } | Desired::InlinePolicy { .. } | Desired::BucketPolicy { .. })
 }
 
 /// Creates everything, round by round, each round at once.
@@ -99,7 +112,7 @@ async fn what_is_there_is_neither_adopted_nor_deleted() {
         assert!(apply(&clients, &first).await.iter().all(Result::is_ok));
         let before = seen(&clients).await;
 
-        for one in wanted().iter().filter(|one| !matches!(one, Desired::Attachment { .. })) {
+        for one in wanted().iter().filter(|one| !is_put(one)) {
             let second = Notes::default();
             match create_journaled(&clients, one, &tags(), &second).await {
                 Err(ApplyError::Provision(error)) => {
@@ -146,8 +159,15 @@ async fn an_open_entry_is_undone_only_for_the_run_that_made_the_thing() {
 async fn what_a_lost_answer_created_is_known_again_and_another_run_s_is_not_taken() {
     let place = Place::behind(losing_answers).await;
     let clients = place.clients(ACCOUNT, "eu-central-1");
-    let lone = |one: &Desired| !matches!(one, Desired::Attachment { .. } | Desired::Object { .. });
-    for one in wanted().iter().filter(|one| lone(one)) {
+    // Each stands alone: a role without the policy that bounds it.
+    let lone = wanted().into_iter().filter(|one| !is_put(one) && !matches!(one, Desired::Object { .. }));
+    let lone = lone.map(|one| match one {
+        Desired::Role { name, trust_policy, max_session_seconds, .. } => {
+            Desired::Role { name, trust_policy, max_session_seconds, boundary: None }
+        }
+        other => other,
+    });
+    for one in &lone.collect::<Vec<_>>() {
         create(&clients, one, &tags()).await.expect("the second attempt must find the first one's work");
         let other = Tags::new("r-2", "2099-01-01T00:00:00Z");
         let error = create(&clients, one, &other).await.expect_err("another run must be refused");
@@ -214,6 +234,7 @@ async fn refusals_say_who_must_act() {
         name: "crossfed-x".into(),
         trust_policy: trust.into(),
         max_session_seconds: None,
+        boundary: None,
     };
     let broken = create(&clients, &role("{"), &tags()).await.expect_err("must be refused");
     assert_eq!(

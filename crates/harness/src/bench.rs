@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use scenario::Selection;
 use tokio::process::Command;
 
 use crate::Environment;
@@ -86,7 +87,7 @@ async fn measure(options: &Bench, environment: &Environment, folder: &Path) -> R
     let Ok(Cli { verb: Verb::E2e(e2e) }) = Cli::try_parse_from(words) else {
         return Err(Stop::new(Exit::Internal, "the bench's own command line is not understood"));
     };
-    let plan = run::load(environment, &options.location, &[SCENARIO.to_owned()])?.remove(0);
+    let plan = run::load(environment, &options.location, &[SCENARIO.to_owned()], &Selection::default())?.remove(0);
     let pods = plan.cells.len();
     let floor = Floor::up(*e2e, environment.clone(), plan).await?;
     let scenarios: Vec<String> = run::catalogue(environment, &options.location)?.scenarios();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clouds::{Capabilities, Capability};
 use report::Progress;
+use scenario::Selection;
 
 use crate::exit::{Exit, Stop};
 use crate::naming::RunId;
@@ -27,7 +28,7 @@ pub struct Cli {
 pub enum Verb {
     /// Run scenarios: bring everything up, check access and refusals, take everything down
     #[command(
-        after_help = "Examples:\n  cargo xtask e2e aks-to-aws\n  cargo xtask e2e all\n  cargo xtask e2e both-clouds --renewal\n  cargo xtask e2e aks-to-aws --cluster kubeconfig --kubeconfig ~/.kube/config\n  \
+        after_help = "Examples:\n  cargo xtask e2e aks-to-aws\n  cargo xtask e2e all\n  cargo xtask e2e aks-to-aws --faults all\n  cargo xtask e2e both-clouds --renewal\n  cargo xtask e2e aks-to-aws --cluster kubeconfig --kubeconfig ~/.kube/config\n  \
         cargo xtask e2e aks-to-aws --aws-endpoint http://127.0.0.1:5000 --aws-endpoint-enforces enforces-permissions"
     )]
     E2e(Box<E2e>),
@@ -35,6 +36,9 @@ pub enum Verb {
     Plan(Plan),
     /// List scenarios and faults
     List(List),
+    /// Explain why an access fails, from a token, policies, manifests or a run's report: no cluster, no cloud
+    #[command(after_help = crate::explain::AFTER_HELP)]
+    Explain(Box<crate::explain::Flags>),
     /// Measure a run against its floor (needs a built workspace; prints ratios)
     Bench(Bench),
 }
@@ -47,12 +51,30 @@ pub struct Where {
     pub scenarios_folder: Option<PathBuf>,
 }
 
+/// Which faults are tried.
+#[derive(Debug, Clone, Args)]
+pub struct Faults {
+    /// Faults to try beside the access: `default` (those that the scenario names), `all` that concern it, `none`,
+    /// ids, link=LINK, tag=TAG, cloud=aws or cloud=azure; several are separated by commas
+    #[arg(long, value_name = "LIST")]
+    pub faults: Option<Selection>,
+}
+
+impl Faults {
+    /// What was chosen, or the default.
+    pub fn selection(&self) -> Selection {
+        self.faults.clone().unwrap_or_default()
+    }
+}
+
 /// `e2e`.
 #[derive(Debug, Clone, Args)]
 pub struct E2e {
     /// Names of scenarios, each a folder in scenarios/, or `all`
     #[arg(required = true, value_name = "SCENARIO")]
     pub scenarios: Vec<String>,
+    #[command(flatten)]
+    pub faults: Faults,
     #[command(flatten)]
     pub place: Place,
     #[command(flatten)]
@@ -91,12 +113,16 @@ pub struct Plan {
     #[arg(required = true, value_name = "SCENARIO")]
     pub scenarios: Vec<String>,
     #[command(flatten)]
+    pub faults: Faults,
+    #[command(flatten)]
     pub location: Where,
 }
 
 /// `list`.
 #[derive(Debug, Clone, Args)]
 pub struct List {
+    #[command(flatten)]
+    pub faults: Faults,
     #[command(flatten)]
     pub location: Where,
     /// How to print

@@ -13,7 +13,7 @@ use std::time::Instant;
 use clap::Parser;
 use harness::cli::{Cli, Verb};
 use harness::exit::Stop;
-use harness::{Environment, Exit, bench, plan_view, run};
+use harness::{Environment, Exit, bench, explain, list_view, plan_view, run};
 
 fn main() -> ExitCode {
     let started = Instant::now();
@@ -22,10 +22,17 @@ fn main() -> ExitCode {
     let environment = environment(started);
     log_to_stderr(environment.log.as_deref());
     let outcome = match cli.verb {
-        Verb::E2e(options) if options.dry_run => plan_view::print(&environment, &options.location, &options.scenarios),
+        Verb::E2e(options) if options.dry_run => {
+            plan_view::print(&environment, &options.location, &options.scenarios, &options.faults)
+        }
         Verb::E2e(options) => block_on(run::e2e(with_kubeconfig(*options), environment)),
-        Verb::Plan(options) => plan_view::print(&environment, &options.location, &options.scenarios),
-        Verb::List(options) => plan_view::list(&environment, &options),
+        Verb::Plan(options) => plan_view::print(&environment, &options.location, &options.scenarios, &options.faults),
+        Verb::List(options) => list_view::list(&environment, &options),
+        Verb::Explain(flags) => {
+            block_on(
+                async move { explain::run(&flags, &environment, &trust::SystemClock, &mut std::io::stdin()).await },
+            )
+        }
         Verb::Bench(options) => block_on(bench::run(options, environment)),
     };
     let exit = outcome.unwrap_or_else(|stop| {

@@ -1,14 +1,12 @@
-//! `plan` and `list`: what would be done, for people.
-#![allow(clippy::print_stdout, reason = "printing is what these verbs are for")]
-
-use std::fmt::Write as _;
+//! `plan`: what would be done, for people.
+#![allow(clippy::print_stdout, reason = "printing is what this verb is for")]
 
 use scenario::access::{AzureAccess, Installer, Webhooks};
-use scenario::{Catalogue, Cloud, Expectation, Plan};
+use scenario::{Cloud, Expectation, Plan};
 use serde_json::{Value, json};
 
 use crate::Environment;
-use crate::cli::{List, Output, Where};
+use crate::cli::{Faults, Where};
 use crate::exit::{Exit, Stop};
 use crate::naming::RunId;
 use crate::run;
@@ -21,8 +19,8 @@ const STAND_IN_RUN: &str = "run-id";
 ///
 /// # Errors
 /// Exit 2 when a scenario or a file of it is wrong.
-pub fn print(environment: &Environment, location: &Where, names: &[String]) -> Result<Exit, Stop> {
-    let plans = run::load(environment, location, names)?;
+pub fn print(environment: &Environment, location: &Where, names: &[String], faults: &Faults) -> Result<Exit, Stop> {
+    let plans = run::load(environment, location, names, &faults.selection())?;
     let texts = plans.iter().map(text).collect::<Result<Vec<_>, _>>()?;
     print!("{}", texts.join("\n"));
     Ok(Exit::Passed)
@@ -58,22 +56,16 @@ pub fn text(plan: &Plan) -> Result<String, Stop> {
             Names::new(&run, scenario, cell, &render::stand_in_grounds(scenario, usize::from(cell.own_account))?);
         let rendered = render::render(scenario, cell, &names, &issuer)?;
         line(format!("\n[{}] {}", cell.id, cell.title));
-        for cloud in scenario.clouds() {
-            let expected = match cell.expectation(cloud) {
-                Expectation::Read => match cloud {
-                    Cloud::Aws => "the object is read".to_owned(),
-                    Cloud::Azure => "the secret is read".to_owned(),
-                },
-                Expectation::NotInjected => "the webhook leaves the pod alone".to_owned(),
-                Expectation::Refused { link, code, status } => {
-                    format!("refused with {code} {status} at link {} {}", link.number(), link.title())
-                }
-            };
+        for cloud in cell.judged(scenario) {
+            let expected = expected(cell.expectation(cloud), cloud);
             let whose = if scenario.clouds().len() > 1 { format!("{}: ", cloud.title()) } else { String::new() };
             line(format!("  expected     {whose}{expected}"));
         }
         if let Some(fault) = &cell.fault {
-            line(format!("  change       {}", fault.change));
+            match &fault.by_hand {
+                Some(what) => line(format!("  by hand      {what}")),
+                None => line(format!("  change       {}", fault.change)),
+            }
             line(format!("  source       {}", fault.source));
         }
         if cell.access.webhooks != scenario.access.webhooks {
@@ -89,6 +81,16 @@ pub fn text(plan: &Plan) -> Result<String, Stop> {
             let provider =
                 provider.map_or_else(|| "none".to_owned(), |(url, ids)| format!("{url} for {}", ids.join(", ")));
             line(format!("  provider     {provider}"));
+            let documents = [
+                ("inline       ", &rendered.inline_policy),
+                ("boundary     ", &rendered.boundary.as_ref().map(|(_, document)| document.clone())),
+                ("bucket policy", &rendered.bucket_policy),
+            ];
+            for (what, document) in documents {
+                if let Some(document) = document {
+                    line(format!("  {what} {document}"));
+                }
+            }
             if cell.fault.is_none() {
                 line(format!("\n  trust policy\n{}", indented(&rendered.trust_policy)));
                 line(format!("\n  permission policy\n{}", indented(&rendered.permission_policy)));
@@ -99,7 +101,10 @@ pub fn text(plan: &Plan) -> Result<String, Stop> {
             line(format!("  identity     {} in resource group {}", names.identity, names.group));
             let credential = match &rendered.credential {
                 None => "none".to_owned(),
-                Some((issuer, subject, audience)) => format!("{subject} of {issuer} for {audience}"),
+                Some(render::Credential { issuer, subject, audiences, .. }) => {
+                    let audiences: Vec<String> = audiences.iter().map(ToString::to_string).collect();
+                    format!("{subject} of {issuer} for {}", audiences.join(", "))
+                }
             };
             line(format!("  credential   {credential}"));
             line(format!("  permission   {}", permission(access)?));
@@ -114,6 +119,29 @@ pub fn text(plan: &Plan) -> Result<String, Stop> {
         indented(&yaml(&overlay)?)
     ));
     Ok(out)
+}
+
+/// What must be seen, in words.
+fn expected(expectation: &Expectation, cloud: Cloud) -> String {
+    let at = |link: &trust::Link| format!("link {} {}", link.number(), link.title());
+    match expectation {
+        Expectation::Read => match cloud {
+            Cloud::Aws => "the object is read".to_owned(),
+            Cloud::Azure => "the secret is read".to_owned(),
+        },
+        Expectation::NotInjected => "the webhook leaves the pod alone".to_owned(),
+        Expectation::Refused { link, code, status } => {
+            format!("refused with {} {status} at {}", code.all().join(" or "), at(link))
+        }
+        Expectation::Rejected { status, message } => {
+            format!("the pod is not admitted: {status}, `{message}` in the message")
+        }
+        Expectation::NotCreated { code, status } => {
+            let code = code.as_ref().map(|code| code.all().join(" or ")).unwrap_or_default();
+            format!("{} refuses to create it: {code} {status}", cloud.title()).replace("  ", " ")
+        }
+        Expectation::Failed { link, contains } => format!("the workload gives up at {}: `{contains}`", at(link)),
+    }
 }
 
 fn installed(webhooks: &Webhooks) -> Vec<String> {
@@ -150,50 +178,4 @@ fn yaml(value: &Value) -> Result<String, Stop> {
 
 fn indented(text: &str) -> String {
     text.trim_end().lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
-}
-
-/// Prints scenarios and faults.
-///
-/// # Errors
-/// Exit 2 when a file is wrong, 4 when there is nothing.
-pub fn list(environment: &Environment, options: &List) -> Result<Exit, Stop> {
-    let catalogue = run::catalogue(environment, &options.location)?;
-    let listing = listing(&catalogue)?;
-    match options.output {
-        Output::Json => println!("{listing:#}"),
-        Output::Table => print!("{}", table(&listing)),
-    }
-    Ok(if listing["scenarios"].as_array().is_some_and(Vec::is_empty) { Exit::NothingSelected } else { Exit::Passed })
-}
-
-fn listing(catalogue: &Catalogue) -> Result<Value, Stop> {
-    let usage = |error: scenario::CatalogueError| Stop::new(Exit::Usage, error.to_string());
-    let mut scenarios = Vec::new();
-    for name in catalogue.scenarios() {
-        let scenario = catalogue.scenario(&name).map_err(usage)?;
-        scenarios.push(json!({"name": name, "title": scenario.title, "refusals": scenario.refusals}));
-    }
-    let mut faults = Vec::new();
-    for id in catalogue.faults() {
-        let fault = catalogue.fault(&id).map_err(usage)?;
-        faults.push(json!({"id": id, "title": fault.title, "expect": fault.expect, "transient": fault.transient,
-            "source": fault.source, "confidence": fault.confidence}));
-    }
-    Ok(json!({"scenarios": scenarios, "faults": faults}))
-}
-
-fn table(listing: &Value) -> String {
-    let mut out = String::new();
-    for (title, key) in [("scenarios", "name"), ("faults", "id")] {
-        let _ = writeln!(out, "{title}");
-        for row in listing[title].as_array().into_iter().flatten() {
-            let _ = writeln!(
-                out,
-                "  {:<34} {}",
-                row[key].as_str().unwrap_or_default(),
-                row["title"].as_str().unwrap_or_default()
-            );
-        }
-    }
-    out
 }

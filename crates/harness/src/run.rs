@@ -14,7 +14,9 @@ mod issuer_site;
 mod kube_objects;
 mod metrics;
 mod overlay;
+mod own_issuer;
 mod places;
+mod planted;
 mod private_folder;
 pub mod render;
 mod renewal;
@@ -31,7 +33,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use report::{Event, JsonLines, Sink, Stream, Style, Terminal};
-use scenario::{Catalogue, Plan, Scenario};
+use scenario::{Catalogue, Plan, Selection};
 use tokio::sync::Semaphore;
 use trust::{SharedClock, SystemClock};
 use uuid::Uuid;
@@ -89,7 +91,12 @@ pub(crate) fn random_u32() -> u32 {
 ///
 /// # Errors
 /// Exit 2 for whatever is wrong with the files or a name, 4 when there is nothing to run.
-pub fn load(environment: &Environment, location: &crate::cli::Where, names: &[String]) -> Result<Vec<Plan>, Stop> {
+pub fn load(
+    environment: &Environment,
+    location: &crate::cli::Where,
+    names: &[String],
+    selection: &Selection,
+) -> Result<Vec<Plan>, Stop> {
     let catalogue = catalogue(environment, location)?;
     let mut wanted: Vec<String> = Vec::new();
     for name in names {
@@ -104,10 +111,26 @@ pub fn load(environment: &Environment, location: &crate::cli::Where, names: &[St
         return Err(Stop::new(Exit::NothingSelected, "there is no scenario in the scenarios folder"));
     }
     let plan = |name: &String| {
-        let plan = Plan::of(&catalogue, name).map_err(|error| Stop::new(Exit::Usage, error.to_string()))?;
+        let plan = Plan::of(&catalogue, name, selection).map_err(|error| Stop::new(Exit::Usage, error.to_string()))?;
         render::try_out(&plan).map(|()| plan)
     };
-    wanted.iter().map(plan).collect()
+    let plans: Vec<Plan> = wanted.iter().map(plan).collect::<Result<_, _>>()?;
+    fitting(&plans, selection)?;
+    Ok(plans)
+}
+
+/// Each fault that is named must be one of a scenario's, and a selection must select something.
+fn fitting(plans: &[Plan], selection: &Selection) -> Result<(), Stop> {
+    let is_tried = |id: &str| plans.iter().flat_map(|plan| &plan.cells).any(|cell| cell.id == id);
+    if let Some(id) = selection.ids().find(|id| !is_tried(id)) {
+        let message = format!("--faults: `{id}` fits no selected scenario; `list` says what each fault needs");
+        return Err(Stop::new(Exit::Usage, message));
+    }
+    let has_fault = plans.iter().flat_map(|plan| &plan.cells).any(|cell| cell.fault.is_some());
+    if has_fault || selection.is_default() || selection.is_none() {
+        return Ok(());
+    }
+    Err(Stop::new(Exit::NothingSelected, "--faults: no fault that fits a selected scenario is selected"))
 }
 
 /// Opens the scenarios folder.
@@ -125,7 +148,7 @@ pub fn catalogue(environment: &Environment, location: &crate::cli::Where) -> Res
 /// A [`Stop`] only for what is wrong before the run begins.
 pub async fn e2e(options: E2e, environment: Environment) -> Result<Exit, Stop> {
     options.place.check()?;
-    let plans = load(&environment, &options.location, &options.scenarios)?;
+    let plans = load(&environment, &options.location, &options.scenarios, &options.faults.selection())?;
     if options.place.aws_endpoint.is_some() && plans.iter().all(|plan| plan.scenario.aws.is_none()) {
         return Err(Stop::new(Exit::Usage, "--aws-endpoint: no selected scenario uses AWS"));
     }
@@ -154,17 +177,9 @@ async fn run_all(settings: &Settings, plans: &[Plan], events: &Events) -> Result
     let journal = Journal::create(&settings.artifacts.join("journal.jsonl"), settings.run.as_str(), &settings.clock)
         .map_err(|error| Stop::new(Exit::Preflight, format!("the journal cannot be written: {error}")))?;
     let interrupts = Interrupts::listen(events);
-    let scenarios: Vec<&Scenario> = plans.iter().map(|plan| &plan.scenario).collect();
     let shared = Shared::new();
     let pods = Semaphore::new(settings.options.parallel.map_or(Semaphore::MAX_PERMITS, usize::from));
-    let company = Company {
-        scenarios: &scenarios,
-        shared: &shared,
-        events,
-        journal: &journal,
-        interrupts: &interrupts,
-        pods: &pods,
-    };
+    let company = Company { plans, shared: &shared, events, journal: &journal, interrupts: &interrupts, pods: &pods };
     // Scenarios share nothing in the clouds. In one cluster of a kubeconfig they would register the same webhooks.
     let at_once = match settings.options.place.cluster {
         ClusterKind::Embedded => plans.len(),

@@ -1,10 +1,11 @@
-//! The files that a run leaves for people and CI systems: the report, JUnit, and the three files that Prow and TestGrid read.
-//! It must not know where the folder is or what else lies in it.
+//! The files that a run leaves for people and CI systems: the report as JSON and as a page, JUnit, and the three files that Prow and
+//! TestGrid read. It must not know where the folder is or what else lies in it.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::html::html;
 use crate::junit::{junit, junit_runner};
 use crate::model::{Report, Run};
 
@@ -25,8 +26,8 @@ pub enum ArtifactError {
     },
 }
 
-/// Writes `report.json`, `junit_runner.xml`, `junit_<scenario>.xml`, `started.json`, `finished.json` and `metadata.json` into `dir`,
-/// which is made if it is not there, and returns their paths.
+/// Writes `report.json`, `report.html`, `junit_runner.xml`, `junit_<scenario>.xml`, `started.json`, `finished.json` and
+/// `metadata.json` into `dir`, which is made if it is not there, and returns their paths.
 ///
 /// Each file is complete or not there: it is written beside its place and renamed. `finished.json` is left out while the run has not
 /// finished, which Prow reads as "still running".
@@ -36,6 +37,7 @@ pub enum ArtifactError {
 pub fn write_artifacts(dir: &Path, report: &Report) -> Result<Vec<PathBuf>, ArtifactError> {
     std::fs::create_dir_all(dir).map_err(|source| ArtifactError::Write { path: dir.to_owned(), source })?;
     let mut files = vec![("report.json".to_owned(), pretty("report.json", report)?)];
+    files.push(("report.html".to_owned(), html(report)));
     files.push(("junit_runner.xml".to_owned(), junit_runner(report)));
     for scenario in &report.scenarios {
         files.push((format!("junit_{}.xml", file_stem(&scenario.scenario)), junit(report, &scenario.scenario)));

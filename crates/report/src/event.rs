@@ -3,6 +3,8 @@
 
 mod clean;
 
+pub(crate) use clean::clean_evidence;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trust::{Chain, Denial, Link, Verdict};
@@ -58,6 +60,7 @@ impl Record {
 }
 
 /// What happened. Scenarios are named by their id (`aks-to-aws`); durations are in milliseconds.
+#[allow(clippy::large_enum_variant, reason = "events are few, and each is shown and dropped")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
@@ -227,12 +230,21 @@ pub enum Expected {
     Refused {
         link: Link,
         code: String,
+        /// Other codes that are documented for the same and count as much.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        also: Vec<String>,
         /// The HTTP status, where the refusal has one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         status: Option<u16>,
     },
     /// The webhook leaves the pod alone.
     NotInjected,
+    /// The API server does not admit the pod; `message` is part of what it says.
+    Rejected { status: u16, message: String },
+    /// A cloud refuses a call of the provisioning, with one of these codes; none are given where none is documented.
+    NotCreated { codes: Vec<String>, status: u16 },
+    /// The workload gives up before a cloud has answered it; `contains` is part of what it says.
+    Failed { link: Link, contains: String },
     /// A workload that lives long reads again and again, while its token is renewed and the signing key is replaced.
     KeptReading,
 }
@@ -247,6 +259,25 @@ pub enum Observed {
     },
     Refused(Denial),
     NotInjected,
+    /// The API server did not admit the pod.
+    Rejected {
+        status: u16,
+        message: String,
+    },
+    /// A cloud refused a call of the provisioning, so no pod was started.
+    NotCreated {
+        /// What was to be created, in words.
+        resource: String,
+        code: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<u16>,
+        message: String,
+    },
+    /// The workload gave up before a cloud had answered it.
+    Failed {
+        link: Link,
+        message: String,
+    },
     /// Every read gave what was expected.
     KeptReading {
         reads: usize,

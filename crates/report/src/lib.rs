@@ -1,4 +1,4 @@
-//! What a run did, told to people and machines: events in; terminal text, JUnit and JSON out.
+//! What a run did, told to people and machines: events in; terminal text, a page, JUnit and JSON out.
 //!
 //! The harness emits [`Event`]s. Each becomes a [`Record`] (numbered, stamped, cleaned of secrets) and goes to every [`Sink`]:
 //! the append-only `events.jsonl`, the terminal, and the [`Report`] that folds them all and is written as files at the end.
@@ -20,6 +20,7 @@
 mod artifacts;
 mod event;
 mod events_file;
+mod html;
 mod junit;
 mod model;
 mod sink;
@@ -29,7 +30,8 @@ mod text;
 pub use artifacts::{ArtifactError, write_artifacts};
 pub use event::{CheckKind, CheckRecord, Event, Expected, Observed, Outcome, Phase, Record};
 pub use events_file::{ReadError, read_events};
+pub use html::html;
 pub use junit::{junit, junit_runner};
 pub use model::{Counts, Leftover, PhaseReport, Report, Run, ScenarioReport, Schema};
 pub use sink::{JsonLines, ReportError, Sink, Stream};
-pub use terminal::{Progress, Style, Terminal};
+pub use terminal::{Progress, Remark, Style, Terminal, explained, explained_check};

@@ -5,6 +5,7 @@
 //! are the caller's choice ([`Style`]). It must not know of files, processes or the environment.
 
 pub(crate) mod detail;
+mod explained;
 mod line;
 mod many;
 pub(crate) mod paint;
@@ -22,6 +23,7 @@ use crate::event::{CheckRecord, Event, Outcome, Phase, Record};
 use crate::model::{PhaseReport, Report};
 use crate::sink::{ReportError, Sink};
 use crate::text::{count, shell_line, visible_line};
+pub use explained::{Remark, explained, explained_check};
 use paint::{Cell, Ink, Mark, Tone};
 use summary::Ending;
 

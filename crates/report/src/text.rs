@@ -32,6 +32,17 @@ pub(crate) fn visible_line(text: &str) -> String {
     visible(text.trim()).replace('\n', " ")
 }
 
+/// As [`visible`], and without anything that a reader of XML or HTML takes for markup. Control characters cannot stand in XML 1.0, not
+/// even as references, so they are shown instead.
+pub(crate) fn escape_text(text: &str) -> String {
+    visible(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// As [`escape_text`], between double quotes. A line end in an attribute would be read as a space.
+pub(crate) fn escape_attribute(text: &str) -> String {
+    escape_text(text).replace('"', "&quot;").replace('\n', "&#10;")
+}
+
 /// Columns that the text takes. Every character counts as one, which holds for all that this crate writes itself.
 pub(crate) fn width(text: &str) -> usize {
     text.chars().count()

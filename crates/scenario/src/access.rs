@@ -2,6 +2,10 @@
 
 mod aws;
 mod azure;
+mod issuer;
+mod patch;
+mod token;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,11 +13,19 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use aws::{AwsAccess, Provider, Values};
+pub use aws::{AwsAccess, Object, Probe, Provider, Thumbprints};
 pub use azure::{
     AccessPolicy, AzureAccess, FederatedCredential, Network, PermissionModel, Principal, RoleAssignment, Secret, Vault,
     VaultRole,
 };
+pub use issuer::{Certificate, Issuer, Keys};
+pub use patch::{Step, Values};
+pub use token::{Signer, Token};
+pub use webhooks::{AwsPodIdentity, AzureWorkloadIdentity, Installer, Layout, Webhooks};
+
+/// Members of an access that are merge patches themselves, over what exists only in a run. A fault's own ones are taken as
+/// they stand: applying them twice would lose their nulls.
+const PATCHES: [&str; 3] = ["/token/claims", "/token/header", "/issuer/discovery"];
 
 /// The parts of an access: what is installed in the cluster, what each cloud holds, what the pod shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,84 +40,18 @@ pub struct Access {
     /// The service account.
     #[serde(default)]
     pub service_account: ServiceAccount,
+    /// The issuer of the pod's token, in place of the cluster's; `null` leaves it at that.
+    #[serde(default)]
+    pub issuer: Option<Issuer>,
     /// Where the pod's token comes from.
     #[serde(default)]
     pub token: Token,
+    /// Variables that the containers that read have before any webhook sees the pod. Texts may hold `${variables}`, late ones too.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
     /// The pod's manifest. A scenario names its file (`pod`), and a fault may change any of it.
     #[serde(default)]
     pub pod: Value,
-}
-
-/// The webhooks that a pod meets, each with the values that its chart is installed with.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Webhooks {
-    /// amazon-eks-pod-identity-webhook.
-    pub aws_pod_identity: Option<AwsPodIdentity>,
-    /// azure-workload-identity.
-    pub azure_workload_identity: Option<AzureWorkloadIdentity>,
-}
-
-/// How amazon-eks-pod-identity-webhook is installed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AwsPodIdentity {
-    /// By whom.
-    #[serde(default)]
-    pub installed_by: Installer,
-    /// Chart value `config.defaultAwsRegion`; the chart's own default is us-east-1. On EKS it is the cluster's own region.
-    pub default_aws_region: String,
-    /// Name of the Helm release. It begins the name of the webhook's configuration, and so decides which webhook is called
-    /// first: the default comes before the Azure webhook, `irsa` after it. EKS has no release.
-    #[serde(default = "AwsPodIdentity::release")]
-    pub release: String,
-}
-
-/// Who installs the AWS webhook.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Installer {
-    /// Its Helm chart.
-    #[default]
-    Chart,
-    /// EKS itself.
-    Eks,
-}
-
-impl AwsPodIdentity {
-    fn release() -> String {
-        "amazon-eks-pod-identity-webhook".to_owned()
-    }
-}
-
-/// Chart values of azure-workload-identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AzureWorkloadIdentity {
-    /// Release line of the webhook.
-    #[serde(default)]
-    pub layout: Layout,
-}
-
-/// Where the Azure webhook puts the token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Layout {
-    /// Up to v1.5.1: below `/var/run/secrets/azure/tokens`.
-    #[serde(rename = "v1.5")]
-    V1_5,
-    /// v1.6.0: below `/var/run/secrets/azure/wi`.
-    #[default]
-    #[serde(rename = "v1.6")]
-    V1_6,
-}
-
-impl fmt::Display for Layout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::V1_5 => "v1.5",
-            Self::V1_6 => "v1.6",
-        })
-    }
 }
 
 /// A cloud in which something is read.
@@ -154,27 +100,16 @@ pub struct ServiceAccount {
     pub labels: BTreeMap<String, String>,
 }
 
-/// Where the token in the pod comes from. Without any of these the kubelet projects it, as always.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Token {
-    /// A copy of the pod's token, signed with the issuer's own key, that expired this many seconds ago.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expired_for_seconds: Option<u32>,
-    /// A copy of the pod's token with its own `kid` under a signature that the issuer's key did not make.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub forged: bool,
-}
-
-impl Token {
-    /// Whether the kubelet's own token is used.
-    pub fn is_projected(&self) -> bool {
-        *self == Token::default()
+/// The document of an access with the change of a fault in it.
+pub fn changed(document: &Value, change: &Value) -> Value {
+    let mut changed = document.clone();
+    merge(&mut changed, change);
+    for pointer in PATCHES {
+        if let (Some(patch), Some(place)) = (change.pointer(pointer), changed.pointer_mut(pointer)) {
+            place.clone_from(patch);
+        }
     }
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
+    changed
 }
 
 /// Applies a JSON merge patch (RFC 7396).
@@ -215,5 +150,13 @@ mod tests {
         check(json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"}));
         check(json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}}), json!({"a": {"b": "d"}}));
         check(json!({"a": 1}), json!({"b": {"c": null}}), json!({"a": 1, "b": {}}));
+    }
+
+    #[test]
+    fn a_patch_inside_of_a_change_keeps_its_nulls() {
+        let change =
+            json!({"token": {"claims": {"iat": null}, "text": null}, "issuer": {"discovery": {"jwks_uri": null}}});
+        let expected = json!({"a": 1, "token": {"claims": {"iat": null}}, "issuer": {"discovery": {"jwks_uri": null}}});
+        assert_eq!(changed(&json!({"a": 1, "token": {}, "issuer": null}), &change), expected);
     }
 }

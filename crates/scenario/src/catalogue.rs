@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::access::Cloud;
-use crate::fault::Fault;
+use crate::fault::{Fault, is_word};
 use crate::file::{FILE, Scenario};
 use crate::nearest;
 use crate::source::SourceError;
@@ -36,10 +36,20 @@ pub enum CatalogueError {
         known: String,
     },
     /// No fault of this id.
-    #[error("no fault `{id}`{hint} (known: {known})")]
+    #[error("no fault `{id}`{hint} (`cargo xtask list` shows all {known})")]
     UnknownFault {
         /// Asked for.
         id: String,
+        /// `; did you mean …?`
+        hint: String,
+        /// How many there are.
+        known: usize,
+    },
+    /// No fault has this tag.
+    #[error("no fault has the tag `{tag}`{hint} (known: {known})")]
+    UnknownTag {
+        /// Asked for.
+        tag: String,
         /// `; did you mean …?`
         hint: String,
         /// What there is.
@@ -92,6 +102,14 @@ impl Catalogue {
         Ok(Scenario::load(&self.folder.join(name))?)
     }
 
+    /// Reads all faults, sorted by id.
+    ///
+    /// # Errors
+    /// When a file is wrong, or two have the same id.
+    pub fn all_faults(&self) -> Result<Vec<Fault>, CatalogueError> {
+        self.faults().iter().map(|id| self.fault(id)).collect()
+    }
+
     /// Reads a fault.
     ///
     /// # Errors
@@ -102,11 +120,15 @@ impl Catalogue {
         let Some((folder, about)) = found.next() else {
             let known = self.faults();
             let hint = nearest::hint(id, known.iter().map(String::as_str));
-            return Err(CatalogueError::UnknownFault { id: id.to_owned(), hint, known: known.join(", ") });
+            return Err(CatalogueError::UnknownFault { id: id.to_owned(), hint, known: known.len() });
         };
         if let Some((other, _)) = found.next() {
             let message = format!("{} has the same id; ids are unique in the whole catalogue", file(folder).display());
             return Err(SourceError::whole(&file(other), message).into());
+        }
+        if !is_word(id) {
+            let message = "the name of the file is the fault's id: lower-case letters, digits and dashes";
+            return Err(SourceError::whole(&file(folder), message).into());
         }
         Ok(Fault::load(&file(folder), *about)?)
     }

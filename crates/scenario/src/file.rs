@@ -73,9 +73,16 @@ impl Scenario {
     /// # Errors
     /// When any of them is missing, malformed, or contradicts another.
     pub fn load(folder: &Path) -> Result<Self, SourceError> {
+        Self::parse(folder, &source::read(&folder.join(FILE))?)
+    }
+
+    /// Reads the text of such a file; those that it names are looked for in the folder.
+    ///
+    /// # Errors
+    /// As [`Scenario::load`].
+    pub fn parse(folder: &Path, text: &str) -> Result<Self, SourceError> {
         let file = folder.join(FILE);
-        let text = source::read(&file)?;
-        let document: Document = source::parse(&file, &text)?;
+        let document: Document = source::parse(&file, text)?;
         if document.api_version != API_VERSION {
             let message = format!("`{}` is not known; this version reads `{API_VERSION}`", document.api_version);
             return Err(SourceError::member(&file, "apiVersion", message));

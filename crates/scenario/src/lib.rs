@@ -9,11 +9,13 @@ pub mod fault;
 pub mod file;
 pub mod nearest;
 pub mod plan;
+pub mod selection;
 pub mod source;
 
 pub use access::{Access, Cloud};
 pub use catalogue::{Catalogue, CatalogueError};
-pub use fault::{Confidence, Expectation, Fault};
+pub use fault::{Answerer, Confidence, Expectation, Fault, PodPlace};
 pub use file::{AwsResources, AzureResources, ClusterShape, Flavor, IssuerSite, PodManifest, Scenario};
 pub use plan::{CONTROL, Cell, Plan, PlanError};
+pub use selection::{BadSelection, Selection};
 pub use source::SourceError;

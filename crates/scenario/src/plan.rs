@@ -1,9 +1,10 @@
 //! What a run tries: the control and, beside it, one cell a fault.
 
-use crate::access::{self, Access, Cloud};
+use crate::access::{self, Access, Cloud, Token};
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::fault::{Expectation, Fault};
 use crate::file::Scenario;
+use crate::selection::Selection;
 use crate::source::{self, SourceError};
 
 /// Id of the cell in which nothing is wrong: the allowed twin of every refusal.
@@ -31,6 +32,8 @@ pub struct Cell {
     pub fault: Option<Fault>,
     /// It changes what an AWS account has only once (the OIDC provider), so it must have an account to itself.
     pub own_account: bool,
+    /// It changes the bucket or the object, so it must have a bucket to itself.
+    pub own_bucket: bool,
     /// It changes the vault or the secret, so it must have a vault to itself.
     pub own_vault: bool,
 }
@@ -58,11 +61,11 @@ impl From<SourceError> for PlanError {
 }
 
 impl Plan {
-    /// The plan of a scenario with the refusals that it names.
+    /// The plan of a scenario with the selected faults.
     ///
     /// # Errors
-    /// When a file is wrong, or a fault changes nothing or something that the scenario does not have.
-    pub fn of(catalogue: &Catalogue, name: &str) -> Result<Self, PlanError> {
+    /// When a file is wrong, a selected fault is unknown, or it changes nothing or something that the scenario does not have.
+    pub fn of(catalogue: &Catalogue, name: &str, selection: &Selection) -> Result<Self, PlanError> {
         let scenario = catalogue.scenario(name)?;
         let mut cells = vec![Cell {
             id: CONTROL.to_owned(),
@@ -70,30 +73,48 @@ impl Plan {
             access: scenario.access.clone(),
             fault: None,
             own_account: false,
+            own_bucket: false,
             own_vault: false,
         }];
-        for id in &scenario.refusals {
-            cells.push(cell(&scenario, catalogue.fault(id)?)?);
+        for fault in selection.of(catalogue, &scenario)? {
+            cells.push(cell(&scenario, fault)?);
         }
         Ok(Self { scenario, cells })
     }
+
+    /// How many accesses are judged.
+    pub fn checks(&self) -> usize {
+        self.cells.iter().map(|cell| cell.judged(&self.scenario).len()).sum()
+    }
 }
 
-fn cell(scenario: &Scenario, fault: Fault) -> Result<Cell, PlanError> {
+/// The cell of a fault.
+///
+/// # Errors
+/// When it changes nothing, or something that the scenario does not have.
+pub fn cell(scenario: &Scenario, fault: Fault) -> Result<Cell, PlanError> {
     let misfit = |path: &str, message: String| PlanError::Misfit {
         complaint: SourceError::member(&fault.file, path, message),
         scenario: scenario.name.clone(),
     };
-    if let Some(cloud) = fault.about.filter(|cloud| !scenario.clouds().contains(cloud)) {
+    if let Some(cloud) = fault.needs.iter().find(|cloud| !scenario.clouds().contains(cloud)) {
         let message = format!("it concerns {}, and the scenario does not name {0} (`{cloud}`)", cloud.title());
         return Err(misfit("change", message));
     }
-    let mut document = scenario.access_document.clone();
-    access::merge(&mut document, &fault.change);
+    if !fault.fits(scenario) {
+        return Err(misfit("where", "the scenario's access is built in another way".to_owned()));
+    }
+    let document = access::changed(&scenario.access_document, &fault.change);
     let access: Access = serde_path_to_error::deserialize(document)
         .map_err(|error| misfit(&format!("change.{}", error.path()), source::explained(&error.inner().to_string())))?;
-    if access == scenario.access {
+    if access == scenario.access && fault.by_hand.is_none() {
         return Err(misfit("change", "it changes nothing".to_owned()));
+    }
+    if access.token.text.is_some() && access.token != (Token { text: access.token.text.clone(), ..Token::default() }) {
+        return Err(misfit("change.token.text", "a text in place of a token leaves nothing else to change".to_owned()));
+    }
+    if fault.about.is_none() && matches!(fault.expect, Expectation::NotCreated { .. }) {
+        return Err(misfit("expect", "which cloud refuses? Put the file into aws/ or azure/".to_owned()));
     }
     for (cloud, lost) in [
         (Cloud::Aws, scenario.access.aws.is_some() != access.aws.is_some()),
@@ -106,12 +127,14 @@ fn cell(scenario: &Scenario, fault: Fault) -> Result<Cell, PlanError> {
             ));
         }
     }
-    let provider = |access: &Access| access.aws.as_ref().map(|aws| aws.provider.clone());
+    let provider = |access: &Access| access.aws.as_ref().map(|aws| (aws.provider.clone(), aws.thumbprints, aws.probe));
+    let bucket = |access: &Access| access.aws.as_ref().map(|aws| (aws.bucket_policy.clone(), aws.object));
     let vault = |access: &Access| access.azure.as_ref().map(|azure| (azure.vault, azure.secret));
     Ok(Cell {
         id: fault.id.clone(),
         title: fault.title.clone(),
         own_account: provider(&access) != provider(&scenario.access),
+        own_bucket: bucket(&access) != bucket(&scenario.access),
         own_vault: vault(&access) != vault(&scenario.access),
         access,
         fault: Some(fault),
@@ -119,10 +142,26 @@ fn cell(scenario: &Scenario, fault: Fault) -> Result<Cell, PlanError> {
 }
 
 impl Cell {
+    /// Whether its fault, if it has one, concerns the access to a cloud.
+    pub fn concerns(&self, cloud: Cloud) -> bool {
+        self.fault.as_ref().is_none_or(|fault| fault.about.is_none_or(|about| about == cloud))
+    }
+
+    /// The clouds in which its access is judged: where a cloud refuses to create something, no pod reads in the other one.
+    pub fn judged(&self, scenario: &Scenario) -> Vec<Cloud> {
+        let one = self.fault.as_ref().filter(|fault| matches!(fault.expect, Expectation::NotCreated { .. }));
+        match one.and_then(|fault| fault.about) {
+            Some(about) => vec![about],
+            None => scenario.clouds(),
+        }
+    }
+
     /// What must be seen of its access to a cloud.
     pub fn expectation(&self, cloud: Cloud) -> &Expectation {
         match &self.fault {
-            Some(fault) if fault.about.is_none_or(|about| about == cloud) => &fault.expect,
+            // Without a pod nothing is read anywhere.
+            Some(fault) if matches!(fault.expect, Expectation::Rejected { .. }) => &fault.expect,
+            Some(fault) if self.concerns(cloud) => &fault.expect,
             _ => &Expectation::Read,
         }
     }

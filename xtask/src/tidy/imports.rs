@@ -52,6 +52,7 @@ pub(crate) const DIRECTIONS: &[May] = &[
         ],
         &[],
     ),
+    may("fuzz", &["trust", "webhooks", "scenario"], &[]),
     may("xtask", &[], &[]),
 ];
 

@@ -94,9 +94,13 @@ async fn open(clients: &Clients, name: &str) -> Result<(), ProvisionError> {
         .build();
     let send = || s3.put_public_access_block().bucket(name).public_access_block_configuration(block.clone()).send();
     call(clients.consistency(), "PutPublicAccessBlock", &resource, send).await?;
-    let policy = public_policy(partition(clients.region()), name);
-    let send = || s3.put_bucket_policy().bucket(name).policy(&policy).send();
-    call(clients.consistency(), "PutBucketPolicy", &resource, send).await.map(drop)
+    put_policy(clients, name, &public_policy(partition(clients.region()), name)).await
+}
+
+/// Gives a bucket that stands a policy of its own.
+pub(super) async fn put_policy(clients: &Clients, name: &str, document: &str) -> Result<(), ProvisionError> {
+    let send = || clients.s3().put_bucket_policy().bucket(name).policy(document).send();
+    call(clients.consistency(), "PutBucketPolicy", &resource(name), send).await.map(drop)
 }
 
 fn public_policy(partition: &str, name: &str) -> String {

@@ -76,6 +76,7 @@ async fn send(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<(), P
     match desired {
         Desired::Bucket { name } => bucket::create(clients, name, Readers::Account, tags).await,
         Desired::PublicBucket { name } => bucket::create(clients, name, Readers::Everyone, tags).await,
+        Desired::BucketPolicy { bucket, document } => bucket::put_policy(clients, bucket, document).await,
         Desired::Object { bucket, key, body, content_type } => {
             let content = Content { bucket, key, content_type: content_type.as_deref(), body };
             object::create(clients, content, tags).await
@@ -99,17 +100,22 @@ async fn send(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<(), P
                 || iam.create_policy().policy_name(name).policy_document(document).set_tags(Some(tags.clone())).send();
             call(consistency, "CreatePolicy", &resource, send).await.map(drop)
         }
-        Desired::Role { name, trust_policy, max_session_seconds } => {
+        Desired::Role { name, trust_policy, max_session_seconds, boundary } => {
             let tags = iam_tags(tags, &resource)?;
             let send = || {
                 iam.create_role()
                     .role_name(name)
                     .assume_role_policy_document(trust_policy)
                     .set_max_session_duration(*max_session_seconds)
+                    .set_permissions_boundary(boundary.clone())
                     .set_tags(Some(tags.clone()))
                     .send()
             };
             call(consistency, "CreateRole", &resource, send).await.map(drop)
+        }
+        Desired::InlinePolicy { role, name, document } => {
+            let send = || iam.put_role_policy().role_name(role).policy_name(name).policy_document(document).send();
+            call(consistency, "PutRolePolicy", &resource, send).await.map(drop)
         }
         Desired::Attachment { role, policy_arn } => {
             let send = || iam.attach_role_policy().role_name(role).policy_arn(policy_arn).send();

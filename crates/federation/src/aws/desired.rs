@@ -21,6 +21,13 @@ pub enum Desired {
         /// Unique in the whole partition.
         name: String,
     },
+    /// The bucket's own policy.
+    BucketPolicy {
+        /// The bucket.
+        bucket: String,
+        /// The JSON document.
+        document: String,
+    },
     /// An object in a bucket.
     Object {
         /// The bucket.
@@ -56,6 +63,17 @@ pub enum Desired {
         trust_policy: String,
         /// 3600 to 43200; IAM's default is 3600.
         max_session_seconds: Option<i32>,
+        /// ARN of the policy that bounds it.
+        boundary: Option<String>,
+    },
+    /// A policy in the role itself.
+    InlinePolicy {
+        /// The role's name.
+        role: String,
+        /// Its name.
+        name: String,
+        /// The JSON document.
+        document: String,
     },
     /// A managed policy on a role.
     Attachment {
@@ -72,15 +90,17 @@ impl Desired {
         match self {
             Self::Bucket { name } => format!("bucket {name}"),
             Self::PublicBucket { name } => format!("public bucket {name}"),
+            Self::BucketPolicy { bucket, .. } => format!("policy of bucket {bucket}"),
             Self::Object { bucket, key, .. } => format!("object {bucket}/{key}"),
             Self::OidcProvider { url, .. } => format!("OIDC provider for {url}"),
             Self::Policy { name, .. } => format!("policy {name}"),
             Self::Role { name, .. } => format!("role {name}"),
+            Self::InlinePolicy { role, name, .. } => format!("inline policy {name} of role {role}"),
             Self::Attachment { role, policy_arn } => format!("policy {policy_arn} on role {role}"),
         }
     }
 
-    /// Its ARN, known before it exists; an attachment has none.
+    /// Its ARN, known before it exists; what is a part of something else has none.
     ///
     /// The provider's keeps every byte of the issuer after `https://`, a trailing slash too.
     pub fn arn(&self, account: &AccountId, region: &str) -> Option<Arn> {
@@ -101,7 +121,7 @@ impl Desired {
             }
             Self::Policy { name, .. } => arn("iam", account.as_str(), format!("policy/{name}")),
             Self::Role { name, .. } => arn("iam", account.as_str(), format!("role/{name}")),
-            Self::Attachment { .. } => None,
+            Self::Attachment { .. } | Self::InlinePolicy { .. } | Self::BucketPolicy { .. } => None,
         }
     }
 
@@ -113,12 +133,16 @@ impl Desired {
         match self {
             // Policy and public access block go with the bucket.
             Self::Bucket { name } | Self::PublicBucket { name } => Undo::Bucket { account, region, name: name.clone() },
+            Self::BucketPolicy { bucket, .. } => Undo::BucketPolicy { account, region, bucket: bucket.clone() },
             Self::Object { bucket, key, .. } => {
                 Undo::Object { account, region, bucket: bucket.clone(), key: key.clone() }
             }
             Self::OidcProvider { .. } => Undo::OidcProvider { arn: arn(), account },
             Self::Policy { .. } => Undo::Policy { arn: arn(), account },
             Self::Role { name, .. } => Undo::Role { account, name: name.clone() },
+            Self::InlinePolicy { role, name, .. } => {
+                Undo::InlinePolicy { account, role: role.clone(), name: name.clone() }
+            }
             Self::Attachment { role, policy_arn } => {
                 Undo::Attachment { account, role: role.clone(), policy_arn: policy_arn.clone() }
             }
@@ -154,7 +178,17 @@ pub(super) mod tests {
         Desired::Policy { name: name.into(), document: "{}".into() }
     }
     pub(in crate::aws) fn role(name: &str) -> Desired {
-        Desired::Role { name: name.into(), trust_policy: "{}".into(), max_session_seconds: None }
+        Desired::Role { name: name.into(), trust_policy: "{}".into(), max_session_seconds: None, boundary: None }
+    }
+    pub(in crate::aws) fn bounded_role(name: &str, policy: &str) -> Desired {
+        let boundary = Some(format!("arn:aws:iam::123456789012:policy/{policy}"));
+        Desired::Role { name: name.into(), trust_policy: "{}".into(), max_session_seconds: None, boundary }
+    }
+    pub(in crate::aws) fn inline_policy(role: &str, name: &str) -> Desired {
+        Desired::InlinePolicy { role: role.into(), name: name.into(), document: "{}".into() }
+    }
+    pub(in crate::aws) fn bucket_policy(bucket: &str) -> Desired {
+        Desired::BucketPolicy { bucket: bucket.into(), document: "{}".into() }
     }
     pub(in crate::aws) fn attachment(role: &str, policy: &str) -> Desired {
         Desired::Attachment { role: role.into(), policy_arn: format!("arn:aws:iam::123456789012:policy/{policy}") }
@@ -175,6 +209,8 @@ pub(super) mod tests {
         check(role("r"), eu, Some("arn:aws:iam::123456789012:role/r"));
         check(role("r"), "cn-north-1", Some("arn:aws-cn:iam::123456789012:role/r"));
         check(attachment("r", "p"), eu, None);
+        check(inline_policy("r", "p"), eu, None);
+        check(bucket_policy("b"), eu, None);
     }
 
     #[test]
@@ -189,6 +225,8 @@ pub(super) mod tests {
             policy("p"),
             role("r"),
             attachment("r", "p"),
+            inline_policy("r", "p"),
+            bucket_policy("b"),
         ] {
             let undo = desired.undo(&account, "eu-central-1");
             let line = serde_json::to_string(&undo).expect("undo must serialise");
@@ -210,6 +248,10 @@ pub(super) mod tests {
         {"delete":"role","account":"123456789012","name":"r"}
         detach policy arn:aws:iam::123456789012:policy/p on role r in account 123456789012
         {"delete":"attachment","account":"123456789012","role":"r","policy_arn":"arn:aws:iam::123456789012:policy/p"}
+        delete inline policy p of role r in account 123456789012
+        {"delete":"inline-policy","account":"123456789012","role":"r","name":"p"}
+        delete policy of bucket b in account 123456789012
+        {"delete":"bucket-policy","account":"123456789012","region":"eu-central-1","bucket":"b"}
         "#);
     }
 

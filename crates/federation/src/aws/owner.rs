@@ -17,12 +17,14 @@ pub(super) enum Owner {
     Other,
 }
 
-/// Reads the tags (an object's metadata, an attachment's role).
+/// Reads the tags (an object's metadata; of what is a part of a role or a bucket, those of that).
 ///
 /// A bucket gets its tags by a second call, so one without any is the run's if its name holds the run id.
 pub(super) async fn of(clients: &Clients, entry: &Undo, run: &str) -> Result<Owner, ProvisionError> {
     let told = match entry {
-        Undo::Bucket { region, name, .. } => bucket(clients, region, name, run).await,
+        Undo::Bucket { region, name, .. } | Undo::BucketPolicy { region, bucket: name, .. } => {
+            bucket(clients, region, name, run).await
+        }
         Undo::Object { region, bucket, key, .. } => object(clients, region, bucket, key, run).await,
         Undo::OidcProvider { arn, .. } => {
             let send = || clients.iam().get_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
@@ -34,7 +36,7 @@ pub(super) async fn of(clients: &Clients, entry: &Undo, run: &str) -> Result<Own
             let found = call(clients.consistency(), "GetPolicy", &entry.resource(), send).await;
             found.map(|found| found.policy().is_some_and(|policy| iam_claims(policy.tags(), run)))
         }
-        Undo::Role { name: role, .. } | Undo::Attachment { role, .. } => {
+        Undo::Role { name: role, .. } | Undo::Attachment { role, .. } | Undo::InlinePolicy { role, .. } => {
             let send = || clients.iam().get_role().role_name(role).send();
             let found = call(clients.consistency(), "GetRole", &entry.resource(), send).await;
             found.map(|found| found.role().is_some_and(|role| iam_claims(role.tags(), run)))

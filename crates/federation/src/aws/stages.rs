@@ -5,23 +5,35 @@ use super::undo::Undo;
 
 /// Sorts into rounds: what stands in one round can be created at the same time, once the rounds before it stand.
 pub fn stages(desired: Vec<Desired>) -> Vec<Vec<Desired>> {
-    // Nothing that something else needs has needs of its own, so there are two rounds at most.
-    let waits: Vec<bool> = desired.iter().map(|one| desired.iter().any(|other| needs(one, other))).collect();
-    let mut rounds = vec![Vec::new(), Vec::new()];
-    for (one, waits) in desired.into_iter().zip(waits) {
-        rounds[usize::from(waits)].push(one);
+    let levels: Vec<usize> = desired.iter().map(|one| level(one, &desired)).collect();
+    let mut rounds: Vec<Vec<Desired>> = Vec::new();
+    for (one, level) in desired.into_iter().zip(levels) {
+        rounds.resize_with(rounds.len().max(level + 1), Vec::new);
+        rounds[level].push(one);
     }
-    rounds.retain(|round| !round.is_empty());
     rounds
+}
+
+/// How many rounds must come before. What is needed never needs what needs it, so this ends.
+fn level(one: &Desired, all: &[Desired]) -> usize {
+    all.iter().filter(|other| needs(one, other)).map(|other| level(other, all) + 1).max().unwrap_or_default()
 }
 
 /// True if `other` must stand before `one` can be made.
 fn needs(one: &Desired, other: &Desired) -> bool {
+    let is_policy = |arn: &str, name: &str| arn.rsplit('/').next() == Some(name);
     match (one, other) {
-        (Desired::Object { bucket, .. }, Desired::Bucket { name } | Desired::PublicBucket { name }) => bucket == name,
-        (Desired::Attachment { role, .. }, Desired::Role { name, .. }) => role == name,
-        (Desired::Attachment { policy_arn, .. }, Desired::Policy { name, .. }) => {
-            policy_arn.rsplit('/').next() == Some(name.as_str())
+        (
+            Desired::Object { bucket, .. } | Desired::BucketPolicy { bucket, .. },
+            Desired::Bucket { name } | Desired::PublicBucket { name },
+        ) => bucket == name,
+        // Its principals are looked up when it is put.
+        (Desired::BucketPolicy { document, .. }, Desired::Role { name, .. }) => document.contains(name.as_str()),
+        (Desired::Attachment { role, .. } | Desired::InlinePolicy { role, .. }, Desired::Role { name, .. }) => {
+            role == name
+        }
+        (Desired::Attachment { policy_arn: arn, .. } | Desired::Role { boundary: Some(arn), .. }, other) => {
+            matches!(other, Desired::Policy { name, .. } if is_policy(arn, name))
         }
         _ => false,
     }
@@ -30,16 +42,26 @@ fn needs(one: &Desired, other: &Desired) -> bool {
 /// Sorts entries of a journal into rounds to take back: what stands in one round can be taken back at the same time,
 /// once the rounds before it are gone. Within a round the order stays.
 pub fn undo_stages<T>(entries: Vec<T>, undo: impl Fn(&T) -> &Undo) -> Vec<Vec<T>> {
-    let (parts, owners): (Vec<T>, Vec<T>) = entries.into_iter().partition(|entry| match undo(entry) {
-        Undo::Object { .. } | Undo::Attachment { .. } => true,
-        Undo::Bucket { .. } | Undo::OidcProvider { .. } | Undo::Policy { .. } | Undo::Role { .. } => false,
-    });
-    [parts, owners].into_iter().filter(|round| !round.is_empty()).collect()
+    let round = |entry: &T| match undo(entry) {
+        // It may forbid the rest.
+        Undo::BucketPolicy { .. } => 0,
+        Undo::Object { .. } | Undo::Attachment { .. } | Undo::InlinePolicy { .. } => 1,
+        Undo::Bucket { .. } | Undo::OidcProvider { .. } | Undo::Role { .. } => 2,
+        // It may be the boundary of a role.
+        Undo::Policy { .. } => 3,
+    };
+    let mut rounds: [Vec<T>; 4] = Default::default();
+    for entry in entries {
+        rounds[round(&entry)].push(entry);
+    }
+    rounds.into_iter().filter(|round| !round.is_empty()).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::desired::tests::{attachment, bucket, object, policy, provider, public_bucket, role};
+    use super::super::desired::tests::{
+        attachment, bounded_role, bucket, bucket_policy, inline_policy, object, policy, provider, public_bucket, role,
+    };
     use super::*;
 
     fn shown<T>(rounds: Vec<Vec<T>>, label: impl Fn(&T) -> String) -> String {
@@ -62,6 +84,11 @@ mod tests {
         check(vec![object("elsewhere", "k"), bucket("b")], "object elsewhere/k, bucket b");
         check(vec![attachment("r", "ReadOnlyAccess"), role("r")], "role r | policy ReadOnlyAccess on role r");
         check(vec![attachment("other", "p"), policy("p")], "policy p | policy p on role other");
+        check(
+            vec![attachment("r", "p"), bounded_role("r", "b"), inline_policy("r", "i"), policy("p"), policy("b")],
+            "policy p, policy b | role r | policy p on role r, inline policy i of role r",
+        );
+        check(vec![bucket_policy("b"), object("b", "k"), bucket("b")], "bucket b | policy of bucket b, object b/k");
     }
 
     #[test]
@@ -75,7 +102,18 @@ mod tests {
         check(&[role("r")], "role r");
         check(
             &[bucket("b"), object("b", "k"), policy("p"), attachment("r", "p"), role("r"), object("b", "l")],
-            "object b/k, policy p on role r, object b/l | bucket b, policy p, role r",
+            "object b/k, policy p on role r, object b/l | bucket b, role r | policy p",
+        );
+        check(
+            &[
+                policy("b"),
+                bounded_role("r", "b"),
+                inline_policy("r", "i"),
+                bucket("o"),
+                object("o", "k"),
+                bucket_policy("o"),
+            ],
+            "policy of bucket o | inline policy i of role r, object o/k | role r, bucket o | policy b",
         );
     }
 }

@@ -34,6 +34,15 @@ pub enum Undo {
         /// Which.
         key: String,
     },
+    /// Deletes a bucket's own policy.
+    BucketPolicy {
+        /// Whose.
+        account: AccountId,
+        /// Where the bucket is.
+        region: String,
+        /// The bucket.
+        bucket: String,
+    },
     /// Deletes an OIDC provider.
     OidcProvider {
         /// Whose.
@@ -55,6 +64,15 @@ pub enum Undo {
         /// Which.
         name: String,
     },
+    /// Deletes a policy in a role.
+    InlinePolicy {
+        /// Whose.
+        account: AccountId,
+        /// The role.
+        role: String,
+        /// Which.
+        name: String,
+    },
     /// Detaches a policy.
     Attachment {
         /// Whose.
@@ -72,6 +90,8 @@ impl Undo {
         match self {
             Self::Bucket { account, .. }
             | Self::Object { account, .. }
+            | Self::BucketPolicy { account, .. }
+            | Self::InlinePolicy { account, .. }
             | Self::OidcProvider { account, .. }
             | Self::Policy { account, .. }
             | Self::Role { account, .. }
@@ -83,6 +103,8 @@ impl Undo {
         match self {
             Self::Bucket { name, .. } => format!("bucket {name}"),
             Self::Object { bucket, key, .. } => format!("object {bucket}/{key}"),
+            Self::BucketPolicy { bucket, .. } => format!("policy of bucket {bucket}"),
+            Self::InlinePolicy { role, name, .. } => format!("inline policy {name} of role {role}"),
             Self::OidcProvider { arn, .. } => format!("OIDC provider {arn}"),
             Self::Policy { arn, .. } => format!("policy {arn}"),
             Self::Role { name, .. } => format!("role {name}"),
@@ -94,6 +116,8 @@ impl Undo {
         match self {
             Self::Bucket { .. } => "DeleteBucket",
             Self::Object { .. } => "DeleteObject",
+            Self::BucketPolicy { .. } => "DeleteBucketPolicy",
+            Self::InlinePolicy { .. } => "DeleteRolePolicy",
             Self::OidcProvider { .. } => "DeleteOpenIDConnectProvider",
             Self::Policy { .. } => "DeletePolicy",
             Self::Role { .. } => "DeleteRole",
@@ -175,6 +199,14 @@ async fn delete(clients: &Clients, undo: &Undo) -> Result<(), ProvisionError> {
             call(consistency, operation, &resource, || s3.delete_object().bucket(bucket).key(key).send())
                 .await
                 .map(drop)
+        }
+        Undo::BucketPolicy { region, bucket, .. } => {
+            let s3 = clients.s3_in(region);
+            call(consistency, operation, &resource, || s3.delete_bucket_policy().bucket(bucket).send()).await.map(drop)
+        }
+        Undo::InlinePolicy { role, name, .. } => {
+            let send = || iam.delete_role_policy().role_name(role).policy_name(name).send();
+            call(consistency, operation, &resource, send).await.map(drop)
         }
         Undo::OidcProvider { arn, .. } => {
             let send = || iam.delete_open_id_connect_provider().open_id_connect_provider_arn(arn).send();

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clouds::{CloudError, aws, azure};
 use egress::{Egress, EgressConfig, HostPattern, PatternError, Upstream};
 use federation::Wire;
-use scenario::Scenario;
+use scenario::{Cell, Plan};
+use tokio::sync::OnceCell;
 use transport::{Authority, Proxy};
-use trust::{AccountId, IssuerUrl, Secret};
+use trust::{AccountId, IssuerUrl, Secret, SharedClock, SigningKey};
 use uuid::Uuid;
 
 use super::Settings;
@@ -29,6 +30,11 @@ pub(crate) struct Answering {
     pub(crate) azure: Option<Azure>,
     /// What answers for each issuer, by its host: managed clusters of a region share one.
     issuers: Mutex<BTreeMap<String, BTreeMap<String, axum::Router>>>,
+    /// A key that no issuer signs with, made when a fault asks for it.
+    stranger: OnceCell<Arc<SigningKey>>,
+    /// Whose certificates no cloud trusts, made when a fault asks for it.
+    private: OnceCell<Authority>,
+    clock: SharedClock,
 }
 
 /// Who answers for AWS, and connections to it.
@@ -56,7 +62,7 @@ pub(crate) fn title(settings: &Settings) -> String {
 
 impl Answering {
     /// Lays the wire and puts on it whatever clouds the scenarios name.
-    pub(crate) async fn up(settings: &Settings, scenarios: &[&Scenario]) -> Result<Self, Stop> {
+    pub(crate) async fn up(settings: &Settings, plans: &[Plan]) -> Result<Self, Stop> {
         let infra = |error: anyhow::Error| Stop::new(Exit::Infrastructure, format!("{error:#}"));
         let cloud = |error: CloudError| Stop::caused(Exit::Infrastructure, error);
         let internal = |error: anyhow::Error| Stop::new(Exit::Internal, format!("{error:#}"));
@@ -65,15 +71,24 @@ impl Answering {
         let wire = Egress::start(config).await.map_err(|error| infra(error.into()))?;
         let proxy = wire.admit(HARNESS_CLIENT, password());
         let route = Wire { proxy_url: Some(proxy.url()), root_pem: wire.root_pem().to_owned() };
-        let mut answering = Self { wire, proxy, aws: None, azure: None, issuers: Mutex::default() };
-        let regions = regions(scenarios);
+        let mut answering = Self {
+            wire,
+            proxy,
+            aws: None,
+            azure: None,
+            issuers: Mutex::default(),
+            stranger: OnceCell::new(),
+            private: OnceCell::new(),
+            clock: settings.clock.clone(),
+        };
+        let regions = regions(plans);
         if !regions.is_empty() {
             let http = federation::aws::HttpStack::new(Some(&route)).map_err(|error| internal(error.into()))?;
             let backend = aws_backend(settings, &answering, &http).await?;
             backend.attach(&answering.wire, &regions).map_err(cloud)?;
             answering.aws = Some(Aws { backend, http });
         }
-        if scenarios.iter().any(|scenario| scenario.azure.is_some()) {
+        if plans.iter().any(|plan| plan.scenario.azure.is_some()) {
             let http = federation::azure::HttpStack::new(Some(&route)).map_err(|error| internal(error.into()))?;
             let config = azure::SimulatedConfig {
                 clock: settings.clock.clone(),
@@ -103,20 +118,45 @@ impl Answering {
         Ok(())
     }
 
+    /// A key that no issuer signs with.
+    pub(crate) async fn stranger(&self) -> Result<Arc<SigningKey>, Stop> {
+        let made = self.stranger.get_or_try_init(|| async {
+            let made = tokio::task::spawn_blocking(SigningKey::generate).await;
+            let made = made.map_err(|error| Stop::caused(Exit::Internal, error))?;
+            made.map(Arc::new).map_err(|error| Stop::caused(Exit::Internal, error))
+        });
+        made.await.cloned()
+    }
+
+    /// Has a host show a certificate that no cloud trusts.
+    pub(crate) async fn distrust(&self, host: &str) -> Result<(), Stop> {
+        let made = self.private.get_or_try_init(|| async {
+            let made = Authority::generate("crossfed private", &*self.clock);
+            made.map_err(|error| Stop::caused(Exit::Infrastructure, error))
+        });
+        self.wire.present(host, made.await?).map_err(|error| Stop::caused(Exit::Infrastructure, error))
+    }
+
     pub(crate) async fn down(&self) {
         self.wire.stop().await;
     }
 }
 
-/// The regions of AWS that the scenarios use; none where they use no AWS.
-fn regions<'a>(scenarios: &[&'a Scenario]) -> Vec<&'a str> {
+/// Variables by which a container chooses its region.
+const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+
+/// The regions of AWS that the scenarios and their faults use; none where they use no AWS.
+fn regions(plans: &[Plan]) -> Vec<&str> {
+    let scenarios = plans.iter().filter_map(|plan| Some((plan.scenario.aws.as_ref()?, &plan.cells)));
     let mut regions = BTreeSet::new();
-    for scenario in scenarios {
-        regions.extend(scenario.aws.iter().map(|aws| aws.region.as_str()));
-        let webhook = scenario.access.webhooks.aws_pod_identity.iter();
-        regions.extend(webhook.map(|webhook| webhook.default_aws_region.as_str()));
+    for (aws, cells) in scenarios {
+        regions.insert(aws.region.as_str());
+        for Cell { access, .. } in cells {
+            regions.extend(access.webhooks.aws_pod_identity.iter().map(|webhook| webhook.default_aws_region.as_str()));
+            regions.extend(REGIONS.iter().filter_map(|name| access.env.get(*name)).map(String::as_str));
+        }
     }
-    regions.into_iter().collect()
+    regions.into_iter().filter(|region| !region.is_empty()).collect()
 }
 
 async fn aws_backend(

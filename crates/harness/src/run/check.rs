@@ -15,9 +15,17 @@ pub(crate) fn expected(scenario: &Scenario, cell: &Cell, cloud: Cloud) -> Expect
             Expected::Read { bytes: content.len(), sha256: sha256(content) }
         }
         Expectation::Refused { link, code, status } => {
-            Expected::Refused { link: *link, code: code.clone(), status: Some(*status) }
+            let mut codes = code.all().iter().cloned();
+            let (link, code) = (*link, codes.next().unwrap_or_default());
+            Expected::Refused { link, code, also: codes.collect(), status: Some(*status) }
         }
         Expectation::NotInjected => Expected::NotInjected,
+        Expectation::Rejected { status, message } => Expected::Rejected { status: *status, message: message.clone() },
+        Expectation::NotCreated { code, status } => {
+            let codes = code.as_ref().map(|code| code.all().to_vec()).unwrap_or_default();
+            Expected::NotCreated { codes, status: *status }
+        }
+        Expectation::Failed { link, contains } => Expected::Failed { link: *link, contains: contains.clone() },
     }
 }
 
@@ -29,14 +37,30 @@ pub(crate) fn verdict(expected: &Expected, observed: &Observed, twin: Option<&Ve
             let reason = last_seen.clone().unwrap_or_else(|| "nothing was seen".to_owned());
             return Verdict::Infra { reason: format!("no end before the deadline: {reason}") };
         }
-        (Expected::Refused { .. } | Expected::NotInjected, Observed::Read { .. } | Observed::KeptReading { .. }) => {
+        (Expected::NotCreated { .. }, Observed::Read { .. }) => {
+            return failed("THE CLOUD DID what it must refuse, and the pod read".to_owned());
+        }
+        (
+            Expected::Refused { .. } | Expected::NotInjected | Expected::Rejected { .. } | Expected::Failed { .. },
+            Observed::Read { .. } | Observed::KeptReading { .. },
+        ) => {
             return failed("ACCESS WAS GRANTED where it must be refused".to_owned());
         }
         (Expected::Read { bytes, sha256 }, Observed::Read { bytes: seen, sha256: digest }) => {
             bytes == seen && sha256 == digest
         }
-        (Expected::Refused { link, code, status }, Observed::Refused(denial)) => {
-            *link == denial.link && *code == denial.code && *status == denial.status
+        (Expected::Refused { link, code, also, status }, Observed::Refused(denial)) => {
+            let is_code = *code == denial.code || also.contains(&denial.code);
+            *link == denial.link && is_code && *status == denial.status
+        }
+        (Expected::Rejected { status, message }, Observed::Rejected { status: seen, message: words }) => {
+            status == seen && words.contains(message.as_str())
+        }
+        (Expected::NotCreated { codes, status }, Observed::NotCreated { code, status: seen, .. }) => {
+            (codes.is_empty() || codes.contains(code)) && *seen == Some(*status)
+        }
+        (Expected::Failed { link, contains }, Observed::Failed { link: seen, message }) => {
+            link == seen && message.contains(contains.as_str())
         }
         (Expected::NotInjected, Observed::NotInjected) => true,
         (Expected::KeptReading, Observed::KeptReading { tokens, keys, .. }) => *tokens > 1 && *keys > 1,
@@ -56,10 +80,18 @@ pub(crate) fn verdict(expected: &Expected, observed: &Observed, twin: Option<&Ve
 fn words_expected(expected: &Expected) -> String {
     match expected {
         Expected::Read { bytes, .. } => format!("{bytes} bytes read"),
-        Expected::Refused { link, code, status } => {
+        Expected::Refused { link, code, also, status } => {
+            let code = std::iter::once(code).chain(also).map(String::as_str).collect::<Vec<_>>().join(" or ");
             format!("{code} {} at link {} {}", status.unwrap_or_default(), link.number(), link.title())
         }
         Expected::NotInjected => "a pod that the webhook left alone".to_owned(),
+        Expected::Rejected { status, message } => format!("a pod that is not admitted: {status} `{message}`"),
+        Expected::NotCreated { codes, status } => {
+            format!("a cloud that refuses to create it: {} {status}", codes.join(" or "))
+        }
+        Expected::Failed { link, contains } => {
+            format!("the workload fail at link {} {}: `{contains}`", link.number(), link.title())
+        }
         Expected::KeptReading => "reads with renewed tokens of both keys".to_owned(),
     }
 }
@@ -77,6 +109,13 @@ fn words_observed(observed: &Observed) -> String {
             )
         }
         Observed::NotInjected => "a pod that the webhook left alone".to_owned(),
+        Observed::Rejected { status, message } => format!("a pod that is not admitted: {status} {message}"),
+        Observed::NotCreated { resource, code, status, .. } => {
+            format!("{resource} refused: {code} {}", status.unwrap_or_default())
+        }
+        Observed::Failed { link, message } => {
+            format!("the workload fail at link {} {}: {message}", link.number(), link.title())
+        }
         Observed::KeptReading { reads, tokens, keys } => format!("{reads} reads with {tokens} tokens of {keys} keys"),
         Observed::Crashed { exit_code, .. } => match exit_code {
             Some(code) => format!("the workload end with exit code {code}"),
@@ -96,7 +135,7 @@ pub(crate) struct Told {
 
 /// The record of a check.
 pub(crate) fn record(scenario: &Scenario, cell: &Cell, cloud: Cloud, told: Told, verdict: Verdict) -> CheckRecord {
-    let fault = cell.fault.as_ref().filter(|fault| fault.about.is_none_or(|about| about == cloud));
+    let fault = cell.fault.as_ref().filter(|_| cell.concerns(cloud));
     let denies = !matches!(told.expected, Expected::Read { .. } | Expected::KeptReading);
     CheckRecord {
         id: id(scenario, &cell.id, cloud),
@@ -147,13 +186,18 @@ mod tests {
 
     #[test]
     fn a_refusal_counts_only_with_link_code_status_and_an_allowed_twin() {
-        let expected =
-            Expected::Refused { link: Link::SubjectAccepted, code: "AccessDenied".into(), status: Some(403) };
+        let expected = Expected::Refused {
+            link: Link::SubjectAccepted,
+            code: "AccessDenied".into(),
+            also: vec!["Documented".into()],
+            status: Some(403),
+        };
         let good = refused(Link::SubjectAccepted, "AccessDenied", 403);
         let check = |observed: &Observed, twin: &Verdict, word: &str| {
             assert_eq!(verdict(&expected, observed, Some(twin)).word(), word, "{observed:?}");
         };
         check(&good, &Verdict::Passed, "passed");
+        check(&refused(Link::SubjectAccepted, "Documented", 403), &Verdict::Passed, "passed");
         check(&good, &Verdict::Failed { reason: String::new() }, "failed");
         check(&refused(Link::Permitted, "AccessDenied", 403), &Verdict::Passed, "failed");
         check(&refused(Link::SubjectAccepted, "InvalidIdentityToken", 403), &Verdict::Passed, "failed");
@@ -162,6 +206,38 @@ mod tests {
         check(&Observed::Nothing { last_seen: None }, &Verdict::Passed, "infra");
         let granted = verdict(&expected, &Observed::Read { bytes: 1, sha256: String::new() }, Some(&Verdict::Passed));
         assert!(granted.reason().is_some_and(|reason| reason.contains("ACCESS WAS GRANTED")));
+    }
+
+    #[test]
+    fn an_access_that_ends_before_a_cloud_is_asked_counts_only_in_the_words_that_were_expected() {
+        let check = |expected: &Expected, observed: &Observed, word: &str| {
+            assert_eq!(verdict(expected, observed, Some(&Verdict::Passed)).word(), word, "{expected:?} {observed:?}");
+        };
+        let read = Observed::Read { bytes: 1, sha256: String::new() };
+        let rejected = Expected::Rejected { status: 400, message: "expiration".into() };
+        let seen = |status, message: &str| Observed::Rejected { status, message: message.into() };
+        check(&rejected, &seen(400, "token expiration 600"), "passed");
+        check(&rejected, &seen(403, "token expiration 600"), "failed");
+        check(&rejected, &seen(400, "no"), "failed");
+        check(&rejected, &read, "failed");
+
+        let refused = |code: &str, status| {
+            let (resource, code, message) = (String::new(), code.to_owned(), String::new());
+            Observed::NotCreated { resource, code, status: Some(status), message }
+        };
+        let coded = Expected::NotCreated { codes: vec!["A".into(), "B".into()], status: 400 };
+        check(&coded, &refused("B", 400), "passed");
+        check(&coded, &refused("C", 400), "failed");
+        check(&coded, &refused("A", 409), "failed");
+        check(&coded, &read, "failed");
+        check(&Expected::NotCreated { codes: Vec::new(), status: 400 }, &refused("C", 400), "passed");
+
+        let fails = Expected::Failed { link: Link::Injected, contains: "client".into() };
+        let gave_up = |link, message: &str| Observed::Failed { link, message: message.into() };
+        check(&fails, &gave_up(Link::Injected, "no client id"), "passed");
+        check(&fails, &gave_up(Link::Read, "no client id"), "failed");
+        check(&fails, &gave_up(Link::Injected, "no token"), "failed");
+        check(&fails, &read, "failed");
     }
 
     #[test]

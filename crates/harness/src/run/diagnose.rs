@@ -4,6 +4,8 @@
 
 pub(crate) mod dialect;
 
+use std::cmp::Ordering;
+
 use base64::Engine;
 use egress::{Exchange, Outcome as WireOutcome};
 use report::Observed;
@@ -46,7 +48,10 @@ pub(crate) fn observed(cloud: Cloud, seen: &Seen, requests: &[Exchange], facts: 
         }),
         Some(Outcome::Failed { stage, message }) => match wire_denial(cloud, requests, *stage) {
             Some(denial) => Observed::Refused(denial),
-            None => crashed(seen, message),
+            None => Observed::Failed {
+                link: gave_up_at(cloud, requests, *stage, message, facts),
+                message: trust::redact(message).into_owned(),
+            },
         },
         None => match &seen.end {
             End::Exited { message, .. } => crashed(seen, message.as_deref().unwrap_or_default()),
@@ -75,7 +80,9 @@ fn seen_on_wire(requests: &[Exchange], service: &str, wanted: u16, code: Option<
     let of_service = |exchange: &&Exchange| dialect::is_host(service, &exchange.host);
     requests.iter().filter(of_service).any(|exchange| match &exchange.outcome {
         WireOutcome::Answered { status, error } => {
-            *status == wanted && code.is_none_or(|code| error.as_ref().is_some_and(|body| body.contains(code)))
+            // A redirect's body is not kept.
+            let is_told = |code: &str| *status < 400 || error.as_ref().is_some_and(|body| body.contains(code));
+            *status == wanted && code.is_none_or(is_told)
         }
         _ => false,
     })
@@ -93,14 +100,51 @@ fn wire_denial(cloud: Cloud, requests: &[Exchange], stage: Stage) -> Option<Deni
     Some(Denial { link, code, status: Some(*status), message: Some(message) })
 }
 
+/// The link at which a workload gave up that no cloud has answered.
+fn gave_up_at(cloud: Cloud, requests: &[Exchange], stage: Stage, message: &str, facts: &Facts) -> Link {
+    let speaks_of_token = facts.token_file.as_ref().is_some_and(|file| message.contains(file.as_str()));
+    let asked = |service: &str| requests.iter().any(|exchange| dialect::is_host(service, &exchange.host));
+    match stage {
+        Stage::Configuration => Link::Injected,
+        Stage::Credentials if dialect::asked(cloud, stage).is_some_and(asked) => Link::CredentialIssued,
+        Stage::Credentials if facts.complete && (speaks_of_token || !facts.has_token) => Link::TokenProjected,
+        // What the container was given does not do.
+        Stage::Credentials => Link::Injected,
+        Stage::Read => Link::Read,
+    }
+}
+
+/// The chain of an access that ended before a cloud had answered: of the links between pod and answer nothing is known.
+fn unanswered(broken: Link, facts: &Facts) -> Chain {
+    let links = Link::ALL.into_iter().map(|link| {
+        // To read, a session is needed; whether that may read is not known without an answer.
+        let known = link <= Link::TokenProjected || (broken == Link::Read && link <= Link::CredentialIssued);
+        let state = match link.cmp(&broken) {
+            Ordering::Equal => LinkState::Broken,
+            Ordering::Greater => LinkState::NotReached,
+            Ordering::Less if known => LinkState::Holds,
+            Ordering::Less => LinkState::NotChecked,
+        };
+        let evidence = Evidence::new(link, state);
+        if state == LinkState::NotReached { evidence } else { facts.describe(evidence) }
+    });
+    Chain { links: links.collect() }
+}
+
 /// The chain of an access, link by link.
 pub(crate) fn chain(cloud: Cloud, observed: &Observed, facts: &Facts, requests: &[Exchange]) -> Chain {
     let broken = match observed {
+        Observed::Rejected { message, .. } => {
+            return with_note(unanswered(Link::Injected, facts), "the API server's admission", message);
+        }
+        Observed::Failed { link, message } => {
+            return with_note(unanswered(*link, facts), "the workload's log", message);
+        }
         Observed::Read { .. } | Observed::KeptReading { .. } => None,
         Observed::Refused(denial) => Some(denial.link),
         Observed::NotInjected if !facts.opted_in => Some(Link::OptedIn),
         Observed::NotInjected => Some(Link::Injected),
-        Observed::Crashed { .. } | Observed::Nothing { .. } => {
+        Observed::Crashed { .. } | Observed::Nothing { .. } | Observed::NotCreated { .. } => {
             let links = Link::ALL.into_iter().map(|link| {
                 let known = (link == Link::OptedIn && facts.opted_in) || (link == Link::Injected && facts.injected);
                 facts.describe(Evidence::new(link, if known { LinkState::Holds } else { LinkState::NotChecked }))
@@ -134,6 +178,15 @@ pub(crate) fn chain(cloud: Cloud, observed: &Observed, facts: &Facts, requests: 
     Chain { links: links.collect() }
 }
 
+/// Adds to the broken link who said what.
+fn with_note(mut chain: Chain, source: &str, message: &str) -> Chain {
+    for evidence in chain.links.iter_mut().filter(|evidence| evidence.state == LinkState::Broken) {
+        evidence.source = Some(source.to_owned());
+        evidence.note = Some(message.to_owned());
+    }
+    chain
+}
+
 /// Who gave the answer, as the wire saw it.
 fn answered_by(requests: &[Exchange], denial: &Denial) -> String {
     let answered = requests.iter().rev().find(|exchange| match (&exchange.outcome, denial.status) {
@@ -158,6 +211,40 @@ pub(crate) fn sha256(content: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_workload_gives_up_where_what_it_needs_is_missing() {
+        let asked = |host: &str| Exchange {
+            seq: 1,
+            at: jiff::Timestamp::UNIX_EPOCH,
+            client: "pod".into(),
+            host: host.into(),
+            method: "POST".into(),
+            path: "/".into(),
+            assertion: None,
+            outcome: WireOutcome::UnknownHost,
+            micros: 1,
+        };
+        let whole = Facts {
+            opted_in: true,
+            injected: true,
+            complete: true,
+            has_token: true,
+            token_file: Some("/t/token".into()),
+            ..Facts::default()
+        };
+        let check = |stage: Stage, facts: &Facts, message: &str, requests: &[Exchange], expected: Link| {
+            assert_eq!(gave_up_at(Cloud::Aws, requests, stage, message, facts), expected, "{stage:?} {message}");
+        };
+        check(Stage::Configuration, &whole, "", &[], Link::Injected);
+        check(Stage::Credentials, &Facts { complete: false, ..whole.clone() }, "no client id", &[], Link::Injected);
+        check(Stage::Credentials, &Facts { has_token: false, ..whole.clone() }, "", &[], Link::TokenProjected);
+        check(Stage::Credentials, &whole, "/t/token: permission denied", &[], Link::TokenProjected);
+        check(Stage::Credentials, &whole, "the authority has no HTTPS", &[], Link::Injected);
+        let sts = [asked("sts.nowhere-1.amazonaws.com")];
+        check(Stage::Credentials, &whole, "", &sts, Link::CredentialIssued);
+        check(Stage::Read, &whole, "", &[], Link::Read);
+    }
 
     fn states(cloud: Cloud, observed: &Observed, facts: &Facts) -> String {
         let chain = chain(cloud, observed, facts, &[]);
@@ -194,5 +281,11 @@ mod tests {
         azure(refused(Link::KeyPublished), "++++x+++...");
         azure(refused(Link::Read), "++++++++++x");
         assert_eq!(states(Cloud::Aws, &Observed::NotInjected, &Facts::default()), "x..........");
+        let gave_up = |link| Observed::Failed { link, message: "m".into() };
+        aws(gave_up(Link::Injected), "+x.........");
+        aws(gave_up(Link::TokenProjected), "++x........");
+        azure(gave_up(Link::CredentialIssued), "+++?????x..");
+        azure(gave_up(Link::Read), "+++++++++?x");
+        azure(Observed::Rejected { status: 400, message: "m".into() }, "+x.........");
     }
 }

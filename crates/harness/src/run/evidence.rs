@@ -5,6 +5,7 @@
 mod aws;
 mod azure;
 mod pod;
+mod wire;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,12 @@ pub(crate) struct Facts {
     pub(crate) opted_in: bool,
     /// The webhook has put one into the pod.
     pub(crate) injected: bool,
+    /// The container has all that an SDK needs to use it.
+    pub(crate) complete: bool,
+    /// Where the container looks for its token.
+    pub(crate) token_file: Option<String>,
+    /// A token lies there.
+    pub(crate) has_token: bool,
     pub(super) links: BTreeMap<Link, Fact>,
 }
 
@@ -35,7 +42,8 @@ pub(super) struct Fact {
 }
 
 impl Facts {
-    /// The facts of a cell's access to a cloud. `requests` are the pod's.
+    /// The facts of a cell's access to a cloud. `requests` are the pod's, `fetches` what
+    /// the cloud's token service asked of issuers.
     pub(crate) fn of(
         cloud: Cloud,
         scenario: &Scenario,
@@ -43,6 +51,7 @@ impl Facts {
         admitted: &Value,
         token: Option<&UnverifiedToken>,
         requests: &[Exchange],
+        fetches: &[Exchange],
     ) -> Self {
         let name = scenario.target(cloud).map(|(name, _)| name).unwrap_or_default();
         let container = Container::of(admitted, name);
@@ -55,15 +64,14 @@ impl Facts {
             Cloud::Azure => azure::TOKEN_FILE,
         });
         let shown = container.token(file.as_deref(), token);
+        facts.has_token = shown.source.is_some();
+        facts.token_file = file;
         facts.presents(Link::TokenProjected, shown.source);
         facts.presents(Link::AudienceAccepted, shown.audience);
         facts.requires(Link::TokenProjected, "a token within its lifetime".to_owned(), "admitted pod");
-        let presented = requests.iter().filter_map(|request| request.assertion.as_ref());
-        if let Some(issuer) = presented.filter_map(|token| token.iss.clone()).next_back() {
-            facts.presents(Link::IssuerTrusted, Some(issuer));
-        }
         let subject = trust::Subject::service_account(&cell.names.namespace, &cell.names.service_account);
         facts.presents(Link::SubjectAccepted, Some(subject.to_string()));
+        wire::add(&mut facts, cloud, requests, fetches);
         facts
     }
 

@@ -2,13 +2,16 @@
 
 mod aws;
 mod azure;
+mod missing;
+mod refusal;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 
-use clouds::Capability;
 use federation::Kind;
 use federation::azure::IdentityIds;
-use scenario::{Cell, Cloud, Expectation, Plan, Scenario};
+use federation::thumbprint::Thumbprint;
+use scenario::{Cell, Plan, Scenario};
 use tokio::sync::SetOnce;
 use trust::IssuerUrl;
 
@@ -20,6 +23,7 @@ use crate::journal::{Journal, Undo};
 
 pub(crate) use aws::{AwsSide, thumbprints};
 pub(crate) use azure::{AzureSide, check as check_azure, role};
+pub(crate) use refusal::Refusal;
 
 /// Calls to a cloud that are under way at the same time.
 const AT_ONCE: usize = 16;
@@ -34,12 +38,14 @@ pub(crate) struct LiveCell {
     pub(crate) rendered: Rendered,
     /// What Azure calls its identity, once that exists.
     pub(crate) identity: SetOnce<IdentityIds>,
-    /// The texts of its service account, once they are known.
+    /// Its texts that may hold the identity's ids, once they are known.
     pub(crate) account: SetOnce<AccountTexts>,
+    /// The call of its provisioning that a cloud refused.
+    pub(crate) refused: OnceLock<Refusal>,
 }
 
 impl LiveCell {
-    /// The texts of its service account; waits for the identity where they need it.
+    /// Its texts that may hold its identity's ids; waits for these where it has an identity.
     pub(crate) async fn account(&self, scenario: &Scenario, issuer: &IssuerUrl) -> Result<&AccountTexts, Stop> {
         let identity = match self.names.azure {
             Some(_) => Some(self.identity.wait().await),
@@ -83,7 +89,7 @@ impl Federation {
         let mut skipped = Vec::new();
         let mut aws = scenario.aws.as_ref().map(|_| AwsSide::new(tags.clone(), places)).transpose()?;
         for cell in &plan.cells {
-            if let Some(reason) = missing(places, cell) {
+            if let Some(reason) = missing::reason(settings, places, cell) {
                 skipped.push(SkippedCell { cell: cell.clone(), reason });
                 continue;
             }
@@ -101,7 +107,7 @@ impl Federation {
             let names = Names::new(&settings.run, scenario, cell, &grounds);
             let rendered = render::render(scenario, cell, &names, issuer)?;
             if let (Some(aws), Some(account)) = (&mut aws, &account) {
-                aws.add(scenario, account, &names, &rendered);
+                aws.add(cells.len(), account, aws::wanted(scenario, cell, &names, &rendered)?)
             }
             cells.push(Arc::new(LiveCell {
                 cell: cell.clone(),
@@ -109,13 +115,14 @@ impl Federation {
                 rendered,
                 identity: SetOnce::new(),
                 account: SetOnce::new(),
+                refused: OnceLock::new(),
             }));
         }
         let azure = match (&scenario.azure, subscription) {
             (Some(resources), Some(subscription)) => {
                 let mut side = AzureSide::new(tags, &subscription, &resources.location, places)?;
-                for cell in &cells {
-                    side.add(scenario, cell)?;
+                for (at, cell) in cells.iter().enumerate() {
+                    side.add(scenario, at, cell)?;
                 }
                 Some(side)
             }
@@ -156,9 +163,10 @@ impl Federation {
         &self,
         places: &Places,
         journal: &Journal,
-        thumbprints: Option<Vec<federation::thumbprint::Thumbprint>>,
+        thumbprints: Option<Vec<Thumbprint>>,
     ) -> Result<(), Stop> {
         let mut thumbprints = thumbprints;
+        self.serve_issuers(places).await?;
         if let Some(home) = &self.home {
             self.found_site(home, places, journal).await?;
         }
@@ -168,7 +176,8 @@ impl Federation {
                 Some(known) => known,
                 None => self::thumbprints(places).await?,
             };
-            aws.apply(journal, &thumbprints).await
+            let seen = aws::Thumbprints { cluster: thumbprints, own: self.own_thumbprints(places).await? };
+            aws.apply(journal, &seen, &self.cells).await
         };
         let azure = async {
             match &self.azure {
@@ -177,6 +186,29 @@ impl Federation {
             }
         };
         futures::future::try_join(aws, azure).await.map(drop)
+    }
+
+    /// Serves the issuers that cells have to themselves.
+    async fn serve_issuers(&self, places: &Places) -> Result<(), Stop> {
+        let issuers: Vec<_> = self.cells.iter().filter_map(|cell| cell.rendered.issuer.as_ref()).collect();
+        if issuers.is_empty() {
+            return Ok(());
+        }
+        let stranger = places.stranger().await?;
+        let ring = places.cluster.signing_key().await;
+        let ring = ring.ok_or_else(|| Stop::new(Exit::Internal, "an issuer is to be served without its key"))?;
+        for issuer in issuers {
+            places.serve_issuer(issuer, ring.active().public_jwk(), stranger.public_jwk()).await?;
+        }
+        Ok(())
+    }
+
+    /// The thumbprints of the hosts of issuers that cells have to themselves.
+    async fn own_thumbprints(&self, places: &Places) -> Result<Vec<(String, Thumbprint)>, Stop> {
+        let hosts = self.cells.iter().filter_map(|cell| cell.rendered.issuer.as_ref()).map(|own| own.url.host());
+        let hosts: BTreeSet<&str> = hosts.collect();
+        let looks = hosts.into_iter().map(|host| async move { Ok((host.to_owned(), aws::shown(places, host).await?)) });
+        futures::future::try_join_all(looks).await
     }
 
     /// Whether the issuer can be looked at before anything is created.
@@ -233,30 +265,4 @@ async fn files(places: &Places) -> Result<Files, Stop> {
 fn failed(place: &str, kind: Option<Kind>, error: impl Into<anyhow::Error>) -> Stop {
     let exit = if kind == Some(Kind::Unavailable) { Exit::Infrastructure } else { Exit::Provisioning };
     Stop::new(exit, format!("{place}: {:#}", error.into()))
-}
-
-/// Why a cell cannot be tried in these places, if it cannot.
-fn missing(places: &Places, cell: &Cell) -> Option<String> {
-    let aws = places.aws().map(|clouds| (clouds.title(), clouds.capabilities()));
-    let azure = places.azure().map(|clouds| (clouds.title(), clouds.capabilities()));
-    if cell.own_account
-        && let Some((title, capabilities)) = &aws
-        && !capabilities.has(Capability::SeparateAccounts)
-    {
-        return Some(format!("it needs an AWS account of its own, and {title} has one only"));
-    }
-    for (cloud, backend) in [(Cloud::Aws, aws), (Cloud::Azure, azure)] {
-        if let (Some((title, capabilities)), Expectation::Refused { link, .. }) = (backend, cell.expectation(cloud)) {
-            let needed = Capability::for_link(*link).filter(|&needed| !capabilities.has(needed));
-            if let Some(needed) = needed {
-                return Some(format!("{title} is not known to check this ({needed})"));
-            }
-        }
-    }
-    if cell.access.token.expired_for_seconds.is_some() && !places.cluster.gives_signing_key() {
-        return Some(
-            "only whoever holds the issuer's private key can make a genuine token that has expired".to_owned(),
-        );
-    }
-    None
 }

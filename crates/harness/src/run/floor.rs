@@ -39,7 +39,7 @@ impl Floor {
         };
         let shared = Shared::new();
         let programs = programs(&settings, &plan.scenario)?;
-        let places = Places::up(&settings, &plan.scenario, &[&plan.scenario], &shared, programs).await?;
+        let places = Places::up(&settings, &plan.scenario, std::slice::from_ref(&plan), &shared, programs).await?;
         let federation = Federation::plan(&settings, &plan, &places)?;
         let journal =
             Journal::create(&settings.artifacts.join("journal.jsonl"), settings.run.as_str(), &settings.clock)

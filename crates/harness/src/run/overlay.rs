@@ -1,16 +1,17 @@
 //! What a run adds to a pod manifest so that the pod finds the wire; `plan` prints it. Nothing of identity is in it.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use scenario::Cloud;
-use scenario::access::Token;
 use serde_json::{Value, json};
 use transport::Proxy;
 
 /// The secret that holds the proxy's address with its password, and the wire's root.
 pub(crate) const WIRE_SECRET: &str = "crossfed-wire";
 const WIRE_MOUNT: &str = "/etc/crossfed/wire";
-/// The secret that holds a token made for a fault.
-pub(crate) const TOKEN_SECRET: &str = "crossfed-token";
+/// The secrets that hold tokens made for a fault, one a cloud.
+const TOKEN_SECRET: &str = "crossfed-token";
 /// The volume that the AWS webhook would add; a pod that brings its own keeps it (amazon-eks-pod-identity-webhook, "volume of that name exists").
 const AWS_TOKEN_VOLUME: &str = "aws-iam-token";
 /// The variable that the Azure webhook would add; a container that has it keeps it (azure-workload-identity, variable by variable).
@@ -38,16 +39,18 @@ pub fn wire_overlay(pod: &mut Value) {
     append(&mut pod["spec"], "volumes", [volume]);
 }
 
+/// Name of the secret that holds a token made for a fault.
+pub(crate) fn token_secret(cloud: Cloud) -> String {
+    format!("{TOKEN_SECRET}-{cloud}")
+}
+
 /// Puts a token made for a fault where the cloud's SDK looks for the projected one.
-pub(crate) fn token_overlay(pod: &mut Value, token: &Token, cloud: Cloud) {
-    if token.is_projected() {
-        return;
-    }
+pub(crate) fn token_overlay(pod: &mut Value, cloud: Cloud) {
     let name = match cloud {
         Cloud::Aws => AWS_TOKEN_VOLUME,
         Cloud::Azure => TOKEN_SECRET,
     };
-    append(&mut pod["spec"], "volumes", [json!({"name": name, "secret": {"secretName": TOKEN_SECRET}})]);
+    append(&mut pod["spec"], "volumes", [json!({"name": name, "secret": {"secretName": token_secret(cloud)}})]);
     if cloud == Cloud::Azure {
         let containers = pod.pointer_mut("/spec/containers").and_then(Value::as_array_mut);
         for container in containers.into_iter().flatten() {
@@ -59,6 +62,14 @@ pub(crate) fn token_overlay(pod: &mut Value, token: &Token, cloud: Cloud) {
             let mount = json!({"name": TOKEN_SECRET, "mountPath": AZURE_TOKEN_MOUNT, "readOnly": true});
             append(container, "volumeMounts", [mount]);
         }
+    }
+}
+
+/// Gives a container variables that it has before any webhook sees the pod.
+pub(crate) fn variables(pod: &mut Value, container: &str, variables: &BTreeMap<String, String>) {
+    let containers = pod.pointer_mut("/spec/containers").and_then(Value::as_array_mut);
+    for one in containers.into_iter().flatten().filter(|one| one["name"] == container) {
+        append(one, "env", variables.iter().map(|(name, value)| json!({"name": name, "value": value})));
     }
 }
 
@@ -110,7 +121,6 @@ mod tests {
             "containers": [{"name": "a", "env": [{"name": "X", "value": "1"}]}, {"name": "b"}],
             "initContainers": [{"name": "i"}]}});
         wire_overlay(&mut pod);
-        token_overlay(&mut pod, &Token::default(), Cloud::Aws);
         for pointer in ["/spec/containers/0", "/spec/containers/1", "/spec/initContainers/0"] {
             let container = pod.pointer(pointer).expect("container");
             let names: Vec<_> =
@@ -121,16 +131,25 @@ mod tests {
         for word in ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "aws-iam-token", "password"] {
             assert!(!text.contains(word), "{word}");
         }
-        let forged = Token { forged: true, ..Token::default() };
         let planted = |cloud: Cloud| {
             let mut pod = pod.clone();
-            token_overlay(&mut pod, &forged, cloud);
+            token_overlay(&mut pod, cloud);
             pod
         };
         assert_eq!(planted(Cloud::Aws).pointer("/spec/volumes/1/name"), Some(&json!("aws-iam-token")));
         let azure = planted(Cloud::Azure);
-        assert_eq!(azure.pointer("/spec/volumes/1/secret/secretName"), Some(&json!(TOKEN_SECRET)));
+        assert_eq!(azure.pointer("/spec/volumes/1/secret/secretName"), Some(&json!("crossfed-token-azure")));
         let env = azure.pointer("/spec/containers/1/env").and_then(Value::as_array).expect("env");
         assert_eq!(env.last().map(|one| &one["name"]), Some(&json!("AZURE_FEDERATED_TOKEN_FILE")));
+    }
+
+    #[test]
+    fn variables_are_those_of_one_container() {
+        let mut pod =
+            json!({"spec": {"containers": [{"name": "a"}, {"name": "b", "env": [{"name": "X", "value": "1"}]}]}});
+        variables(&mut pod, "b", &BTreeMap::from([("Y".to_owned(), "2".to_owned())]));
+        let expected =
+            json!([{"name": "a"}, {"name": "b", "env": [{"name": "X", "value": "1"}, {"name": "Y", "value": "2"}]}]);
+        assert_eq!(pod["spec"]["containers"], expected);
     }
 }

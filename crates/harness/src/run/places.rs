@@ -11,12 +11,15 @@ use cluster::{
 };
 use egress::Egress;
 use kubelet::Programs;
-use scenario::{Flavor, Scenario};
+use scenario::access::Certificate;
+use scenario::{Flavor, Plan, Scenario};
 use tokio::sync::OnceCell;
 use transport::{Authority, Proxy};
+use trust::{Jwk, SigningKey};
 use uuid::Uuid;
 
 use super::answering::Answering;
+use super::own_issuer::OwnIssuer;
 use super::private_folder::PrivateFolder;
 use super::{Settings, issuer_site, render};
 use crate::cli::{ClusterKind, NodeKind};
@@ -78,11 +81,11 @@ pub(crate) fn programs(settings: &Settings, scenario: &Scenario) -> Result<Progr
 }
 
 impl Places {
-    /// Brings everything up that is not up yet: `scenarios` are all that will share the wire.
+    /// Brings everything up that is not up yet: `plans` are all that will share the wire.
     pub(crate) async fn up(
         settings: &Settings,
         scenario: &Scenario,
-        scenarios: &[&Scenario],
+        plans: &[Plan],
         shared: &Shared,
         programs: Programs,
     ) -> Result<Self, Stop> {
@@ -104,7 +107,7 @@ impl Places {
         };
         // Not a task of its own: what is given up with this future must not go on by itself.
         let cluster = Cluster::up(provider, surroundings, node_choice(settings));
-        let answering = shared.get_or_try_init(|| async { Answering::up(settings, scenarios).await.map(Arc::new) });
+        let answering = shared.get_or_try_init(|| async { Answering::up(settings, plans).await.map(Arc::new) });
         let (cluster, answering) = tokio::join!(cluster, answering);
         let cluster = cluster.map_err(|error| match error {
             // The user's own file or flag.
@@ -179,6 +182,20 @@ impl Places {
     pub(crate) fn azure_stack(&self) -> Result<federation::azure::HttpStack, Stop> {
         let stack = self.answering.azure.as_ref().map(|azure| azure.http.clone());
         stack.ok_or_else(|| Stop::new(Exit::Internal, "Azure is used, and nobody answers for it"))
+    }
+
+    /// A key that no issuer signs with.
+    pub(crate) async fn stranger(&self) -> Result<Arc<SigningKey>, Stop> {
+        self.answering.stranger().await
+    }
+
+    /// Puts an issuer of the run's own on the wire.
+    pub(crate) async fn serve_issuer(&self, issuer: &OwnIssuer, active: &Jwk, stranger: &Jwk) -> Result<(), Stop> {
+        if issuer.shape.certificate == Certificate::Private {
+            self.answering.distrust(issuer.url.host()).await?;
+        }
+        let site = issuer.site(active, stranger);
+        self.answering.route_issuer(&issuer.url, site).map_err(|error| Stop::caused(Exit::Infrastructure, error))
     }
 
     /// Takes the scenario's own down; wire and clouds stay, for others may use them.

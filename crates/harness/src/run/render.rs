@@ -7,16 +7,18 @@ mod texts;
 use std::collections::BTreeMap;
 
 use federation::azure::IdentityIds;
-use scenario::{Cell, ClusterShape, Plan, Scenario};
+use scenario::access::Token;
+use scenario::{Cell, Cloud, ClusterShape, Expectation, Plan, Scenario};
 use trust::{AccountId, IssuerUrl};
 
+use super::own_issuer::{self, OwnIssuer};
 use crate::exit::{Exit, Stop};
 use crate::naming::RunId;
 use texts::Texts;
 
 pub use aws::{AwsNames, RenderedAws};
 pub(super) use azure::group;
-pub use azure::{AzureNames, RenderedAzure};
+pub use azure::{AzureNames, Credential, RenderedAzure};
 
 /// Where a cell's things stand in the clouds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,15 +61,21 @@ pub struct Rendered {
     pub aws: Option<RenderedAws>,
     /// On Azure.
     pub azure: Option<RenderedAzure>,
+    /// The issuer that the run serves for it in place of the cluster's, if it does.
+    pub issuer: Option<OwnIssuer>,
+    /// What is to be done to its token.
+    pub token: Token,
 }
 
-/// The texts of a service account.
+/// The texts that may hold an identity's ids: a service account's, and variables of containers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccountTexts {
     /// Its annotations.
     pub annotations: BTreeMap<String, String>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Variables that the containers that read have beforehand.
+    pub env: BTreeMap<String, String>,
 }
 
 /// Fills in the texts of a cell.
@@ -75,16 +83,37 @@ pub struct AccountTexts {
 /// # Errors
 /// Exit 2: an unknown variable (file, line, nearest name), a policy that is no JSON, a URL that is no issuer.
 pub fn render(scenario: &Scenario, cell: &Cell, names: &Names, issuer: &IssuerUrl) -> Result<Rendered, Stop> {
-    let texts = Texts::new(scenario, cell, names, issuer, None);
+    let own = own_issuer::url(cell, names).map_err(|error| Stop::new(Exit::Internal, error.to_string()))?;
+    let texts = |cloud: Cloud| {
+        let issuer = own.as_ref().filter(|_| cell.concerns(cloud)).unwrap_or(issuer);
+        Texts::new(scenario, cell, names, issuer, None)
+    };
     let aws = scenario.aws.as_ref().zip(cell.access.aws.as_ref()).zip(names.aws.as_ref());
-    let azure = cell.access.azure.as_ref();
-    Ok(Rendered {
-        aws: aws.map(|((resources, access), names)| aws::render(resources, access, names, &texts)).transpose()?,
-        azure: azure.map(|access| azure::render(access, &texts)).transpose()?,
+    let aws = aws.map(|((resources, access), names)| aws::render(resources, access, names, &texts(Cloud::Aws)));
+    let azure = cell.access.azure.as_ref().zip(names.azure.as_ref());
+    let azure = azure.map(|(access, names)| azure::render(access, names, &texts(Cloud::Azure)));
+    let texts = Texts::new(scenario, cell, names, own.as_ref().unwrap_or(issuer), None);
+    let (aws, azure, token) = (aws.transpose()?, azure.transpose()?, token(&cell.access.token, &texts)?);
+    let own = own.zip(cell.access.issuer.as_ref()).map(|(url, issuer)| {
+        let discovery = texts.fill_members("issuer.discovery", &issuer.discovery)?;
+        Ok(OwnIssuer { url, shape: scenario::access::Issuer { discovery, ..issuer.clone() } })
+    });
+    Ok(Rendered { aws, azure, issuer: own.transpose()?, token })
+}
+
+/// What is to be done to a token, with its texts filled in.
+fn token(token: &Token, texts: &Texts) -> Result<Token, Stop> {
+    let fill = |member: &str, text: &Option<String>| text.as_ref().map(|text| texts.fill(member, text)).transpose();
+    Ok(Token {
+        audience: fill("token.audience", &token.audience)?,
+        text: fill("token.text", &token.text)?,
+        claims: texts.fill_members("token.claims", &token.claims)?,
+        header: texts.fill_members("token.header", &token.header)?,
+        ..token.clone()
     })
 }
 
-/// Fills in the texts of a cell's service account, which may hold its identity's ids.
+/// Fills in the texts of a cell that may hold its identity's ids.
 ///
 /// # Errors
 /// Exit 2: an unknown variable.
@@ -95,15 +124,19 @@ pub fn service_account(
     issuer: &IssuerUrl,
     identity: Option<&IdentityIds>,
 ) -> Result<AccountTexts, Stop> {
-    let texts = Texts::new(scenario, cell, names, issuer, identity);
+    let own = own_issuer::url(cell, names).map_err(|error| Stop::new(Exit::Internal, error.to_string()))?;
+    let texts = Texts::new(scenario, cell, names, own.as_ref().unwrap_or(issuer), identity);
     let account = &cell.access.service_account;
     let all = |member: &str, map: &BTreeMap<String, String>| {
-        let filled = |(name, value): (&String, &String)| {
-            Ok((name.clone(), texts.fill(&format!("serviceAccount.{member}.{name}"), value)?))
-        };
+        let filled =
+            |(name, value): (&String, &String)| Ok((name.clone(), texts.fill(&format!("{member}.{name}"), value)?));
         map.iter().map(filled).collect::<Result<_, Stop>>()
     };
-    Ok(AccountTexts { annotations: all("annotations", &account.annotations)?, labels: all("labels", &account.labels)? })
+    Ok(AccountTexts {
+        annotations: all("serviceAccount.annotations", &account.annotations)?,
+        labels: all("serviceAccount.labels", &account.labels)?,
+        env: all("env", &cell.access.env)?,
+    })
 }
 
 /// The issuer that a cluster of this shape has, where it is known beforehand: `id` gives what the cloud would choose.
@@ -161,7 +194,9 @@ pub(super) fn try_out(plan: &Plan) -> Result<(), Stop> {
     for cell in &plan.cells {
         let names = Names::new(&run, scenario, cell, &stand_in_grounds(scenario, usize::from(cell.own_account))?);
         let rendered = render(scenario, cell, &names, &issuer)?;
-        if let (Some(azure), Some(named)) = (&rendered.azure, &names.azure) {
+        // What Azure is to refuse must come before Azure.
+        let refused = cell.fault.as_ref().is_some_and(|fault| matches!(fault.expect, Expectation::NotCreated { .. }));
+        if let (Some(azure), Some(named), false) = (&rendered.azure, &names.azure, refused) {
             super::federate::check_azure(scenario, cell, named, azure)?;
         }
         service_account(scenario, cell, &names, &issuer, Some(&stand_in_identity()))?;

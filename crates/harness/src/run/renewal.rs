@@ -66,7 +66,8 @@ async fn play(stage: &Stage<'_>, federation: &Federation, control: &LiveCell) ->
     let before = log.of(namespace).last().map_or(0, |exchange| exchange.seq);
     let after = |seen: &[Exchange]| seen.iter().filter(|one| one.seq > before).cloned().collect::<Vec<_>>();
     let name = format!("{}-{ID}", stage.scenario.pod.name);
-    let admitted = workload::start(stage, control, Some(&Lasting { name: &name, every: EVERY })).await?;
+    let started = workload::start(stage, control, Some(&Lasting { name: &name, every: EVERY })).await?;
+    let admitted = started.admitted(&control.names.namespace)?;
 
     let deadline = stage.settings.pod_timeout;
     let rotated = |error: cluster::ClusterError| Stop::caused(Exit::Infrastructure, error);
@@ -103,7 +104,8 @@ fn judge(
     played: &Played,
     duration: Duration,
 ) -> CheckRecord {
-    let facts = Facts::of(cloud, stage.scenario, control, &played.admitted, None, &played.requests);
+    let facts =
+        Facts::of(cloud, stage.scenario, control, &played.admitted, None, &played.requests, &stage.fetches(cloud));
     let expected = Expected::KeptReading;
     let wanted = stage.scenario.target(cloud).map(|(_, content)| diagnose::sha256(content));
     let progress = Progress::of(cloud, &played.requests);

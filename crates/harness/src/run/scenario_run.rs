@@ -7,8 +7,8 @@ use cluster::{PreparedWebhook, Watched};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
 use report::{CheckRecord, Event, Observed, Phase};
-use scenario::{CONTROL, Plan, Scenario};
-use trust::{KeyRing, Verdict};
+use scenario::{CONTROL, Plan};
+use trust::Verdict;
 
 use super::check::Told;
 use super::cleanup::{self, Leftover};
@@ -25,7 +25,7 @@ use crate::journal::Journal;
 /// What the scenarios of a run share.
 pub(crate) struct Company<'a> {
     /// All of them.
-    pub(crate) scenarios: &'a [&'a Scenario],
+    pub(crate) plans: &'a [Plan],
     /// Wire and clouds.
     pub(crate) shared: &'a Shared,
     pub(crate) events: &'a Events,
@@ -43,7 +43,7 @@ pub(crate) async fn run(settings: &Settings, plan: &Plan, company: &Company<'_>)
     company.events.emit(Event::ScenarioStarted {
         scenario: name.clone(),
         title: plan.scenario.title.clone(),
-        checks: plan.cells.len() * plan.scenario.clouds().len() + renewals,
+        checks: plan.checks() + renewals,
     });
     let ended = play(settings, plan, company).await;
     let (exit, verdict) = match ended {
@@ -67,8 +67,7 @@ async fn play(settings: &Settings, plan: &Plan, company: &Company<'_>) -> Result
     let preflight = events.begin(name, Phase::Preflight);
     let programs = match places::programs(settings, &plan.scenario) {
         Ok(programs) => {
-            let count = plan.cells.len() * plan.scenario.clouds().len();
-            preflight.done(Some(format!("{count} checks planned")));
+            preflight.done(Some(format!("{} checks planned", plan.checks())));
             programs
         }
         Err(stop) => {
@@ -79,7 +78,7 @@ async fn play(settings: &Settings, plan: &Plan, company: &Company<'_>) -> Result
     let journal = company.journal.of(name);
 
     let phase = events.begin(name, Phase::Cluster);
-    let up = Places::up(settings, &plan.scenario, company.scenarios, company.shared, programs);
+    let up = Places::up(settings, &plan.scenario, company.plans, company.shared, programs);
     let places = match interrupts.or(up).await {
         Ok(places) => {
             phase.done(Some(format!("{}, issuer {}", places.cluster.title(), places.cluster.issuer())));
@@ -234,7 +233,7 @@ async fn checks(stage: &Stage<'_>, company: &Company<'_>, federation: &Federatio
             let ring = ring.clone();
             async move {
                 let seen = match company.pods.acquire().await {
-                    Ok(_permit) => try_cell(stage, &cell, ring).await,
+                    Ok(_permit) => workload::observe(stage, &cell, ring).await,
                     Err(error) => Err(Stop::caused(Exit::Internal, error)),
                 };
                 (cell, seen)
@@ -260,7 +259,7 @@ async fn checks(stage: &Stage<'_>, company: &Company<'_>, federation: &Federatio
     }
     drop(running);
     for skipped in &federation.skipped {
-        for cloud in stage.scenario.clouds() {
+        for cloud in skipped.cell.judged(stage.scenario) {
             let told = Told {
                 expected: check::expected(stage.scenario, &skipped.cell, cloud),
                 observed: Observed::Nothing { last_seen: None },
@@ -282,11 +281,6 @@ async fn checks(stage: &Stage<'_>, company: &Company<'_>, federation: &Federatio
     Ok(verdicts)
 }
 
-async fn try_cell(stage: &Stage<'_>, cell: &LiveCell, ring: Option<Arc<KeyRing>>) -> Result<Observation, Stop> {
-    let token = workload::plant_token(stage, cell, ring).await?;
-    workload::observe(stage, cell, token).await
-}
-
 /// Judges a cell's accesses, keeps their evidence, tells them. `twins` are the control's verdicts, in the same order of clouds.
 fn finish(
     stage: &Stage<'_>,
@@ -295,20 +289,26 @@ fn finish(
     seen: Result<Observation, Stop>,
     twins: Option<&[Verdict]>,
 ) -> Vec<Verdict> {
-    if let Ok(seen) = &seen {
+    if let Ok(seen) = &seen
+        && seen.early.is_none()
+    {
         artifacts::pod(stage.settings, &stage.places.cluster.title(), cell, stage.scenario, seen);
     }
-    let clouds = stage.scenario.clouds().into_iter().enumerate();
+    let judged = cell.cell.judged(stage.scenario);
+    let clouds = stage.scenario.clouds().into_iter().enumerate().filter(|(_, cloud)| judged.contains(cloud));
     let records = clouds.map(|(at, cloud)| {
         let expected = check::expected(stage.scenario, &cell.cell, cloud);
         let twin = twins.and_then(|twins| twins.get(at));
         let (told, verdict) = match &seen {
             Ok(pod) => {
-                let token = pod.token.as_ref().filter(|(planted, _)| *planted == cloud).map(|(_, token)| token);
-                let facts = Facts::of(cloud, stage.scenario, cell, &pod.admitted, token, &pod.requests);
-                let observed = match pod.seen.iter().find(|one| one.cloud == cloud) {
-                    Some(one) => diagnose::observed(cloud, one, &pod.requests, &facts),
-                    None => Observed::Nothing { last_seen: None },
+                let planted = pod.planted.iter().find(|planted| planted.cloud == cloud);
+                let token = planted.and_then(|planted| planted.token.as_ref());
+                let facts =
+                    Facts::of(cloud, stage.scenario, cell, &pod.admitted, token, &pod.requests, &stage.fetches(cloud));
+                let observed = match (&pod.early, pod.seen.iter().find(|one| one.cloud == cloud)) {
+                    (Some(early), _) => early.clone(),
+                    (None, Some(one)) => diagnose::observed(cloud, one, &pod.requests, &facts),
+                    (None, None) => Observed::Nothing { last_seen: None },
                 };
                 let chain = diagnose::chain(cloud, &observed, &facts, &pod.requests);
                 let verdict = check::verdict(&expected, &observed, twin);
@@ -322,7 +322,7 @@ fn finish(
             }
         };
         let mut record: CheckRecord = check::record(stage.scenario, &cell.cell, cloud, told, verdict.clone());
-        if verdict != Verdict::Passed && seen.is_ok() {
+        if verdict != Verdict::Passed && seen.as_ref().is_ok_and(|pod| pod.early.is_none()) {
             let log = artifacts::log_file(stage.settings, &stage.places.cluster.title(), cell, stage.scenario, cloud);
             record.next = Some(format!("less {}", log.display()));
         }

@@ -6,15 +6,17 @@ use std::time::{Duration, Instant};
 use cluster::Watched;
 use egress::Exchange;
 use k8s_openapi::api::core::v1::{ContainerState, Pod};
+use report::Observed;
 use scenario::{Cloud, Scenario};
 use serde_json::{Value, json};
+use trust::KeyRing;
 use trust::workload::Line;
-use trust::{KeyRing, UnverifiedToken};
 
 use super::answering::password;
 use super::federate::LiveCell;
 use super::places::Places;
-use super::{Settings, kube_objects, overlay, token};
+use super::planted::{self, Planted};
+use super::{Settings, kube_objects, overlay};
 use crate::exit::{Exit, Stop};
 use crate::journal::Journal;
 
@@ -28,8 +30,10 @@ const LOG_LIMIT: usize = 1024 * 1024;
 pub(crate) struct Observation {
     /// The pod as it was admitted.
     pub(crate) admitted: Value,
-    /// Its token, where the run itself put it there, and the cloud that it is for.
-    pub(crate) token: Option<(Cloud, UnverifiedToken)>,
+    /// How it ended before there was a container: refused by a cloud or by the API server.
+    pub(crate) early: Option<Observed>,
+    /// Its tokens that the run itself put there.
+    pub(crate) planted: Vec<Planted>,
     /// Its containers that read.
     pub(crate) seen: Vec<Seen>,
     /// What it sent over the wire.
@@ -74,6 +78,16 @@ pub(crate) struct Stage<'a> {
     pub(crate) pods: &'a Watched<Pod>,
 }
 
+impl Stage<'_> {
+    /// What a simulated cloud's token service has asked of issuers so far; nothing is seen of another one's.
+    pub(crate) fn fetches(&self, cloud: Cloud) -> Vec<Exchange> {
+        self.places.wire().log().of(match cloud {
+            Cloud::Aws => clouds::aws::STS_CLIENT,
+            Cloud::Azure => clouds::azure::ENTRA_CLIENT,
+        })
+    }
+}
+
 /// Creates everything of a cell but its pod. Waits for nothing of the clouds but the identity that the service account names.
 pub(crate) async fn furnish(stage: &Stage<'_>, cell: &LiveCell) -> Result<(), Stop> {
     let proxy = stage.places.wire().admit(&cell.names.namespace, password());
@@ -99,43 +113,30 @@ fn targets(scenario: &Scenario, cell: &LiveCell) -> Vec<Value> {
     aws.into_iter().chain(azure).collect()
 }
 
-/// The cloud for which a fault makes a token.
-fn token_cloud(scenario: &Scenario, cell: &LiveCell) -> Option<Cloud> {
-    if cell.cell.access.token.is_projected() {
-        return None;
-    }
-    let about = cell.cell.fault.as_ref().and_then(|fault| fault.about);
-    about.or_else(|| scenario.clouds().first().copied())
+/// What is seen of a cell for which no pod runs.
+fn without_pod(early: Observed, started: Instant) -> Observation {
+    let (planted, seen, requests) = (Vec::new(), Vec::new(), Vec::new());
+    Observation { admitted: Value::Null, early: Some(early), planted, seen, requests, duration: started.elapsed() }
 }
 
-/// Puts the token of a fault into the cell; `None` where the kubelet's own is used.
-pub(crate) async fn plant_token(
-    stage: &Stage<'_>,
-    cell: &LiveCell,
-    ring: Option<Arc<KeyRing>>,
-) -> Result<Option<(Cloud, UnverifiedToken)>, Stop> {
-    let Some(cloud) = token_cloud(stage.scenario, cell) else { return Ok(None) };
-    let client = stage.places.cluster.client();
-    let genuine = token::genuine(client, cell, cloud).await?;
-    let altered = token::altered(&genuine, &cell.cell.access.token, ring.as_deref())?;
-    let secret = overlay::secret(overlay::TOKEN_SECRET, &[("token", altered.expose())]);
-    let path = format!("/api/v1/namespaces/{}/secrets", cell.names.namespace);
-    kube_objects::create(client, &path, &secret)
-        .await
-        .map_err(|error| kube_objects::refused("the fault's token", &error))?;
-    let token = UnverifiedToken::decode(altered.expose()).map_err(|error| Stop::caused(Exit::Internal, error))?;
-    Ok(Some((cloud, token)))
-}
-
-/// Creates the pod and follows it to its end.
+/// Puts the cell's tokens in place, creates its pod and follows it to its end.
 pub(crate) async fn observe(
     stage: &Stage<'_>,
     cell: &LiveCell,
-    token: Option<(Cloud, UnverifiedToken)>,
+    ring: Option<Arc<KeyRing>>,
 ) -> Result<Observation, Stop> {
     let started = Instant::now();
+    if let Some(refusal) = cell.refused.get() {
+        return Ok(without_pod(refusal.observed(), started));
+    }
+    let planted = planted::plant(stage, cell, ring).await?;
     let namespace = &cell.names.namespace;
-    let admitted = start(stage, cell, None).await?;
+    let admitted = match start(stage, cell, None).await? {
+        Started::Admitted(admitted) => admitted,
+        Started::Rejected { status, message } => {
+            return Ok(without_pod(Observed::Rejected { status, message }, started));
+        }
+    };
     let name = &stage.scenario.pod.name;
     let deadline = stage.settings.pod_timeout;
     let ended =
@@ -149,7 +150,7 @@ pub(crate) async fn observe(
         seen.push(look(stage, namespace, name, cloud, pod.as_deref()).await?);
     }
     let requests = stage.places.wire().log().of(namespace);
-    Ok(Observation { admitted, token, seen, requests, duration: started.elapsed() })
+    Ok(Observation { admitted, early: None, planted, seen, requests, duration: started.elapsed() })
 }
 
 /// A pod that reads again and again.
@@ -160,8 +161,34 @@ pub(crate) struct Lasting<'a> {
     pub(crate) every: &'a str,
 }
 
-/// Creates the pod. Returns it as it was admitted.
-pub(crate) async fn start(stage: &Stage<'_>, cell: &LiveCell, lasting: Option<&Lasting<'_>>) -> Result<Value, Stop> {
+/// What came of a pod's creation.
+pub(crate) enum Started {
+    /// The pod as it was admitted.
+    Admitted(Value),
+    /// The API server said no.
+    Rejected {
+        /// HTTP status.
+        status: u16,
+        /// Its words.
+        message: String,
+    },
+}
+
+impl Started {
+    /// The pod, where nothing but a pod will do.
+    pub(crate) fn admitted(self, namespace: &str) -> Result<Value, Stop> {
+        match self {
+            Self::Admitted(pod) => Ok(pod),
+            Self::Rejected { status, message } => {
+                let message = format!("the API server refused the pod in {namespace}: {message} ({status})");
+                Err(Stop::new(Exit::Infrastructure, message))
+            }
+        }
+    }
+}
+
+/// Creates the pod.
+pub(crate) async fn start(stage: &Stage<'_>, cell: &LiveCell, lasting: Option<&Lasting<'_>>) -> Result<Started, Stop> {
     let namespace = &cell.names.namespace;
     let mut pod = manifest(stage, cell);
     if let Some(lasting) = lasting {
@@ -169,11 +196,16 @@ pub(crate) async fn start(stage: &Stage<'_>, cell: &LiveCell, lasting: Option<&L
         pod["metadata"]["name"] = Value::from(lasting.name);
     }
     let path = format!("/api/v1/namespaces/{namespace}/pods");
-    let created = within(kube_objects::create(stage.places.cluster.client(), &path, &pod)).await?;
-    created.map_err(|error| Stop {
-        exit: Exit::Infrastructure,
-        ..kube_objects::refused(&format!("the pod in {namespace}"), &error)
-    })
+    match within(kube_objects::create(stage.places.cluster.client(), &path, &pod)).await? {
+        Ok(pod) => Ok(Started::Admitted(pod)),
+        Err(kube::Error::Api(status)) if (400..500).contains(&status.code) => {
+            Ok(Started::Rejected { status: status.code, message: status.message.clone() })
+        }
+        Err(error) => Err(Stop {
+            exit: Exit::Infrastructure,
+            ..kube_objects::refused(&format!("the pod in {namespace}"), &error)
+        }),
+    }
 }
 
 /// What is to be seen of the container that reads in a cloud.
@@ -205,8 +237,14 @@ pub(crate) async fn look(
 fn manifest(stage: &Stage<'_>, cell: &LiveCell) -> Value {
     let mut pod = cell.cell.access.pod.clone();
     overlay::wire_overlay(&mut pod);
-    if let Some(cloud) = token_cloud(stage.scenario, cell) {
-        overlay::token_overlay(&mut pod, &cell.cell.access.token, cloud);
+    for cloud in planted::clouds(stage.scenario, cell) {
+        overlay::token_overlay(&mut pod, cloud);
+    }
+    if let Some(texts) = cell.account.get() {
+        for cloud in stage.scenario.clouds().into_iter().filter(|&cloud| cell.cell.concerns(cloud)) {
+            let container = stage.scenario.target(cloud).map(|(name, _)| name).unwrap_or_default();
+            overlay::variables(&mut pod, container, &texts.env);
+        }
     }
     // Beside other nodes the scheduler could choose one of them.
     let node = stage.places.cluster.process_node().filter(|_| stage.places.cluster.has_other_nodes());

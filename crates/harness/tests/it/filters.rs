@@ -23,6 +23,8 @@ const TABLE: &[(&str, &str)] = &[
     // Seconds since 1970 in an answer of STS, and milliseconds in the name that an SDK gives its session.
     (r"\b1\d{9}\b", "[seconds]"),
     (r"web-identity-token-\d+", "web-identity-token-[milliseconds]"),
+    // The id of a key, made of itself.
+    (r"\bkey [A-Za-z0-9_-]{43}", "key [kid]"),
     // The command line, with the way to a temporary folder in it.
     (r"127\.0\.0\.1:\d{2,5}", "127.0.0.1:[port]"),
 ];

@@ -89,9 +89,9 @@ async fn what_is_asked_to_stay_stays_and_is_in_the_journal() {
         "#);
     assert_snapshot!(ended.journal().open().join("\n"), @r#"
         bucket cf-r1-shared in account 111122223333
-        object cf-r1-shared/test-file.txt in account 111122223333
         policy cf-r1-shared in account 111122223333
         role cf-r1-control in account 111122223333
+        object cf-r1-shared/test-file.txt in account 111122223333
         policy arn:aws:iam::111122223333:policy/cf-r1-shared on role cf-r1-control in account 111122223333
         OIDC provider for https://issuer.example.test/self-managed in account 111122223333
         role cf-r1-annotation-missing in account 111122223333

@@ -2,6 +2,8 @@
 #![allow(clippy::expect_used, reason = "helpers of tests, outside of any test function")]
 
 mod endpoint;
+mod explain;
+mod faults;
 mod filters;
 mod input;
 mod interrupted;

@@ -223,7 +223,13 @@ pub(crate) fn is_running(id: &str) -> bool {
 fn line(check: &CheckRecord) -> String {
     let expected = match &check.expected {
         Expected::Read { bytes, .. } => format!("read {bytes}"),
-        Expected::Refused { link, code, status } => format!("{link} {code} {}", status.unwrap_or_default()),
+        Expected::Refused { link, code, also, status } => {
+            let codes = std::iter::once(code).chain(also).map(String::as_str).collect::<Vec<_>>();
+            format!("{link} {} {}", codes.join("|"), status.unwrap_or_default())
+        }
+        Expected::Rejected { status, message } => format!("rejected {status} {message}"),
+        Expected::NotCreated { codes, status } => format!("not created {} {status}", codes.join("|")),
+        Expected::Failed { link, contains } => format!("{link} gave up: {contains}"),
         Expected::KeptReading => "kept reading".to_owned(),
         Expected::NotInjected => "not injected".to_owned(),
     };
@@ -231,6 +237,11 @@ fn line(check: &CheckRecord) -> String {
         Observed::Read { bytes, .. } => format!("read {bytes}"),
         Observed::Refused(denial) => format!("{} {} {}", denial.link, denial.code, denial.status.unwrap_or_default()),
         Observed::KeptReading { .. } => "kept reading".to_owned(),
+        Observed::Rejected { status, message } => format!("rejected {status} {message}"),
+        Observed::NotCreated { resource, code, status, .. } => {
+            format!("not created {code} {}: {resource}", status.unwrap_or_default())
+        }
+        Observed::Failed { link, message } => format!("{link} gave up: {}", message.replace('\n', " ")),
         Observed::NotInjected => "not injected".to_owned(),
         Observed::Crashed { exit_code, .. } => format!("crashed {exit_code:?}"),
         Observed::Nothing { last_seen } => format!("nothing {}", last_seen.as_deref().unwrap_or_default()),

@@ -60,7 +60,13 @@ fn clean_check(check: &mut CheckRecord) {
     maybe(twin);
     match expected {
         Expected::Read { bytes: _, sha256 } => text(sha256),
-        Expected::Refused { link: _, code, status: _ } => text(code),
+        Expected::Refused { link: _, code, also, status: _ } => {
+            text(code);
+            also.iter_mut().for_each(text);
+        }
+        Expected::Rejected { status: _, message } => text(message),
+        Expected::NotCreated { codes, status: _ } => codes.iter_mut().for_each(text),
+        Expected::Failed { link: _, contains } => text(contains),
         Expected::NotInjected | Expected::KeptReading => {}
     }
     match observed {
@@ -70,6 +76,12 @@ fn clean_check(check: &mut CheckRecord) {
             maybe(message);
         }
         Observed::NotInjected | Observed::KeptReading { reads: _, tokens: _, keys: _ } => {}
+        Observed::Rejected { status: _, message } | Observed::Failed { link: _, message } => text(message),
+        Observed::NotCreated { resource, code, status: _, message } => {
+            text(resource);
+            text(code);
+            text(message);
+        }
         Observed::Crashed { exit_code: _, stderr_tail } => text(stderr_tail),
         Observed::Nothing { last_seen } => maybe(last_seen),
     }
@@ -80,7 +92,8 @@ fn clean_check(check: &mut CheckRecord) {
     maybe(next);
 }
 
-fn clean_evidence(evidence: &mut Evidence) {
+/// Takes secrets out of one link.
+pub(crate) fn clean_evidence(evidence: &mut Evidence) {
     let Evidence { link: _, state: _, presented, required, source, note } = evidence;
     maybe(presented);
     maybe(required);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::text::visible;
+use crate::text::{escape_attribute as attribute, escape_text as content};
 
 #[derive(Debug)]
 pub(super) struct Case {
@@ -92,18 +92,4 @@ fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
 
 fn seconds(ms: u64) -> String {
     format!("{}.{:03}", ms / 1_000, ms % 1_000)
-}
-
-/// Control characters cannot stand in XML 1.0, not even as references, so they are shown instead.
-fn content(text: &str) -> String {
-    escape(&visible(text))
-}
-
-/// A line end in an attribute would be read as a space.
-fn attribute(text: &str) -> String {
-    escape(&visible(text)).replace('"', "&quot;").replace('\n', "&#10;")
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

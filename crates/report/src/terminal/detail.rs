@@ -20,7 +20,7 @@ pub(crate) fn needs_block(check: &CheckRecord) -> bool {
 
 /// What a check that did not pass has to say, in lines of at most `width` columns; only commands are longer where they must be.
 pub(crate) fn block(ink: Ink, width: usize, indent: usize, check: &CheckRecord) -> String {
-    let mut block = Block { ink, width, indent, out: String::new() };
+    let mut block = Block::new(ink, width, indent);
     if check.is_unexpected_acceptance() {
         block.out.push_str(&ink.row(indent, &[Cell::new("ACCEPTED, AND MUST BE REFUSED", 40, Tone::Grave)]));
     }
@@ -45,10 +45,18 @@ pub(crate) fn block(ink: Ink, width: usize, indent: usize, check: &CheckRecord) 
 fn expected(expected: &Expected) -> String {
     match expected {
         Expected::Read { bytes, sha256 } => read("read", *bytes, sha256),
-        Expected::Refused { link, code, status } => {
-            refused(&Denial { link: *link, code: code.clone(), status: *status, message: None })
+        Expected::Refused { link, code, also, status } => {
+            let code = std::iter::once(code).chain(also).map(String::as_str).collect::<Vec<_>>().join(" or ");
+            refused(&Denial { link: *link, code, status: *status, message: None })
         }
         Expected::NotInjected => "not injected: the webhook leaves the pod alone".to_owned(),
+        Expected::Rejected { status, message } => {
+            format!("not admitted: HTTP {status}, \"{}\" in its message", visible_line(message))
+        }
+        Expected::NotCreated { codes, status } => not_created(&codes.join(" or "), Some(*status)),
+        Expected::Failed { link, contains } => {
+            format!("the workload fails at {}: \"{}\" in what it says", link_name(*link), visible_line(contains))
+        }
         Expected::KeptReading => "kept reading while tokens are renewed and keys replaced".to_owned(),
     }
 }
@@ -60,6 +68,11 @@ fn observed(check: &CheckRecord) -> String {
         Observed::Read { bytes, sha256 } => read("read", *bytes, sha256),
         Observed::Refused(denial) => refused(denial),
         Observed::NotInjected => "not injected".to_owned(),
+        Observed::Rejected { status, .. } => format!("not admitted: HTTP {status}"),
+        Observed::NotCreated { resource, code, status, .. } => {
+            format!("{} {}", visible_line(resource), not_created(code, *status))
+        }
+        Observed::Failed { link, .. } => format!("the workload failed at {}", link_name(*link)),
         Observed::KeptReading { reads, tokens, keys } if check.is_unexpected_acceptance() => {
             format!("accepted: {}", kept_reading(*reads, *tokens, *keys))
         }
@@ -76,19 +89,30 @@ fn read(verb: &str, bytes: usize, sha256: &str) -> String {
     format!("{verb} {}, sha256 {digest}...", count(bytes, "byte"))
 }
 
+fn not_created(code: &str, status: Option<u16>) -> String {
+    let parts =
+        [Some(visible_line(code)).filter(|code| !code.is_empty()), status.map(|status| format!("HTTP {status}"))];
+    format!("not created: {}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+}
+
 fn refused(denial: &Denial) -> String {
     let status = denial.status.map(|status| format!(", HTTP {status}")).unwrap_or_default();
     format!("refused at {}: {}{status}", link_name(denial.link), visible_line(&denial.code))
 }
 
-struct Block {
+/// Labelled lines, and a chain among them.
+pub(super) struct Block {
     ink: Ink,
     width: usize,
     indent: usize,
-    out: String,
+    pub(super) out: String,
 }
 
 impl Block {
+    pub(super) fn new(ink: Ink, width: usize, indent: usize) -> Self {
+        Block { ink, width, indent, out: String::new() }
+    }
+
     fn room(&self, used: usize) -> usize {
         self.width.saturating_sub(self.indent + used).max(20)
     }
@@ -103,13 +127,13 @@ impl Block {
         if self.is_narrow() { 2 } else { LABEL + 2 }
     }
 
-    fn field(&mut self, label: &str, value: &str, tone: Tone) {
+    pub(super) fn field(&mut self, label: &str, value: &str, tone: Tone) {
         let cells = [Cell::new(label, LABEL, Tone::Dim), Cell::new(value, self.room(LABEL + 2), tone)];
         self.out.push_str(&self.ink.row(self.indent, &cells));
     }
 
     /// Never wrapped: a person copies it.
-    fn command(&mut self, label: &str, line: &str) {
+    pub(super) fn command(&mut self, label: &str, line: &str) {
         let cells = [Cell::new(label, LABEL, Tone::Dim), Cell::new(line, usize::MAX, Tone::Strong)];
         self.out.push_str(&self.ink.row(self.indent, &cells));
     }
@@ -118,6 +142,9 @@ impl Block {
         self.field("observed", &observed(check), Tone::Plain);
         match &check.observed {
             Observed::Refused(Denial { message: Some(message), .. }) => self.field("", &visible(message), Tone::Plain),
+            Observed::Rejected { message, .. }
+            | Observed::NotCreated { message, .. }
+            | Observed::Failed { message, .. } => self.field("", &visible(message), Tone::Plain),
             Observed::Crashed { stderr_tail, .. } if !stderr_tail.trim().is_empty() => {
                 self.field("stderr", &visible(stderr_tail.trim_end()), Tone::Plain);
             }
@@ -128,7 +155,7 @@ impl Block {
         }
     }
 
-    fn chain(&mut self, chain: &Chain) {
+    pub(super) fn chain(&mut self, chain: &Chain) {
         let mut label = "chain";
         if self.is_narrow() && !chain.links.is_empty() {
             self.field(label, "", Tone::Plain);

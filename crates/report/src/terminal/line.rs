@@ -149,6 +149,9 @@ impl Seen {
                 let broken = check.chain.broken().map_or(Link::Injected, |evidence| evidence.link);
                 (link_name(broken), "not injected".to_owned(), None)
             }
+            Observed::Rejected { status, .. } => (link_name(Link::Injected), "not admitted".to_owned(), Some(*status)),
+            Observed::NotCreated { code, status, .. } => ("not created".to_owned(), visible_line(code), *status),
+            Observed::Failed { link, .. } => (link_name(*link), "gave up".to_owned(), None),
             Observed::KeptReading { reads, tokens, keys } if check.is_unexpected_acceptance() => {
                 (String::new(), rounds(*reads, *tokens, *keys), None)
             }

@@ -171,7 +171,7 @@ fn a_run_that_has_not_finished_has_no_end() {
     let dir = written(&report(opening(3)));
     assert_eq!(
         names(&dir.path().join("deep/run")),
-        ["junit_aks-to-aws.xml", "junit_runner.xml", "metadata.json", "report.json", "started.json"]
+        ["junit_aks-to-aws.xml", "junit_runner.xml", "metadata.json", "report.html", "report.json", "started.json"]
     );
 }
 
@@ -217,5 +217,8 @@ fn a_scenario_cannot_name_a_file_elsewhere() {
     let started = Event::ScenarioStarted { scenario: "../../x/y".into(), title: "t".into(), checks: 0 };
     let dir = written(&report([started]));
     assert_eq!(names(dir.path()), ["deep"]);
-    assert_eq!(names(&dir.path().join("deep/run")), ["junit_------x-y.xml", "junit_runner.xml", "report.json"]);
+    assert_eq!(
+        names(&dir.path().join("deep/run")),
+        ["junit_------x-y.xml", "junit_runner.xml", "report.html", "report.json"]
+    );
 }

@@ -5,6 +5,7 @@
 
 mod events;
 mod files;
+mod html;
 mod junit;
 mod many;
 mod sample;

@@ -212,7 +212,7 @@ pub(crate) fn refused(id: &str, title: &str, link: Link, code: &str, status: u16
         title: title.into(),
         kind: CheckKind::Deny,
         twin: Some("reads".into()),
-        expected: Expected::Refused { link, code: code.into(), status: Some(status) },
+        expected: Expected::Refused { link, code: code.into(), also: Vec::new(), status: Some(status) },
         observed: denied(link, code, status, "Not authorized to perform sts:AssumeRoleWithWebIdentity"),
         verdict: Verdict::Passed,
         chain: chain(link, LinkState::Broken),

@@ -19,11 +19,17 @@ fn poisoned(scenarios: usize) -> Vec<Event> {
         Observed::Nothing { last_seen: Some(t()) },
         Observed::NotInjected,
         Observed::KeptReading { reads: 1, tokens: 1, keys: 1 },
+        Observed::Rejected { status: 400, message: t() },
+        Observed::NotCreated { resource: t(), code: t(), status: None, message: t() },
+        Observed::Failed { link: Link::Read, message: t() },
     ];
     let expected = [
         Expected::Read { bytes: 1, sha256: t() },
-        Expected::Refused { link: Link::Read, code: t(), status: None },
+        Expected::Refused { link: Link::Read, code: t(), also: vec![t()], status: None },
         Expected::NotInjected,
+        Expected::Rejected { status: 400, message: t() },
+        Expected::NotCreated { codes: vec![t()], status: 400 },
+        Expected::Failed { link: Link::Read, contains: t() },
         Expected::KeptReading,
     ];
     let verdicts = [
@@ -32,6 +38,9 @@ fn poisoned(scenarios: usize) -> Vec<Event> {
         Verdict::Flaky { reason: t() },
         Verdict::Infra { reason: t() },
         Verdict::Leaked { reason: t() },
+        Verdict::Failed { reason: t() },
+        Verdict::Failed { reason: t() },
+        Verdict::Failed { reason: t() },
         Verdict::Failed { reason: t() },
     ];
     let evidence =

@@ -4,12 +4,17 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::patch::Values;
+
 /// What Azure holds for one pod. The identity itself is always there, one a pod.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AzureAccess {
     /// The identity's federated credential; `null` means that it has none.
     pub federated_credential: Option<FederatedCredential>,
+    /// Federated credentials besides that one, created one after the other.
+    #[serde(default)]
+    pub more_credentials: Vec<FederatedCredential>,
     /// The vault.
     #[serde(default)]
     pub vault: Vault,
@@ -30,8 +35,11 @@ pub struct FederatedCredential {
     pub issuer: String,
     /// `system:serviceaccount:<namespace>:<name>`, letter by letter.
     pub subject: String,
-    /// The one audience: `api://AzureADTokenExchange` in the public cloud.
-    pub audience: String,
+    /// The one audience: `api://AzureADTokenExchange` in the public cloud. Azure refuses a list of several.
+    pub audience: Values,
+    /// Its name, in place of the one that the run chooses.
+    #[serde(default)]
+    pub name: Option<String>,
 }
 
 /// A key vault, as far as a fault may change it.
@@ -84,13 +92,21 @@ pub enum Network {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Secret {
     /// A disabled one cannot be read.
+    #[serde(default = "yes")]
     pub enabled: bool,
+    /// Whether it is in the vault.
+    #[serde(default = "yes")]
+    pub exists: bool,
 }
 
 impl Default for Secret {
     fn default() -> Self {
-        Self { enabled: true }
+        Self { enabled: true, exists: true }
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A role on the vault.

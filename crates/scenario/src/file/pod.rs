@@ -27,7 +27,15 @@ impl PodManifest {
     /// # Errors
     /// When the file holds no single Pod with a name, a service account and a container.
     pub fn load(file: &Path) -> Result<Self, SourceError> {
-        let manifest: Value = source::parse(file, &source::read(file)?)?;
+        Self::parse(file, &source::read(file)?)
+    }
+
+    /// Reads the text of such a file.
+    ///
+    /// # Errors
+    /// As [`PodManifest::load`].
+    pub fn parse(file: &Path, text: &str) -> Result<Self, SourceError> {
+        let manifest: Value = source::parse(file, text)?;
         let text = |pointer: &str, path: &str| {
             let value = manifest.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
             value.map(str::to_owned).ok_or_else(|| SourceError::member(file, path, "a text is expected here"))

@@ -62,7 +62,7 @@ pub(crate) fn error(service: &str, body: &str) -> Option<(String, String)> {
 /// The link that an answer speaks of.
 pub(crate) fn link(service: &str, code: &str, message: &str) -> Link {
     match service {
-        "s3" => Link::Permitted,
+        "s3" => s3(code),
         "entra" => entra(code),
         "keyvault" => vault(code),
         _ => sts(code, message),
@@ -92,6 +92,17 @@ fn sts(code: &str, message: &str) -> Link {
     }
 }
 
+/// S3: Amazon S3 API reference, "Error responses". What is wrong with the session itself is no matter of permissions.
+fn s3(code: &str) -> Link {
+    match code {
+        "InvalidAccessKeyId" | "InvalidToken" | "ExpiredToken" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed" => {
+            Link::CredentialIssued
+        }
+        "NoSuchKey" | "NoSuchBucket" => Link::Read,
+        _ => Link::Permitted,
+    }
+}
+
 /// The token endpoint: Microsoft Entra, "authentication and authorization error codes", and the answers that users report.
 fn entra(code: &str) -> Link {
     match code.strip_prefix("AADSTS").unwrap_or(code) {
@@ -101,6 +112,8 @@ fn entra(code: &str) -> Link {
         "7000272" | "700027" => Link::KeyPublished,
         // No credential at all, or none for this issuer; the older umbrella code names the issuer first.
         "70025" | "700211" | "70021" => Link::IssuerTrusted,
+        // An issuer that is never taken: Entra ID itself, or one that the tenant's policy blocks.
+        "700222" | "700229" | "700236" | "700238" | "7002381" => Link::IssuerTrusted,
         "700212" => Link::AudienceAccepted,
         "700213" | "7002138" | "7002137" => Link::SubjectAccepted,
         _ => Link::CredentialIssued,
@@ -178,10 +191,15 @@ mod tests {
         sts("AccessDenied", "Not authorized", Link::SubjectAccepted);
         sts("RegionDisabledException", "", Link::CredentialIssued);
         check("s3", "AccessDenied", "", Link::Permitted);
+        check("s3", "PermanentRedirect", "", Link::Permitted);
+        check("s3", "InvalidAccessKeyId", "", Link::CredentialIssued);
+        check("s3", "ExpiredToken", "", Link::CredentialIssued);
+        check("s3", "NoSuchKey", "", Link::Read);
 
         let entra = |code: &str, expected: Link| check("entra", code, "", expected);
         entra("AADSTS70025", Link::IssuerTrusted);
         entra("AADSTS700211", Link::IssuerTrusted);
+        entra("AADSTS700236", Link::IssuerTrusted);
         entra("AADSTS700212", Link::AudienceAccepted);
         entra("AADSTS700213", Link::SubjectAccepted);
         entra("AADSTS7002138", Link::SubjectAccepted);

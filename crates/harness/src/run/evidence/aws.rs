@@ -15,7 +15,9 @@ pub(super) const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 pub(super) fn facts(cell: &LiveCell, container: &Container<'_>) -> Facts {
     let annotation = cell.account.get().and_then(|account| account.annotations.get(ROLE_ANNOTATION));
     let injected = container.env(ROLE).zip(container.env(TOKEN_FILE));
-    let mut facts = Facts { opted_in: annotation.is_some(), injected: injected.is_some(), ..Facts::default() };
+    // Half of an identity is one that the webhook has seen, and no SDK can use.
+    let (half, complete) = (container.env(ROLE).or(container.env(TOKEN_FILE)), injected.is_some());
+    let mut facts = Facts { opted_in: annotation.is_some(), injected: half.is_some(), complete, ..Facts::default() };
     facts.presents(Link::OptedIn, annotation.cloned());
     facts.requires(Link::OptedIn, format!("annotation {ROLE_ANNOTATION}"), "service account");
     facts.presents(Link::Injected, injected.map(|(role, file)| format!("{role}, {file}")));

@@ -16,8 +16,10 @@ pub(super) const TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
 pub(super) fn facts(cell: &LiveCell, container: &Container<'_>) -> Facts {
     let label = container.label(USE);
     let file = container.env(TOKEN_FILE);
-    let injected = file.is_some() && container.env(TENANT_ID).is_some();
-    let mut facts = Facts { opted_in: label == Some("true"), injected, ..Facts::default() };
+    // Half of an identity is one that the webhook has seen, and no SDK can use.
+    let injected = file.is_some() || container.env(TENANT_ID).is_some();
+    let complete = [CLIENT_ID, TENANT_ID, TOKEN_FILE].iter().all(|name| container.env(name).is_some());
+    let mut facts = Facts { opted_in: label == Some("true"), injected, complete, ..Facts::default() };
     facts.presents(Link::OptedIn, label.map(|value| format!("label {USE}: {value}")));
     facts.requires(Link::OptedIn, format!("label {USE}: true"), "pod");
     let client = or_nothing(container.env(CLIENT_ID));
@@ -31,10 +33,12 @@ pub(super) fn facts(cell: &LiveCell, container: &Container<'_>) -> Facts {
     let source = format!("federated credential of identity {}", names.identity);
     let part = |text: Option<String>| text.unwrap_or_else(|| "nothing: there is no credential".to_owned());
     let credential = rendered.credential.as_ref();
-    let issuer = credential.map(|(issuer, ..)| format!("issuer {issuer}"));
+    let issuer = credential.map(|credential| format!("issuer {}", credential.issuer));
+    let audiences = credential.map(|credential| credential.audiences.iter().map(ToString::to_string));
+    let audiences = audiences.map(|audiences| audiences.collect::<Vec<_>>().join(", "));
     facts.requires(Link::IssuerTrusted, part(issuer), &source);
-    facts.requires(Link::SubjectAccepted, part(credential.map(|(_, subject, _)| subject.to_string())), &source);
-    facts.requires(Link::AudienceAccepted, part(credential.map(|(.., audience)| audience.to_string())), &source);
+    facts.requires(Link::SubjectAccepted, part(credential.map(|credential| credential.subject.to_string())), &source);
+    facts.requires(Link::AudienceAccepted, part(audiences), &source);
     facts.presents(Link::Permitted, Some("secrets/getSecret".to_owned()));
     facts.requires(Link::Permitted, granted(access), &format!("vault {}", names.vault));
     facts

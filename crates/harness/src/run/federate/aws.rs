@@ -1,21 +1,25 @@
 //! AWS's side of a scenario.
 
+mod probe;
+mod wanted;
+
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::super::issuer_site::Files;
+use super::super::places::Places;
+use super::refusal::{Refusal, only_for};
+use super::{AT_ONCE, LiveCell, failed};
+use crate::exit::{Exit, Stop};
+use crate::journal::{Journal, Undo, aws_label};
 use clouds::aws::Account;
 use federation::aws::{self, Access, ApplyError, Clients, Desired, HttpStack};
 use federation::thumbprint::{self, Thumbprint};
 use federation::{Consistency, Tags};
 use futures::{StreamExt, TryStreamExt};
-use scenario::Scenario;
 
-use super::super::issuer_site::Files;
-use super::super::places::Places;
-use super::super::render::{Names, Rendered};
-use super::{AT_ONCE, failed};
-use crate::exit::{Exit, Stop};
-use crate::journal::{Journal, Undo, aws_label};
+pub(super) use wanted::wanted;
 
 const ISSUER_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -27,11 +31,28 @@ pub(crate) struct AwsSide {
     accounts: BTreeMap<String, Clients>,
     /// The account in which the issuer's bucket stands.
     first: Option<String>,
-    /// Account and thing, each once.
-    desired: Vec<(String, Desired)>,
+    /// Each thing once.
+    desired: Vec<Wanted>,
     /// What stands before everything else: the issuer's bucket.
     site: Vec<Desired>,
     tags: Tags,
+}
+
+/// A thing, where, and for which cells.
+#[derive(Debug)]
+struct Wanted {
+    account: String,
+    desired: Desired,
+    cells: Vec<usize>,
+}
+
+/// What the hosts of issuers show.
+#[derive(Debug)]
+pub(super) struct Thumbprints {
+    /// The cluster's.
+    pub(super) cluster: Vec<Thumbprint>,
+    /// Those that cells have to themselves, by host.
+    pub(super) own: Vec<(String, Thumbprint)>,
 }
 
 impl AwsSide {
@@ -40,15 +61,16 @@ impl AwsSide {
         Ok(Self { http, accounts: BTreeMap::new(), first: None, desired: Vec::new(), site: Vec::new(), tags })
     }
 
-    pub(super) fn add(&mut self, scenario: &Scenario, account: &Account, names: &Names, rendered: &Rendered) {
+    /// Adds what a cell wants, where it is not wanted already. All accounts are used in one region.
+    pub(super) fn add(&mut self, cell: usize, account: &Account, (region, wanted): (String, Vec<Desired>)) {
         let id = account.id.to_string();
         self.first.get_or_insert_with(|| id.clone());
         let http = &self.http;
-        self.accounts.entry(id.clone()).or_insert_with(|| Clients::new(&access(scenario, account), http));
-        for desired in wanted(scenario, names, rendered) {
-            let entry = (id.clone(), desired);
-            if !self.desired.contains(&entry) {
-                self.desired.push(entry);
+        self.accounts.entry(id.clone()).or_insert_with(|| Clients::new(&access(region, account), http));
+        for desired in wanted {
+            match self.desired.iter_mut().find(|one| one.account == id && one.desired == desired) {
+                Some(one) => one.cells.push(cell),
+                None => self.desired.push(Wanted { account: id.clone(), desired, cells: vec![cell] }),
             }
         }
     }
@@ -60,7 +82,7 @@ impl AwsSide {
     pub(super) fn intentions(&self) -> impl Iterator<Item = (String, Undo)> {
         let first = self.first.iter();
         let site = first.flat_map(|account| self.site.iter().map(move |desired| (account, desired)));
-        let rest = self.desired.iter().map(|(account, desired)| (account, desired));
+        let rest = self.desired.iter().map(|one| (&one.account, &one.desired));
         site.chain(rest).filter_map(|(account, desired)| {
             let clients = self.accounts.get(account)?;
             let undo = desired.undo(clients.account(), clients.region());
@@ -68,9 +90,23 @@ impl AwsSide {
         })
     }
 
-    pub(super) async fn apply(&self, journal: &Journal, thumbprints: &[Thumbprint]) -> Result<(), Stop> {
-        for stage in self.stages(thumbprints) {
-            self.create(journal, stage).await?;
+    /// Creates everything. What is refused and was for one cell alone is that cell's end.
+    pub(super) async fn apply(
+        &self,
+        journal: &Journal,
+        thumbprints: &Thumbprints,
+        cells: &[Arc<LiveCell>],
+    ) -> Result<(), Stop> {
+        for stage in self.stages() {
+            let stage = stage.into_iter().map(|(account, desired)| {
+                let owner = self.desired.iter().find(|one| one.account == account && one.desired == desired);
+                let owner = owner.and_then(|one| only_for(cells, &one.cells));
+                (account, with_thumbprints(desired, thumbprints), owner)
+            });
+            self.create(journal, stage.collect()).await?;
+        }
+        for cell in cells.iter().filter(|cell| cell.refused.get().is_none()) {
+            self.probe(cell).await?;
         }
         Ok(())
     }
@@ -79,7 +115,7 @@ impl AwsSide {
     pub(super) async fn found(&self, journal: &Journal, site: Vec<Desired>) -> Result<(), Stop> {
         let Some(account) = &self.first else { return Ok(()) };
         for stage in aws::stages(site) {
-            self.create(journal, stage.into_iter().map(|desired| (account.clone(), desired)).collect()).await?;
+            self.create(journal, stage.into_iter().map(|desired| (account.clone(), desired, None)).collect()).await?;
         }
         Ok(())
     }
@@ -95,17 +131,16 @@ impl AwsSide {
         Ok(())
     }
 
-    async fn create(&self, journal: &Journal, stage: Vec<(String, Desired)>) -> Result<(), Stop> {
+    /// Creates what stands in one round, each with the cell that it is for, if it is for one alone.
+    async fn create(&self, journal: &Journal, stage: Vec<(String, Desired, Option<&LiveCell>)>) -> Result<(), Stop> {
         futures::stream::iter(stage)
-            .map(|(account, desired)| async move {
+            .map(|(account, desired, cell)| async move {
+                if cell.is_some_and(|cell| cell.refused.get().is_some()) {
+                    return Ok(());
+                }
                 let clients = self.clients(&account)?;
-                aws::create_journaled(clients, &desired, &self.tags, journal).await.map_err(|error| {
-                    let kind = match &error {
-                        ApplyError::Provision(error) => Some(error.kind),
-                        ApplyError::Ledger(_) => None,
-                    };
-                    failed(&format!("account {account}"), kind, error)
-                })
+                let made = aws::create_journaled(clients, &desired, &self.tags, journal).await.map(drop);
+                made.or_else(|error| refused(&account, cell, error))
             })
             .buffer_unordered(AT_ONCE)
             .try_collect::<Vec<_>>()
@@ -113,11 +148,11 @@ impl AwsSide {
             .map(drop)
     }
 
-    fn stages(&self, thumbprints: &[Thumbprint]) -> Vec<Vec<(String, Desired)>> {
+    fn stages(&self) -> Vec<Vec<(String, Desired)>> {
         let mut rounds: Vec<Vec<(String, Desired)>> = Vec::new();
         for account in self.accounts.keys() {
-            let ours = self.desired.iter().filter(|(owner, _)| owner == account);
-            let ours = ours.map(|(_, desired)| with_thumbprints(desired, thumbprints)).collect();
+            let ours = self.desired.iter().filter(|one| one.account == *account);
+            let ours = ours.map(|one| one.desired.clone()).collect();
             for (at, round) in aws::stages(ours).into_iter().enumerate() {
                 if rounds.len() == at {
                     rounds.push(Vec::new());
@@ -140,9 +175,9 @@ impl AwsSide {
 
     /// Whether a provider with this ARN is one of those that the run creates.
     pub(crate) fn made_provider(&self, arn: &str) -> bool {
-        self.desired.iter().any(|(account, desired)| match (desired, self.accounts.get(account)) {
+        self.desired.iter().any(|one| match (&one.desired, self.accounts.get(&one.account)) {
             (Desired::OidcProvider { .. }, Some(clients)) => {
-                desired.arn(clients.account(), clients.region()).is_some_and(|ours| ours.to_string() == arn)
+                one.desired.arn(clients.account(), clients.region()).is_some_and(|ours| ours.to_string() == arn)
             }
             _ => false,
         })
@@ -154,10 +189,25 @@ impl AwsSide {
     }
 }
 
-fn access(scenario: &Scenario, account: &Account) -> Access {
+/// What a refusal amounts to: the end of the cell that it was for, or of the run.
+fn refused(account: &str, cell: Option<&LiveCell>, error: ApplyError) -> Result<(), Stop> {
+    let kind = match &error {
+        ApplyError::Ledger(_) => None,
+        ApplyError::Provision(error) => {
+            if let (Some(cell), Some(refusal)) = (cell, Refusal::of_aws(error)) {
+                let _ = cell.refused.set(refusal);
+                return Ok(());
+            }
+            Some(error.kind)
+        }
+    };
+    Err(failed(&format!("account {account}"), kind, error))
+}
+
+fn access(region: String, account: &Account) -> Access {
     Access {
         account: account.id.clone(),
-        region: scenario.aws.as_ref().map(|aws| aws.region.clone()).unwrap_or_default(),
+        region,
         access_key_id: account.access_key_id.clone(),
         secret_access_key: account.secret_access_key.clone(),
         session_token: account.session_token.clone(),
@@ -166,47 +216,34 @@ fn access(scenario: &Scenario, account: &Account) -> Access {
     }
 }
 
-fn wanted(scenario: &Scenario, names: &Names, rendered: &Rendered) -> Vec<Desired> {
-    let (Some(resources), Some(names), Some(rendered)) = (&scenario.aws, &names.aws, &rendered.aws) else {
-        return Vec::new();
-    };
-    let mut wanted = vec![
-        Desired::Bucket { name: names.bucket.clone() },
-        Desired::Object {
-            bucket: names.bucket.clone(),
-            key: resources.object_key.clone(),
-            body: resources.object.clone(),
-            content_type: None,
-        },
-        Desired::Policy { name: names.policy.clone(), document: rendered.permission_policy.clone() },
-        Desired::Role {
-            name: names.role.clone(),
-            trust_policy: rendered.trust_policy.clone(),
-            max_session_seconds: None,
-        },
-        Desired::Attachment { role: names.role.clone(), policy_arn: rendered.policy_arn.clone() },
-    ];
-    if let Some((url, client_ids)) = &rendered.provider {
-        // The thumbprints are known once the issuer has been looked at.
-        let (url, client_ids) = (url.clone(), client_ids.clone());
-        wanted.push(Desired::OidcProvider { url, client_ids, thumbprints: Vec::new() });
+/// A provider without thumbprints gets those that its issuer's host shows.
+fn with_thumbprints(desired: Desired, seen: &Thumbprints) -> Desired {
+    match desired {
+        Desired::OidcProvider { url, client_ids, thumbprints } if thumbprints.is_empty() => {
+            let own = seen.own.iter().find(|(host, _)| host == url.host()).map(|(_, shown)| vec![shown.clone()]);
+            let thumbprints = own.unwrap_or_else(|| seen.cluster.clone());
+            Desired::OidcProvider { url, client_ids, thumbprints }
+        }
+        other => other,
     }
-    wanted
-}
-
-fn with_thumbprints(desired: &Desired, seen: &[Thumbprint]) -> Desired {
-    let mut desired = desired.clone();
-    if let Desired::OidcProvider { thumbprints, .. } = &mut desired {
-        *thumbprints = seen.to_vec();
-    }
-    desired
 }
 
 /// The thumbprints of the chains that the issuer really serves, seen through the wire.
 pub(crate) async fn thumbprints(places: &Places) -> Result<Vec<Thumbprint>, Stop> {
-    let roots = transport::Roots::pem(places.wire().root_pem()).map_err(|error| Stop::caused(Exit::Internal, error))?;
-    let client = transport::Client::new(roots, ISSUER_DEADLINE).through(places.proxy().clone());
-    thumbprint::of_issuer(&client, places.cluster.issuer())
+    thumbprint::of_issuer(&client(places)?, places.cluster.issuer())
         .await
         .map_err(|error| Stop::caused(Exit::Infrastructure, error))
+}
+
+/// The thumbprint of whatever chain a host serves, trusted or not; what it answers does not matter.
+pub(super) async fn shown(places: &Places, host: &str) -> Result<Thumbprint, Stop> {
+    let fetched = client(places)?.recording_untrusted().get(&format!("https://{host}/")).await;
+    let fetched = fetched.map_err(|error| Stop::caused(Exit::Infrastructure, error))?;
+    thumbprint::from_chain(&fetched.chain)
+        .ok_or_else(|| Stop::new(Exit::Infrastructure, format!("{host} showed no certificate")))
+}
+
+fn client(places: &Places) -> Result<transport::Client, Stop> {
+    let roots = transport::Roots::pem(places.wire().root_pem()).map_err(|error| Stop::caused(Exit::Internal, error))?;
+    Ok(transport::Client::new(roots, ISSUER_DEADLINE).through(places.proxy().clone()))
 }

@@ -15,7 +15,8 @@ use trust::Secret;
 
 use super::super::issuer_site::{self, Files};
 use super::super::places::Places;
-use super::super::render::{AzureNames, RenderedAzure};
+use super::super::render::{self, AzureNames, RenderedAzure};
+use super::refusal::{Refusal, only_for};
 use super::{AT_ONCE, LiveCell, failed};
 use crate::exit::{Exit, Stop};
 use crate::journal::{Journal, Undo, azure_label};
@@ -26,8 +27,8 @@ pub(crate) struct AzureSide {
     clients: Clients,
     /// Object id of the service principal that provisions.
     owner: String,
-    /// Each once.
-    desired: Vec<Desired>,
+    /// Each once, with the cells that it is for.
+    desired: Vec<(Desired, Vec<usize>)>,
     /// What stands before everything else: the issuer's container, with group and account.
     site: Vec<Desired>,
     tags: Tags,
@@ -51,11 +52,13 @@ impl AzureSide {
         Ok(Self { clients, owner, desired: Vec::new(), site: Vec::new(), tags })
     }
 
-    pub(super) fn add(&mut self, scenario: &Scenario, cell: &LiveCell) -> Result<(), Stop> {
+    /// Adds what a cell wants, where it is not wanted already.
+    pub(super) fn add(&mut self, scenario: &Scenario, at: usize, cell: &LiveCell) -> Result<(), Stop> {
         let (Some(names), Some(rendered)) = (&cell.names.azure, &cell.rendered.azure) else { return Ok(()) };
         for desired in wanted(scenario, &cell.cell, names, rendered)? {
-            if !self.desired.contains(&desired) {
-                self.desired.push(desired);
+            match self.desired.iter_mut().find(|(known, _)| *known == desired) {
+                Some((_, cells)) => cells.push(at),
+                None => self.desired.push((desired, vec![at])),
             }
         }
         Ok(())
@@ -66,12 +69,14 @@ impl AzureSide {
     }
 
     pub(super) fn expect(&mut self, site: Vec<Desired>) {
-        self.desired.retain(|desired| !site.contains(desired));
+        self.desired.retain(|(desired, _)| !site.contains(desired));
         self.site = site;
     }
 
     pub(super) async fn preflight(&self) -> Result<(), Stop> {
-        let all: Vec<Desired> = self.site.iter().chain(&self.desired).cloned().collect();
+        // Credentials were looked at when the files were read, save those that Azure itself is to refuse.
+        let all = self.all().filter(|one| !matches!(one, Desired::FederatedCredential { .. }));
+        let all: Vec<Desired> = all.cloned().collect();
         azure::preflight(&self.clients, &all).await.map_err(|error| {
             let exit = if error.kind == Kind::Unavailable { Exit::Infrastructure } else { Exit::Preflight };
             Stop::new(exit, format!("{}: {:#}", self.place(), anyhow::Error::from(error)))
@@ -79,14 +84,25 @@ impl AzureSide {
     }
 
     pub(super) fn intentions(&self) -> impl Iterator<Item = (String, Undo)> {
-        self.site.iter().chain(&self.desired).map(|desired| {
+        self.all().map(|desired| {
             let undo = desired.undo(self.clients.subscription(), self.clients.location());
             (azure_label(&desired.label(), &undo), Undo::Azure(undo))
         })
     }
 
+    fn all(&self) -> impl Iterator<Item = &Desired> {
+        self.site.iter().chain(self.desired.iter().map(|(desired, _)| desired))
+    }
+
+    /// The cell that something is for, if it is for one alone. Others wait for an identity's ids: without it there is no run.
+    fn only_for<'a>(&self, cells: &'a [Arc<LiveCell>], desired: &Desired) -> Option<&'a LiveCell> {
+        let (_, owners) = self.desired.iter().find(|(known, _)| known == desired)?;
+        only_for(cells, owners).filter(|_| !matches!(desired, Desired::Identity { .. }))
+    }
+
+    /// Creates everything. What is refused and was for one cell alone is that cell's end.
     pub(super) async fn apply(&self, journal: &Journal, cells: &[Arc<LiveCell>]) -> Result<(), Stop> {
-        for stage in azure::stages(self.desired.clone()) {
+        for stage in azure::stages(self.desired.iter().map(|(desired, _)| desired.clone()).collect()) {
             self.create(journal, stage, cells).await?;
         }
         Ok(())
@@ -113,9 +129,14 @@ impl AzureSide {
     async fn create(&self, journal: &Journal, stage: Vec<Desired>, cells: &[Arc<LiveCell>]) -> Result<(), Stop> {
         futures::stream::iter(stage)
             .map(|desired| async move {
-                let made = azure::create_journaled(&self.clients, &desired, &self.tags, journal)
-                    .await
-                    .map_err(|error| self.failed(error))?;
+                let cell = self.only_for(cells, &desired);
+                if cell.is_some_and(|cell| cell.refused.get().is_some()) {
+                    return Ok(());
+                }
+                let made = match azure::create_journaled(&self.clients, &desired, &self.tags, journal).await {
+                    Ok(made) => made,
+                    Err(error) => return self.refused(cell, error),
+                };
                 if let (Desired::Identity { name, .. }, Some(ids)) = (&desired, made.identity) {
                     let owner = cells
                         .iter()
@@ -130,6 +151,17 @@ impl AzureSide {
             .try_collect::<Vec<_>>()
             .await
             .map(drop)
+    }
+
+    /// What a refusal amounts to: the end of the cell that it was for, or of the run.
+    fn refused(&self, cell: Option<&LiveCell>, error: ApplyError) -> Result<(), Stop> {
+        if let (Some(cell), ApplyError::Provision(error)) = (cell, &error)
+            && let Some(refusal) = Refusal::of_azure(error)
+        {
+            let _ = cell.refused.set(refusal);
+            return Ok(());
+        }
+        Err(self.failed(error))
     }
 
     fn failed(&self, error: ApplyError) -> Stop {
@@ -204,24 +236,21 @@ fn wanted(
                 Network::Private => VaultNetwork::Private,
             },
         },
-        Desired::Secret {
+        Desired::Identity { group: group.clone(), name: identity.clone() },
+    ];
+    if access.secret.exists {
+        wanted.push(Desired::Secret {
             group: group.clone(),
             vault: vault.clone(),
             name: resources.secret_name.clone(),
             value: Secret::new(value),
             enabled: access.secret.enabled,
-        },
-        Desired::Identity { group: group.clone(), name: identity.clone() },
-    ];
-    if let Some((issuer, subject, audience)) = &rendered.credential {
-        wanted.push(Desired::FederatedCredential {
-            group: group.clone(),
-            identity: identity.clone(),
-            name: names.credential.clone(),
-            issuer: issuer.clone(),
-            subject: subject.clone(),
-            audiences: vec![audience.clone()],
         });
+    }
+    for credential in rendered.credential.iter().chain(&rendered.more) {
+        let render::Credential { name, issuer, subject, audiences } = credential.clone();
+        let (group, identity) = (group.clone(), identity.clone());
+        wanted.push(Desired::FederatedCredential { group, identity, name, issuer, subject, audiences });
     }
     if let Some(assignment) = &access.role_assignment {
         let (group, vault) = (group.clone(), vault.clone());

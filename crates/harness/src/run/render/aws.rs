@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use federation::template;
-use scenario::access::AwsAccess;
+use scenario::access::{AwsAccess, Step};
 use scenario::file::Template;
 use scenario::{AwsResources, Cell, Scenario};
+use serde_json::Value;
 use trust::{AccountId, Arn, IssuerUrl};
 
 use super::Texts;
@@ -21,6 +22,8 @@ pub struct AwsNames {
     pub role: String,
     /// Its permission policy.
     pub policy: String,
+    /// The policy that bounds its role, where one does.
+    pub boundary: String,
     /// Its account.
     pub account: AccountId,
 }
@@ -29,12 +32,16 @@ impl AwsNames {
     /// Cells that share an account share bucket and, unless the fault changes it, policy.
     pub(super) fn new(run: &RunId, scenario: &Scenario, cell: &Cell, account: AccountId) -> Self {
         let shared = if cell.own_account { cell.id.as_str() } else { "shared" };
-        let policy = |access: &scenario::Access| access.aws.as_ref().map(|aws| aws.permission_policy.clone());
-        let own_policy = policy(&cell.access) != policy(&scenario.access);
+        let policy = |access: &scenario::Access| {
+            access.aws.as_ref().map(|aws| (aws.permission_policy.clone(), aws.permission_policy_patch.clone()))
+        };
+        // The policy names the bucket.
+        let own_policy = cell.own_bucket || policy(&cell.access) != policy(&scenario.access);
         Self {
-            bucket: run.name(shared),
+            bucket: run.name(if cell.own_bucket { &cell.id } else { shared }),
             role: run.name(&cell.id),
             policy: run.name(if own_policy { &cell.id } else { shared }),
+            boundary: run.name(&format!("{}-boundary", cell.id)),
             account,
         }
     }
@@ -56,6 +63,12 @@ pub struct RenderedAws {
     pub permission_policy: String,
     /// ARN of the permission policy.
     pub policy_arn: String,
+    /// The policy in the role itself, if there is one.
+    pub inline_policy: Option<String>,
+    /// ARN and document of the policy that bounds the role, if one does.
+    pub boundary: Option<(String, String)>,
+    /// The bucket's own policy, if there is one.
+    pub bucket_policy: Option<String>,
 }
 
 pub(super) fn render(
@@ -81,12 +94,38 @@ pub(super) fn render(
         let value = value.template_text();
         permission.insert(name.as_str(), texts.fill(&format!("aws.permissionPolicy.{name}"), &value)?);
     }
+    let own = |member: &str, document: &Option<Value>| {
+        let filled = document.as_ref().map(|document| texts.fill_document(&format!("aws.{member}"), document));
+        filled.transpose().map(|filled| filled.map(|document| document.to_string()))
+    };
+    let arn = |policy: &str| Arn::iam(&names.account, format!("policy/{policy}")).to_string();
+    let (trust_policy, permission_policy) =
+        (document(&resources.trust_policy, &trust)?, document(&resources.permission_policy, &permission)?);
     Ok(RenderedAws {
         provider,
-        trust_policy: document(&resources.trust_policy, &trust)?,
-        permission_policy: document(&resources.permission_policy, &permission)?,
-        policy_arn: Arn::iam(&names.account, format!("policy/{}", names.policy)).to_string(),
+        trust_policy: patched(texts, "aws.trustPolicyPatch", trust_policy, &access.trust_policy_patch)?,
+        permission_policy: patched(
+            texts,
+            "aws.permissionPolicyPatch",
+            permission_policy,
+            &access.permission_policy_patch,
+        )?,
+        policy_arn: arn(&names.policy),
+        inline_policy: own("inlinePolicy", &access.inline_policy)?,
+        boundary: own("permissionsBoundary", &access.permissions_boundary)?
+            .map(|document| (arn(&names.boundary), document)),
+        bucket_policy: own("bucketPolicy", &access.bucket_policy)?,
     })
+}
+
+/// A document with the steps of a patch applied; without any it stays as the template has it.
+fn patched(texts: &Texts, member: &str, document: String, steps: &[Step]) -> Result<String, Stop> {
+    if steps.is_empty() {
+        return Ok(document);
+    }
+    let mut value: Value = serde_json::from_str(&document).map_err(|error| Stop::caused(Exit::Internal, error))?;
+    texts.patch(member, &mut value, steps)?;
+    serde_json::to_string_pretty(&value).map_err(|error| Stop::caused(Exit::Internal, error))
 }
 
 /// A policy document from its template; it must be JSON, so that a slip in the template is found before anything exists.
@@ -94,7 +133,7 @@ fn document(template: &Template, variables: &BTreeMap<&str, String>) -> Result<S
     let file = template.file.display().to_string();
     let text = template::render(&template.text, &file, variables)
         .map_err(|error| Stop::new(Exit::Usage, error.to_string()))?;
-    match serde_json::from_str::<serde_json::Value>(&text) {
+    match serde_json::from_str::<Value>(&text) {
         Ok(_) => Ok(text),
         Err(error) => {
             let message =

@@ -1,7 +1,7 @@
 //! Azure's names and texts of a cell.
 
 use scenario::Cell;
-use scenario::access::AzureAccess;
+use scenario::access::{AzureAccess, FederatedCredential};
 use trust::{Audience, IssuerUrl, Subject};
 
 use super::Texts;
@@ -10,7 +10,7 @@ use crate::naming::RunId;
 
 /// Longest name of a vault.
 const LONGEST_VAULT: usize = 24;
-/// Name of an identity's only federated credential.
+/// Name of an identity's federated credential; those besides it are numbered.
 const CREDENTIAL: &str = "crossfed";
 
 /// Names of one cell on Azure.
@@ -57,18 +57,43 @@ pub(in crate::run) fn group(run: &RunId) -> String {
 /// A cell's texts on Azure, filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenderedAzure {
-    /// Issuer, subject and audience of the identity's federated credential, if it has one.
-    pub credential: Option<(IssuerUrl, Subject, Audience)>,
+    /// The identity's federated credential, if it has one.
+    pub credential: Option<Credential>,
+    /// Those besides it.
+    pub more: Vec<Credential>,
 }
 
-pub(super) fn render(access: &AzureAccess, texts: &Texts) -> Result<RenderedAzure, Stop> {
-    let credential = match &access.federated_credential {
-        None => None,
-        Some(credential) => Some((
-            texts.parse("azure.federatedCredential.issuer", &credential.issuer)?,
-            Subject::new(texts.fill("azure.federatedCredential.subject", &credential.subject)?),
-            Audience::new(texts.fill("azure.federatedCredential.audience", &credential.audience)?),
-        )),
-    };
-    Ok(RenderedAzure { credential })
+/// A federated credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// Its name.
+    pub name: String,
+    /// Whose tokens.
+    pub issuer: IssuerUrl,
+    /// For whom.
+    pub subject: Subject,
+    /// What they must be made for; Azure takes exactly one.
+    pub audiences: Vec<Audience>,
+}
+
+pub(super) fn render(access: &AzureAccess, names: &AzureNames, texts: &Texts) -> Result<RenderedAzure, Stop> {
+    let one = &access.federated_credential;
+    let credential = one.as_ref().map(|one| credential("azure.federatedCredential", &names.credential, one, texts));
+    let more = access.more_credentials.iter().enumerate().map(|(at, one)| {
+        let name = format!("{}-{}", names.credential, at + 2);
+        self::credential(&format!("azure.moreCredentials[{at}]"), &name, one, texts)
+    });
+    Ok(RenderedAzure { credential: credential.transpose()?, more: more.collect::<Result<_, _>>()? })
+}
+
+fn credential(member: &str, name: &str, one: &FederatedCredential, texts: &Texts) -> Result<Credential, Stop> {
+    let member = |name: &str| format!("{member}.{name}");
+    let audiences = one.audience.all().iter();
+    let audiences = audiences.map(|text| texts.fill(&member("audience"), text).map(Audience::new));
+    Ok(Credential {
+        name: one.name.clone().unwrap_or_else(|| name.to_owned()),
+        issuer: texts.parse(&member("issuer"), &one.issuer)?,
+        subject: Subject::new(texts.fill(&member("subject"), &one.subject)?),
+        audiences: audiences.collect::<Result<_, _>>()?,
+    })
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use federation::azure::IdentityIds;
 use federation::template;
+use scenario::access::Step;
 use scenario::{Cell, Scenario};
+use serde_json::{Map, Value};
 use trust::IssuerUrl;
 
 use super::Names;
@@ -29,6 +31,7 @@ impl Texts {
             ("issuer", issuer.to_string()),
             ("issuer_path", issuer.without_scheme().to_owned()),
             ("issuer_slash_toggled", issuer.with_slash_toggled().to_string()),
+            ("issuer_path_slash_toggled", issuer.with_slash_toggled().without_scheme().to_owned()),
             ("namespace", names.namespace.clone()),
             ("service_account", names.service_account.clone()),
         ]);
@@ -36,6 +39,7 @@ impl Texts {
             variables.extend([
                 ("account", aws.account.to_string()),
                 ("bucket", aws.bucket.clone()),
+                ("role", aws.role.clone()),
                 ("role_arn", aws.role_arn()),
             ]);
         }
@@ -65,7 +69,55 @@ impl Texts {
             .map_err(|error| Stop::new(Exit::Usage, error.to_string().replacen(":1: ", ": ", 1)))
     }
 
-    /// The same, read as what it must be.
+    /// The same for every text of a document, names of members too.
+    pub(super) fn fill_document(&self, member: &str, document: &Value) -> Result<Value, Stop> {
+        Ok(match document {
+            Value::String(text) => Value::String(self.fill(member, text)?),
+            Value::Array(items) => {
+                Value::Array(items.iter().map(|item| self.fill_document(member, item)).collect::<Result<_, _>>()?)
+            }
+            Value::Object(members) => Value::Object(self.fill_members(member, members)?),
+            other => other.clone(),
+        })
+    }
+
+    pub(super) fn fill_members(&self, member: &str, members: &Map<String, Value>) -> Result<Map<String, Value>, Stop> {
+        let filled = members.iter().map(|(name, value)| {
+            Ok((self.fill(member, name)?, self.fill_document(&format!("{member}.{name}"), value)?))
+        });
+        filled.collect()
+    }
+
+    /// Applies the steps of a JSON Patch.
+    pub(super) fn patch(&self, member: &str, document: &mut Value, steps: &[Step]) -> Result<(), Stop> {
+        for (at, step) in steps.iter().enumerate() {
+            let member = format!("{member}[{at}]");
+            let wrong = |message: String| Stop::new(Exit::Usage, format!("{}: {message}", self.name(&member)));
+            let mut operation = serde_json::to_value(step).map_err(|error| wrong(error.to_string()))?;
+            if let Some(path) = operation.get("path").and_then(Value::as_str) {
+                operation["path"] = Value::from(self.fill_pointer(&member, path)?);
+            }
+            if let Some(value) = operation.get("value") {
+                operation["value"] = self.fill_document(&member, value)?;
+            }
+            let operations: json_patch::Patch =
+                serde_json::from_value(Value::Array(vec![operation])).map_err(|error| wrong(error.to_string()))?;
+            json_patch::patch(document, &operations).map_err(|error| wrong(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// A JSON Pointer (RFC 6901) with its variables filled in, each within its own segment.
+    fn fill_pointer(&self, member: &str, pointer: &str) -> Result<String, Stop> {
+        let segment = |segment: &str| {
+            let filled = self.fill(member, &segment.replace("~1", "/").replace("~0", "~"))?;
+            Ok(filled.replace('~', "~0").replace('/', "~1"))
+        };
+        let segments: Vec<String> = pointer.split('/').map(segment).collect::<Result<_, Stop>>()?;
+        Ok(segments.join("/"))
+    }
+
+    /// A text filled in and read as what it must be.
     pub(super) fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(
         &self,
         member: &str,
