@@ -18,10 +18,11 @@ use clap::{Parser, Subcommand};
 
 const PROGRAM_VERBS: &str = "\
 Verbs of crossfed (built first when needed):
-  e2e   run a scenario end to end: `cargo xtask e2e aks-to-aws`
-  plan  show what a run would create and check, and create nothing
-  list  list scenarios and faults
-  bench measure a run against its floor, as ratios
+  e2e      run scenarios end to end: `cargo xtask e2e aks-to-aws`, `cargo xtask e2e all`
+  plan     show what a run would create and check, and create nothing
+  list     list scenarios and faults
+  explain  show the chain of your own tokens, policies and manifests, with no cluster and no cloud
+  bench    measure a run against its floor, as ratios
 
 The rest of the help comes from the program itself:
   cargo xtask help        all of its verbs

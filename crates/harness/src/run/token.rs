@@ -56,7 +56,7 @@ pub(crate) fn altered(
     }
     let bug = |message: &str| Stop::new(Exit::Internal, message);
     let token = UnverifiedToken::decode(genuine.expose()).map_err(|error| bug(&error.to_string()))?;
-    let claims = claims(&token, fault, issuer);
+    let claims = claims(&token, fault, issuer, signers.issuer.is_some());
     let as_it_was = claims == token.claims && fault.header.is_empty();
     let signed = match (fault.signed_by, as_it_was) {
         (Signer::Issuer, true) => genuine.clone(),
@@ -89,12 +89,16 @@ pub(crate) fn altered(
     }
 }
 
-fn claims(token: &UnverifiedToken, fault: &Token, issuer: Option<&IssuerUrl>) -> Map<String, Value> {
+/// `lasting`: a cluster that grants seconds only (as where renewal is checked) must not add another fault to the one that is meant.
+fn claims(token: &UnverifiedToken, fault: &Token, issuer: Option<&IssuerUrl>, lasting: bool) -> Map<String, Value> {
     let mut claims = token.claims.clone();
     let mut set = |name: &str, value: Value| drop(claims.insert(name.to_owned(), value));
     let now = token.numeric_date("iat").unwrap_or_default();
     if let Some(issuer) = issuer {
         set("iss", Value::from(issuer.as_str()));
+    }
+    if lasting && token.numeric_date("exp").is_some_and(|expiry| expiry < now + SECONDS) {
+        set("exp", (now + SECONDS).into());
     }
     let mut issued = now;
     if let Some(seconds) = fault.expired_for_seconds {
