@@ -5,6 +5,7 @@
 
 pub mod arn;
 pub mod audience;
+mod causes;
 pub mod chain;
 pub mod clock;
 pub mod issuer;
@@ -20,6 +21,7 @@ pub mod workload;
 
 pub use arn::{AccountId, Arn, ArnError};
 pub use audience::Audience;
+pub use causes::causes;
 pub use chain::{Chain, Denial, Evidence, Link, LinkState};
 pub use clock::{Clock, FixedClock, SharedClock, SystemClock};
 pub use issuer::{IssuerError, IssuerUrl};

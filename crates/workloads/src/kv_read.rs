@@ -36,12 +36,12 @@ pub async fn run(secret: &VaultSecret) -> Outcome {
     };
     let credential = match credential(options.clone()) {
         Ok(credential) => credential,
-        Err(error) => return failed(Stage::Credentials, refusal::causes(&error)),
+        Err(error) => return failed(Stage::Credentials, trust::causes(&error)),
     };
     let options = SecretClientOptions { client_options: options, ..SecretClientOptions::default() };
     let client = match SecretClient::new(&secret.vault_url, credential, Some(options)) {
         Ok(client) => client,
-        Err(error) => return failed(Stage::Configuration, refusal::causes(&error)),
+        Err(error) => return failed(Stage::Configuration, trust::causes(&error)),
     };
     let read = match client.get_secret(&secret.name, None).await {
         Ok(answer) => answer.into_model(),
@@ -50,7 +50,7 @@ pub async fn run(secret: &VaultSecret) -> Outcome {
     match read {
         Ok(Secret { value: Some(value), .. }) => content(vault, &secret.name, value.as_bytes()),
         Ok(_) => failed(Stage::Read, "keyvault: the answer holds no value".to_owned()),
-        Err(error) => failed(Stage::Read, format!("keyvault: {}", refusal::causes(&error))),
+        Err(error) => failed(Stage::Read, format!("keyvault: {}", trust::causes(&error))),
     }
 }
 

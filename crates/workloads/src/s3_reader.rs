@@ -70,7 +70,7 @@ impl Content {
     async fn take(mut body: ByteStream) -> Result<Self, String> {
         let (mut bytes, mut digest, mut shown) = (0, Context::new(&SHA256), Vec::new());
         while let Some(part) = body.next().await {
-            let part = part.map_err(|error| format!("the content broke off: {}", refusal::causes(&error)))?;
+            let part = part.map_err(|error| format!("the content broke off: {}", trust::causes(&error)))?;
             bytes += part.len();
             digest.update(&part);
             shown.extend_from_slice(&part[..part.len().min(SHOWN - shown.len())]);

@@ -7,6 +7,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use trust::causes;
+
 use crate::Kind;
 
 /// A call that did not do its work.
@@ -140,21 +142,6 @@ fn kind_of(code: Option<&str>, status: u16) -> Kind {
             _ => Kind::Invalid,
         },
     }
-}
-
-/// The error with its causes, each once: some of these errors repeat their source.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::fmt;
 use azure_core::error::ErrorKind;
 use serde_json::Value;
 
+use trust::causes;
+
 use super::Kind;
 
 /// A call that did not do its work.
@@ -155,21 +157,6 @@ fn kind_of(code: Option<&str>, status: u16) -> Kind {
             _ => Kind::Invalid,
         },
     }
-}
-
-/// The error with its causes, each once: some of these errors repeat their source.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

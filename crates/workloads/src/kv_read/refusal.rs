@@ -4,6 +4,7 @@ use std::error::Error;
 
 use azure_core::error::{ErrorKind, ErrorResponse};
 use azure_core::http::StatusCode;
+use trust::causes;
 use trust::workload::{Outcome, Stage};
 
 use super::failed;
@@ -80,21 +81,6 @@ fn of_answer(stage: Stage, service: &str, status: StatusCode, code: Option<Strin
             format!("{service} answered {status} {}: {message}", code.as_deref().unwrap_or("without a code")),
         ),
     }
-}
-
-/// The error with its causes, each once: some of these errors repeat their source.
-pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

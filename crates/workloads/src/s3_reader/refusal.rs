@@ -5,6 +5,7 @@ use std::error::Error;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
+use trust::causes;
 use trust::workload::{Outcome, Stage};
 
 use super::failed;
@@ -42,21 +43,6 @@ where
         }
         code => failed(stage, format!("{service} answered {status} {}: {message}", code.unwrap_or("without a code"))),
     }
-}
-
-/// The error with its causes, each once: some of these errors repeat their source.
-pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]
