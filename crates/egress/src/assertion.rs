@@ -19,12 +19,20 @@ const FORM: &str = "application/x-www-form-urlencoded";
 pub struct Assertion {
     /// Which key of its issuer it says it was signed with.
     pub kid: Option<String>,
+    /// Algorithm of its signature.
+    pub alg: String,
+    /// The header's type, where it has one; service-account tokens have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub typ: Option<String>,
     /// Issuer.
     pub iss: Option<String>,
     /// Subject.
     pub sub: Option<String>,
     /// Audiences; empty when there is none.
     pub aud: Vec<String>,
+    /// Authorized party, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub azp: Option<String>,
     /// When it was issued, in seconds since 1970.
     pub iat: Option<i64>,
     /// When it expires, in seconds since 1970.
@@ -42,9 +50,12 @@ impl Assertion {
     fn of(token: &UnverifiedToken) -> Self {
         Self {
             kid: token.header.kid.clone(),
+            alg: token.header.alg.clone(),
+            typ: token.header.typ.clone(),
             iss: token.issuer().map(str::to_owned),
             sub: token.subject().map(str::to_owned),
             aud: token.audiences().into_iter().map(str::to_owned).collect(),
+            azp: token.authorized_party().map(str::to_owned),
             iat: token.numeric_date("iat"),
             exp: token.numeric_date("exp"),
         }
@@ -78,8 +89,8 @@ mod tests {
             let json = found.map(|found| serde_json::to_string(&found).expect("an assertion must serialise"));
             assert_eq!(json.as_deref(), expected, "{form}");
         };
-        let of_first = r#"{"kid":"k1","iss":"https://i","sub":"s","aud":["a","b"],"iat":1,"exp":2}"#;
-        let of_second = r#"{"kid":null,"iss":null,"sub":null,"aud":["c"],"iat":null,"exp":null}"#;
+        let of_first = r#"{"kid":"k1","alg":"RS256","iss":"https://i","sub":"s","aud":["a","b"],"iat":1,"exp":2}"#;
+        let of_second = r#"{"kid":null,"alg":"RS256","iss":null,"sub":null,"aud":["c"],"iat":null,"exp":null}"#;
         check(format!("Action=X&Token={first}"), Some(of_first)).await;
         check(format!("assertion={}&x=+%00", first.replace('.', "%2E")), Some(of_first)).await;
         check(format!("a={second}&b={first}"), Some(of_second)).await;

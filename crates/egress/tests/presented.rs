@@ -66,6 +66,9 @@ fn token() -> String {
 async fn a_token_in_a_form_is_told_without_its_signature() {
     let expected = Assertion {
         kid: Some("k1".into()),
+        alg: "RS256".into(),
+        typ: None,
+        azp: None,
         iss: Some("https://issuer.example/".into()),
         sub: Some("system:serviceaccount:n:a".into()),
         aud: vec!["sts.amazonaws.com".into()],

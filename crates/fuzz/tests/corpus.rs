@@ -134,7 +134,7 @@ fn scenario_files_are_what_their_names_say() {
         fault-wrong-namespace.yaml: at `change`: unknown member | a fault, false false false | at `apiVersion`: a text is expected here
         key-that-is-a-list.yaml: expected string scalar | expected string scalar | expected string scalar
         member-twice.yaml: duplicate mapping key | duplicate mapping key | duplicate mapping key
-        merge-key.yaml: at `base`: unknown member | at `base`: unknown member | at `apiVersion`: a text is expected here
+        merge-key.yaml: at `base`: unknown member | at `base`: unknown member ? | at `apiVersion`: a text is expected here
         nested-too-deep.yaml: at `change`: unknown member | at `change`: recursion limit exceeded | at `change`: recursion limit exceeded
         not-utf-8.yaml: no text
         numbers-of-odd-forms.yaml: at `change`: unknown member | in `change.a`: non-finite float rejected by the configured | in `change.a`: non-finite float rejected by the configured

@@ -1,7 +1,10 @@
-//! `bench`: a whole embedded run against its floor, and all scenarios against the slowest, in one sitting, as ratios.
+//! `bench`: a whole embedded run against its floor, and all scenarios against the slowest, in one sitting, as ratios; and how
+//! often the diagnosis is right.
 //!
 //! Machines are shared and noisy: the two are run in turn, and the ratio is taken pair by pair.
 #![allow(clippy::print_stdout, reason = "printing is what this verb is for")]
+
+mod diagnosis;
 
 use std::path::Path;
 use std::process::Stdio;
@@ -12,7 +15,7 @@ use scenario::Selection;
 use tokio::process::Command;
 
 use crate::Environment;
-use crate::cli::{Bench, Cli, Verb};
+use crate::cli::{Bench, Cli, Measure, Verb};
 use crate::exit::{Exit, Stop};
 use crate::run::floor::Floor;
 use crate::run::{self, Metrics};
@@ -32,9 +35,16 @@ const TARGET_MEMORY_MIB: f64 = 150.0;
 /// When a run does not pass: there is nothing to measure then.
 pub async fn run(options: Bench, environment: Environment) -> Result<Exit, Stop> {
     let folder = std::env::temp_dir().join(format!("crossfed-bench-{}", std::process::id()));
-    let measured = measure(&options, &environment, &folder).await;
+    let measured = match options.what {
+        Measure::Run => of_a_run(&options, &environment, &folder).await,
+        Measure::Diagnosis => diagnosis::run(&options, &environment, &folder).await,
+    };
     let _ = std::fs::remove_dir_all(&folder);
-    let samples = measured?;
+    measured
+}
+
+async fn of_a_run(options: &Bench, environment: &Environment, folder: &Path) -> Result<Exit, Stop> {
+    let samples = measure(options, environment, folder).await?;
     println!("{SCENARIO}, embedded and simulated: {} runs, each beside its floor\n", samples.len());
     println!("{:<48} {:>9} {:>9} {:>9}", "", "min", "median", "max");
     let row = |title: &str, unit: &str, of: &dyn Fn(&Sample) -> f64| {
@@ -120,13 +130,8 @@ async fn run_of(
     run: &str,
 ) -> Result<(Duration, Metrics), Stop> {
     let failed = |error: std::io::Error| Stop::caused(Exit::Infrastructure, error);
-    let mut command = Command::new(std::env::current_exe().map_err(failed)?);
-    command.args(["e2e", scenario, "--run-id", run, "--artifacts-dir"]).arg(folder);
-    if let Some(scenarios) = &options.location.scenarios_folder {
-        command.arg("--scenarios").arg(scenarios);
-    }
-    command.env(crate::environment::ROOT, &environment.root).env(crate::environment::BIN_DIR, &environment.programs);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+    let scenarios = options.location.scenarios_folder.as_deref();
+    let mut command = child(environment, scenarios, folder, &["e2e", scenario, "--run-id", run])?;
     let started = Instant::now();
     let status = command.status().await.map_err(failed)?;
     let duration = started.elapsed();
@@ -136,4 +141,17 @@ async fn run_of(
     let text = std::fs::read(folder.join(run).join("metrics.json")).map_err(failed)?;
     let metrics = serde_json::from_slice(&text).map_err(|error| Stop::caused(Exit::Internal, error))?;
     Ok((duration, metrics))
+}
+
+/// This program once more, with these words, its artifacts below `folder`.
+fn child(environment: &Environment, scenarios: Option<&Path>, folder: &Path, words: &[&str]) -> Result<Command, Stop> {
+    let program = std::env::current_exe().map_err(|error| Stop::caused(Exit::Infrastructure, error))?;
+    let mut command = Command::new(program);
+    command.args(words).arg("--artifacts-dir").arg(folder);
+    if let Some(scenarios) = scenarios {
+        command.arg("--scenarios").arg(scenarios);
+    }
+    command.env(crate::environment::ROOT, &environment.root).env(crate::environment::BIN_DIR, &environment.programs);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+    Ok(command)
 }

@@ -39,7 +39,7 @@ pub enum Verb {
     /// Explain why an access fails, from a token, policies, manifests or a run's report: no cluster, no cloud
     #[command(after_help = crate::explain::AFTER_HELP)]
     Explain(Box<crate::explain::Flags>),
-    /// Measure a run against its floor (needs a built workspace; prints ratios)
+    /// Measure a run against its floor as ratios, or the diagnosis against the catalogue (needs a built workspace)
     Bench(Bench),
 }
 
@@ -133,11 +133,23 @@ pub struct List {
 /// `bench`.
 #[derive(Debug, Clone, Args)]
 pub struct Bench {
-    /// Counted runs
+    /// What is measured
+    #[arg(value_name = "WHAT", default_value = "run")]
+    pub what: Measure,
+    /// Counted runs; a diagnosis is measured once
     #[arg(long, short = 'n', value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub runs: u16,
     #[command(flatten)]
     pub location: Where,
+}
+
+/// What a bench measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Measure {
+    /// A run against its floor, and all scenarios against the slowest
+    Run,
+    /// How often the diagnosis finds link, cause and fix of the catalogue's faults, whose names and words it does not see
+    Diagnosis,
 }
 
 /// Where a scenario is tried and who answers.

@@ -35,9 +35,13 @@ use crate::environment::Environment;
 use crate::exit::{Exit, Stop};
 
 pub use files::Files;
+pub(crate) use files::shell_word;
 pub use flags::{AFTER_HELP, Flags};
 pub use links::{Access, Hint, Unchecked};
 pub use material::Material;
+pub(crate) use near::{Miss, miss};
+pub(crate) use permission::mended as mended_permission;
+pub(crate) use trust_policy::mended as mended_trust;
 
 /// The shape of what `--output json` prints.
 const SCHEMA: &str = "crossfed.dev/explain/v1";

@@ -25,6 +25,7 @@ mod token;
 mod webhooks;
 mod workload;
 
+pub(crate) use diagnose::sha256;
 use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};

@@ -7,7 +7,7 @@ pub(crate) use clean::clean_evidence;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use trust::{Chain, Denial, Link, Verdict};
+use trust::{Cause, Chain, Denial, Link, Verdict};
 
 /// One line of `events.jsonl`: an event with its time and its number in the run.
 ///
@@ -201,9 +201,21 @@ pub struct CheckRecord {
     /// The public source of the expectation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// What is wrong and what mends it, from what was seen alone. Absent where nothing broke, or nothing could be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<Diagnosis>,
     /// A command that brings a person further when the check did not pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+}
+
+/// Why an access failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnosis {
+    /// In a fixed vocabulary.
+    pub cause: Cause,
+    /// A command where one does it, else a sentence. Words in capitals are to be filled in.
+    pub fix: String,
 }
 
 impl CheckRecord {

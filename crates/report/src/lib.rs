@@ -28,7 +28,7 @@ mod terminal;
 mod text;
 
 pub use artifacts::{ArtifactError, write_artifacts};
-pub use event::{CheckKind, CheckRecord, Event, Expected, Observed, Outcome, Phase, Record};
+pub use event::{CheckKind, CheckRecord, Diagnosis, Event, Expected, Observed, Outcome, Phase, Record};
 pub use events_file::{ReadError, read_events};
 pub use html::html;
 pub use junit::{junit, junit_runner};

@@ -73,6 +73,11 @@ impl Catalogue {
         }
     }
 
+    /// Where it lies.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Names of all scenarios, sorted.
     pub fn scenarios(&self) -> Vec<String> {
         names(&self.folder, |path| path.join(FILE).is_file())

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use trust::Cause;
 
 use crate::access::{self, Access, Cloud};
 use crate::file::Scenario;
@@ -36,6 +37,10 @@ pub struct Fault {
     pub by_hand: Option<String>,
     /// What must be seen.
     pub expect: Expectation,
+    /// What a diagnosis must find; `None` where nothing breaks or a person tries it.
+    pub cause: Option<Cause>,
+    /// Words that must stand in what the diagnosis offers as a fix.
+    pub fix: Option<String>,
     /// Whether the cloud may answer so for a while although nothing is wrong.
     pub transient: bool,
     /// Where pods must run so that it can be tried.
@@ -61,6 +66,8 @@ struct Document {
     change: Option<Value>,
     by_hand: Option<String>,
     expect: Expectation,
+    cause: Option<Cause>,
+    fix: Option<String>,
     #[serde(default)]
     transient: bool,
     places: Option<Vec<PodPlace>>,
@@ -100,6 +107,19 @@ impl Fault {
         if places.is_empty() || clouds.is_empty() {
             return wrong(if places.is_empty() { "places" } else { "clouds" }, "an empty list would never be tried");
         }
+        let is_diagnosed = document.by_hand.is_none() && document.expect != Expectation::Read;
+        for (path, is_there) in [("cause", document.cause.is_some()), ("fix", document.fix.is_some())] {
+            match (is_diagnosed, is_there) {
+                (true, false) => return wrong(path, "it is missing: a diagnosis of what breaks is held against it"),
+                (false, true) => {
+                    return wrong(path, "where nothing breaks, or a person tries it, nothing is diagnosed");
+                }
+                _ => {}
+            }
+        }
+        if document.fix.as_ref().is_some_and(|fix| fix.trim().is_empty()) {
+            return wrong("fix", "an empty text would stand in any fix");
+        }
         let mut needs = document.needs;
         needs.extend(about.filter(|about| !needs.contains(about)));
         Ok(Self {
@@ -113,6 +133,8 @@ impl Fault {
             change,
             by_hand: document.by_hand,
             expect: document.expect,
+            cause: document.cause,
+            fix: document.fix,
             transient: document.transient,
             places,
             clouds,

@@ -5,6 +5,7 @@
 
 pub mod arn;
 pub mod audience;
+mod cause;
 mod causes;
 pub mod chain;
 pub mod clock;
@@ -21,6 +22,7 @@ pub mod workload;
 
 pub use arn::{AccountId, Arn, ArnError};
 pub use audience::Audience;
+pub use cause::Cause;
 pub use causes::causes;
 pub use chain::{Chain, Denial, Evidence, Link, LinkState};
 pub use clock::{Clock, FixedClock, SharedClock, SystemClock};

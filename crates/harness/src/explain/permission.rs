@@ -1,5 +1,6 @@
 //! Link 10: what the role's policy or the identity's role permits. It must not know how the session came about.
 
+use serde_json::{Value, json};
 use trust::policy::{Context, Decision, Effect, PrincipalFacts, Request, StatementTrace};
 use trust::{Evidence, Link, LinkState};
 
@@ -103,7 +104,7 @@ fn refused(material: &Material, policy: &Policy, decision: &Decision, action: &s
     } else {
         "the resource is another one".to_owned()
     };
-    let mended = mended(policy, on_action.map(|statement| statement.index), action, resource);
+    let mended = mended(&policy.json, on_action.map(|statement| statement.index), action, resource);
     let role = super::trust_policy::role_name(material);
     let fix = mended.map(|document| {
         format!(
@@ -115,9 +116,8 @@ fn refused(material: &Material, policy: &Policy, decision: &Decision, action: &s
 }
 
 /// The policy with the resource added to the statement that allows the action, or with a statement added.
-fn mended(policy: &Policy, index: Option<usize>, action: &str, resource: &str) -> Option<String> {
-    use serde_json::{Value, json};
-    let mut document = policy.json.clone();
+pub(crate) fn mended(policy: &Value, index: Option<usize>, action: &str, resource: &str) -> Option<String> {
+    let mut document = policy.clone();
     let statements = document.get_mut("Statement")?;
     if !statements.is_array() {
         *statements = Value::Array(vec![statements.take()]);

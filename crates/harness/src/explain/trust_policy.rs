@@ -4,8 +4,11 @@ mod failing;
 mod mend;
 
 use scenario::Cloud;
-use trust::policy::{Context, Decision, Document, Effect, PrincipalFacts, PrincipalType, Request, StatementTrace};
-use trust::{Arn, Evidence, IssuerUrl, Link, LinkState};
+use serde_json::Value;
+use trust::policy::{
+    Context, Decision, Document, Effect, Kind, PrincipalFacts, PrincipalType, Request, StatementTrace,
+};
+use trust::{Arn, Cause, Evidence, IssuerUrl, Link, LinkState};
 
 use super::files::shell_word;
 use super::links::{Links, compared};
@@ -68,6 +71,46 @@ pub(crate) fn explain(material: &Material, links: &mut Links) {
             format!("whether the account has this provider: aws iam get-open-id-connect-provider --open-id-connect-provider-arn {provider}"),
         );
     }
+}
+
+/// What keeps a token out of a role, and the trust policy that would let it in where one can be written. `provider` is the ARN of
+/// the issuer's provider. `None` where the policy lets it in, or is no policy.
+pub(crate) fn mended(
+    policy: &str,
+    provider: &str,
+    subject: &str,
+    audience: &str,
+    issuer: &str,
+) -> Option<(Cause, Option<String>)> {
+    let document = Document::parse(policy, Kind::Trust).ok()?;
+    let json: Value = serde_json::from_str(policy).ok()?;
+    let shown = |value: &str| Some(Shown { value: value.to_owned(), source: "token".to_owned() });
+    let asked = Asked {
+        issuer: shown(issuer),
+        subject: shown(subject),
+        audience: shown(audience),
+        path: provider_path(provider)?.to_owned(),
+        provider: provider.to_owned(),
+    };
+    let decision = asked.decide(&document);
+    if let Some(trace) = decision.statements.iter().find(|trace| trace.effect == Effect::Deny && trace.applies) {
+        let mut json = json;
+        json.get_mut("Statement")?.as_array_mut()?.remove(trace.index);
+        return Some((Cause::TrustPolicyDenies, Some(json.to_string())));
+    }
+    let trace = nearest(&decision, &asked)?;
+    let mut failing = failing::of(trace, &asked);
+    // STS gives a token no key but its claims': a condition on another never holds.
+    let unknown = trace.conditions.iter().filter(|condition| !condition.holds && is_unknown(condition, &asked));
+    failing.extend(unknown.filter_map(|condition| Failing::unknown_key(trace.index, condition, &asked)));
+    let cause = failing.first()?.cause(&asked);
+    let mut mended = Mended::new(json);
+    failing.iter().for_each(|one| mended.apply(one));
+    let lets_in = mended.document().is_some_and(|document| {
+        let decision = asked.decide(&document);
+        nearest(&decision, &asked).is_some_and(|trace| trace.applies)
+    });
+    Some((cause, lets_in.then(|| mended.text())))
 }
 
 /// STS takes a token with several audiences only if it names the party that it was issued to.

@@ -151,6 +151,7 @@ pub(crate) fn record(scenario: &Scenario, cell: &Cell, cloud: Cloud, told: Told,
         chain: told.chain,
         duration_ms: millis(told.duration),
         source: fault.map(|fault| format!("{} ({})", fault.source, confidence(fault.confidence))),
+        diagnosis: None,
         next: None,
     }
 }

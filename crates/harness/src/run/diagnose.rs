@@ -2,7 +2,9 @@
 //!
 //! It knows what clouds answer, and nothing of faults: the same code explains a run that nobody broke on purpose.
 
+pub(crate) mod cause;
 pub(crate) mod dialect;
+pub(crate) mod published;
 
 use std::cmp::Ordering;
 

@@ -209,6 +209,9 @@ mod tests {
             micros: 1,
             assertion: token.map(|(kid, iat)| Assertion {
                 kid: Some(kid.into()),
+                alg: "RS256".into(),
+                typ: None,
+                azp: None,
                 iss: None,
                 sub: None,
                 aud: Vec::new(),

@@ -6,12 +6,13 @@ use std::time::Instant;
 use cluster::{PreparedWebhook, Watched};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
-use report::{CheckRecord, Event, Observed, Phase};
-use scenario::{CONTROL, Plan};
-use trust::Verdict;
+use report::{CheckRecord, Diagnosis, Event, Observed, Phase};
+use scenario::{CONTROL, Cloud, Plan};
+use trust::{Chain, Verdict};
 
 use super::check::Told;
 use super::cleanup::{self, Leftover};
+use super::diagnose::cause::{self, Sighting};
 use super::evidence::Facts;
 use super::federate::{self, Federation, LiveCell};
 use super::places::{Places, Shared};
@@ -245,14 +246,14 @@ async fn checks(stage: &Stage<'_>, company: &Company<'_>, federation: &Federatio
     let mut waiting: Vec<(Arc<LiveCell>, Result<Observation, Stop>)> = Vec::new();
     while let Some((cell, seen)) = running.next().await {
         if cell.cell.id == CONTROL {
-            let judged = finish(stage, events, &cell, seen, None);
+            let judged = finish(stage, events, &cell, seen, None).await;
             verdicts.extend(judged.clone());
             for (cell, seen) in waiting.drain(..) {
-                verdicts.extend(finish(stage, events, &cell, seen, Some(&judged)));
+                verdicts.extend(finish(stage, events, &cell, seen, Some(&judged)).await);
             }
             control = Some(judged);
         } else if control.is_some() {
-            verdicts.extend(finish(stage, events, &cell, seen, control.as_deref()));
+            verdicts.extend(finish(stage, events, &cell, seen, control.as_deref()).await);
         } else {
             waiting.push((cell, seen));
         }
@@ -263,7 +264,7 @@ async fn checks(stage: &Stage<'_>, company: &Company<'_>, federation: &Federatio
             let told = Told {
                 expected: check::expected(stage.scenario, &skipped.cell, cloud),
                 observed: Observed::Nothing { last_seen: None },
-                chain: trust::Chain::default(),
+                chain: Chain::default(),
                 duration: std::time::Duration::ZERO,
             };
             let verdict = Verdict::Skipped { reason: skipped.reason.clone() };
@@ -282,54 +283,72 @@ async fn checks(stage: &Stage<'_>, company: &Company<'_>, federation: &Federatio
 }
 
 /// Judges a cell's accesses, keeps their evidence, tells them. `twins` are the control's verdicts, in the same order of clouds.
-fn finish(
+async fn finish(
     stage: &Stage<'_>,
     events: &Events,
     cell: &LiveCell,
     seen: Result<Observation, Stop>,
     twins: Option<&[Verdict]>,
 ) -> Vec<Verdict> {
-    if let Ok(seen) = &seen
-        && seen.early.is_none()
-    {
-        artifacts::pod(stage.settings, &stage.places.cluster.title(), cell, stage.scenario, seen);
+    let place = stage.places.cluster.title();
+    let ran = seen.as_ref().is_ok_and(|pod| pod.early.is_none());
+    if let (Ok(pod), true) = (&seen, ran) {
+        artifacts::pod(stage.settings, &place, cell, stage.scenario, pod);
     }
     let judged = cell.cell.judged(stage.scenario);
-    let clouds = stage.scenario.clouds().into_iter().enumerate().filter(|(_, cloud)| judged.contains(cloud));
-    let records = clouds.map(|(at, cloud)| {
+    let mut verdicts = Vec::new();
+    for (at, cloud) in stage.scenario.clouds().into_iter().enumerate().filter(|(_, cloud)| judged.contains(cloud)) {
         let expected = check::expected(stage.scenario, &cell.cell, cloud);
-        let twin = twins.and_then(|twins| twins.get(at));
-        let (told, verdict) = match &seen {
+        let (told, diagnosis, verdict) = match &seen {
             Ok(pod) => {
-                let planted = pod.planted.iter().find(|planted| planted.cloud == cloud);
-                let token = planted.and_then(|planted| planted.token.as_ref());
-                let facts =
-                    Facts::of(cloud, stage.scenario, cell, &pod.admitted, token, &pod.requests, &stage.fetches(cloud));
-                let observed = match (&pod.early, pod.seen.iter().find(|one| one.cloud == cloud)) {
-                    (Some(early), _) => early.clone(),
-                    (None, Some(one)) => diagnose::observed(cloud, one, &pod.requests, &facts),
-                    (None, None) => Observed::Nothing { last_seen: None },
-                };
-                let chain = diagnose::chain(cloud, &observed, &facts, &pod.requests);
-                let verdict = check::verdict(&expected, &observed, twin);
-                (Told { expected, observed, chain, duration: pod.duration }, verdict)
+                let (observed, chain, diagnosis) = told(stage, cell, pod, cloud).await;
+                let verdict = check::verdict(&expected, &observed, twins.and_then(|twins| twins.get(at)));
+                (Told { expected, observed, chain, duration: pod.duration }, diagnosis, verdict)
             }
             Err(stop) => {
                 let observed = Observed::Nothing { last_seen: Some(stop.message.clone()) };
                 let duration = std::time::Duration::ZERO;
-                let told = Told { expected, observed, chain: trust::Chain::default(), duration };
-                (told, Verdict::Infra { reason: stop.message.clone() })
+                let told = Told { expected, observed, chain: Chain::default(), duration };
+                (told, None, Verdict::Infra { reason: stop.message.clone() })
             }
         };
-        let mut record: CheckRecord = check::record(stage.scenario, &cell.cell, cloud, told, verdict.clone());
-        if verdict != Verdict::Passed && seen.as_ref().is_ok_and(|pod| pod.early.is_none()) {
-            let log = artifacts::log_file(stage.settings, &stage.places.cluster.title(), cell, stage.scenario, cloud);
-            record.next = Some(format!("less {}", log.display()));
+        let mut check: CheckRecord = check::record(stage.scenario, &cell.cell, cloud, told, verdict.clone());
+        check.diagnosis = diagnosis;
+        if verdict != Verdict::Passed && ran {
+            let log = artifacts::log_file(stage.settings, &place, cell, stage.scenario, cloud);
+            check.next = Some(format!("less {}", log.display()));
         }
-        events.emit(Event::CheckFinished { scenario: stage.scenario.name.clone(), check: record });
-        verdict
-    });
-    records.collect()
+        events.emit(Event::CheckFinished { scenario: stage.scenario.name.clone(), check });
+        verdicts.push(verdict);
+    }
+    verdicts
+}
+
+/// What a pod's access to a cloud came to, its chain, and why it failed if it did.
+async fn told(
+    stage: &Stage<'_>,
+    cell: &LiveCell,
+    pod: &Observation,
+    cloud: Cloud,
+) -> (Observed, Chain, Option<Diagnosis>) {
+    let planted = pod.planted.iter().find(|planted| planted.cloud == cloud);
+    let token = planted.and_then(|planted| planted.token.as_ref());
+    let fetches = stage.fetches(cloud);
+    let facts = Facts::of(cloud, stage.scenario, cell, &pod.admitted, token, &pod.requests, &fetches);
+    let observed = match (&pod.early, pod.seen.iter().find(|one| one.cloud == cloud)) {
+        (Some(early), _) => early.clone(),
+        (None, Some(one)) => diagnose::observed(cloud, one, &pod.requests, &facts),
+        (None, None) => Observed::Nothing { last_seen: None },
+    };
+    let chain = diagnose::chain(cloud, &observed, &facts, &pod.requests);
+    let published = match cause::suspected(cloud, &observed, &pod.requests) {
+        Some(issuer) => stage.published(&issuer, &fetches).await,
+        None => None,
+    };
+    let issuer = stage.places.cluster.issuer();
+    let sighting = Sighting::of(cloud, stage.scenario, cell, pod, issuer, &fetches, published.as_ref());
+    let diagnosis = cause::cause(&sighting, &observed);
+    (observed, chain, diagnosis)
 }
 
 async fn teardown(

@@ -9,11 +9,12 @@ use k8s_openapi::api::core::v1::{ContainerState, Pod};
 use report::Observed;
 use scenario::{Cloud, Scenario};
 use serde_json::{Value, json};
-use trust::KeyRing;
 use trust::workload::Line;
+use trust::{IssuerUrl, KeyRing};
 
 use super::answering::password;
-use super::federate::LiveCell;
+use super::diagnose::published::{Published, key_ids};
+use super::federate::{LiveCell, issuer_client};
 use super::places::Places;
 use super::planted::{self, Planted};
 use super::{Settings, kube_objects, overlay};
@@ -85,6 +86,21 @@ impl Stage<'_> {
             Cloud::Aws => clouds::aws::STS_CLIENT,
             Cloud::Azure => clouds::azure::ENTRA_CLIENT,
         })
+    }
+}
+
+impl Stage<'_> {
+    /// What an issuer publishes, looked at through the wire. `None` where this process cannot look.
+    pub(crate) async fn published(&self, issuer: &IssuerUrl, fetches: &[Exchange]) -> Option<Published> {
+        let set = http::Request::get("/openid/v1/jwks").body(Vec::new()).ok()?;
+        let own = self.places.cluster.client().request::<Value>(set);
+        let cluster_keys = own.await.ok().as_ref().and_then(key_ids).unwrap_or_default();
+        let answers = fetches.iter().any(|exchange| {
+            let url = format!("{}{}", exchange.host, exchange.path);
+            url.starts_with(issuer.without_scheme().trim_end_matches('/'))
+        });
+        let client = issuer_client(self.places).ok()?;
+        Some(Published::look(client, issuer, answers, cluster_keys).await)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What faults can change, and what can come of it: one of each kind, chosen on the command line.
 
+use std::time::Duration;
+
 use insta::assert_snapshot;
 
 use crate::run::Ended;
@@ -81,7 +83,7 @@ async fn what_a_cloud_does_and_must_refuse_is_the_gravest_failure() {
     sandbox.write(
         "scenarios/faults/aws/harmless.yaml",
         "title: harmless\nchange: { token: { lifetimeSeconds: 1800 } }\nexpect: { not-created: { status: 400 } }\n\
-         source: none\nconfidence: inferred\n",
+         cause: token-expired\nfix: wait\nsource: none\nconfidence: inferred\n",
     );
     let ended = sandbox.crossfed(&["e2e", "aks-to-aws", "--faults", "harmless", "--run-id", "r1"]).run().await;
     ended.expect_exit(100);
@@ -96,9 +98,10 @@ async fn what_a_cloud_does_and_must_refuse_is_the_gravest_failure() {
 async fn what_cannot_be_tried_here_is_skipped_with_its_reason() {
     let sandbox = Sandbox::with_own_scenarios();
     let file = |id: &str, lines: &str| {
+        let diagnosed = if lines.starts_with("byHand") { "" } else { "cause: policy-denies\nfix: aws iam\n" };
         let text = format!(
             "title: t\n{lines}\nexpect: {{ refused: {{ link: permitted, code: AccessDenied, status: 403 }} }}\n\
-             source: none\nconfidence: inferred\n"
+             {diagnosed}source: none\nconfidence: inferred\n"
         );
         sandbox.write(&format!("scenarios/faults/aws/{id}.yaml"), &text);
     };
@@ -190,4 +193,12 @@ async fn faults_are_selected_by_link_tag_cloud_and_name() {
 fn is_of_cluster(id: &str) -> bool {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/faults/cluster");
     folder.join(format!("{id}.yaml")).is_file()
+}
+
+#[tokio::test]
+async fn the_diagnosis_finds_link_cause_and_fix_of_a_catalogue_whose_names_it_does_not_see() {
+    let sandbox = Sandbox::new();
+    let ended = sandbox.crossfed(&["bench", "diagnosis"]).within(Duration::from_secs(150)).run().await;
+    println!("{}", ended.stdout);
+    ended.expect_exit(0);
 }

@@ -123,6 +123,9 @@ async fn refuses_a_fault_that_does_not_fit() {
         ),
         (FAULT, "    trustPolicy:", "    trustPolicies:"),
         (FAULT, "change:\n  aws:\n    trustPolicy:\n      subject: ", "change: "),
+        (FAULT, "cause: subject-namespace\n", ""),
+        (FAULT, "cause: subject-namespace", "cause: subject-namespac"),
+        (FAULT, "fix: aws iam update-assume-role-policy", "fix: \" \""),
         (
             FAULT,
             "  aws:\n    trustPolicy:\n      subject: system:serviceaccount:another-namespace:${service_account}",
@@ -137,11 +140,14 @@ async fn refuses_a_fault_that_does_not_fit() {
         error: [folder]/scenarios/faults/aws/wrong-namespace.yaml: at `change`: it changes nothing (tried on scenario `aks-to-aws`)
         error: [folder]/scenarios/faults/aws/wrong-namespace.yaml: at `change.aws.trustPolicies`: unknown field `trustPolicies`, expected one of `provider`, `thumbprints`, `trustPolicy`, `trustPolicyPatch`, `permissionPolicy`, `permissionPolicyPatch`, `attach`, `inlinePolicy`, `permissionsBoundary`, `bucketPolicy`, `object`, `probe`; did you mean `trustPolicy`? (tried on scenario `aks-to-aws`)
         error: [folder]/scenarios/faults/aws/wrong-namespace.yaml: at `change`: a mapping is expected: the members of `access` that differ
+        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml: at `cause`: it is missing: a diagnosis of what breaks is held against it
+        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:8:8: at `cause`: unknown value `subject-namespac`; did you mean `subject-namespace`? (known: webhook-not-installed, account-not-annotated, pod-not-labelled, pod-label-value, label-on-service-account, pod-skipped, container-skipped, service-account-missing, volume-named-twice, token-volume-taken, token-lifetime, proxy-on-host-network, proxy-port, variables-in-pod, client-id-missing, tenant-missing, authority-without-tls, token-file-path, old-token-path, token-expired, token-not-yet-valid, token-too-old, token-lives-too-long, token-malformed, token-claim-missing, token-type, issuer-slow, issuer-refuses, issuer-not-published, issuer-throttles, issuer-unavailable, issuer-certificate, provider-thumbprint, discovery-names-another-issuer, discovery-incomplete, key-set-unreachable, key-set-empty, key-set-too-large, key-not-published, token-key-gone, token-names-no-key, signature-invalid, token-of-another-issuer, token-of-entra, provider-missing, provider-slash, role-in-another-account, role-in-another-partition, credential-missing, credential-issuer, credential-issuer-slash, token-audience, default-token, token-audiences-several, token-authorized-party, provider-audience, credential-audience, role-missing, trust-policy-action, trust-policy-audience, trust-policy-key, trust-policy-key-slash, trust-policy-provider, trust-policy-provider-slash, trust-policy-denies, claims-swapped, wildcard-is-plain, subject-case, subject-namespace, subject-account, subject-malformed, role-arn-malformed, session-name, static-credentials, client-id-unknown, client-id-in-pod, principal-id-as-client-id, tenant-unknown, policy-not-attached, policy-action, policy-resource, policy-denies, permissions-boundary, bucket-policy, wrong-region, role-assignment-missing, role-without-values, role-to-client-id, access-policy-missing, access-policy-without-get, access-policy-to-client-id, permission-model, vault-firewall, vault-private, vault-unknown, object-missing, secret-missing, secret-disabled, trust-policy-principal, trust-policy-malformed, policy-resource-malformed, provider-exists, role-has-policies, credentials-too-many, credential-duplicate, credential-name, credential-audiences)
+        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml: at `fix`: an empty text would stand in any fix
         error: [folder]/scenarios/faults/aws/wrong-namespace.yaml: at `change.aws`: a fault changes parts of an access, never the whole (tried on scenario `aks-to-aws`)
         error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:7:38: at `expect.refused.cod`: unknown member `cod`; did you mean `code`? (known: link, code, status)
         error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:7:20: at `expect.refused.link`: unknown value `subject-acepted`; did you mean `subject-accepted`? (known: opted-in, injected, token-projected, issuer-discoverable, key-published, issuer-trusted, audience-accepted, subject-accepted, credential-issued, permitted, read)
-        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:9:13: at `confidence`: unknown value `certain` (known: documented, user-reported, recorded, code, inferred)
-        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:8:1: at `sources`: unknown member `sources`; did you mean `source`? (known: title, tags, needs, where, change, byHand, expect, transient, places, clouds, source, confidence)
+        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:11:13: at `confidence`: unknown value `certain` (known: documented, user-reported, recorded, code, inferred)
+        error: [folder]/scenarios/faults/aws/wrong-namespace.yaml:10:1: at `sources`: unknown member `sources`; did you mean `source`? (known: title, tags, needs, where, change, byHand, expect, cause, fix, transient, places, clouds, source, confidence)
         "#);
 }
 

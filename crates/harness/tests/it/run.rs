@@ -16,6 +16,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) struct Invocation {
     command: Command,
     artifacts: Option<PathBuf>,
+    deadline: Duration,
 }
 
 impl Invocation {
@@ -27,7 +28,12 @@ impl Invocation {
         command.env("CROSSFED_BIN_DIR", programs).env("CROSSFED_ROOT", root).env("COLUMNS", "120");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let id = words.iter().position(|word| *word == "--run-id").map(|at| words[at + 1]);
-        Self { command, artifacts: id.map(|id| folder.join("_artifacts").join(id)) }
+        Self { command, artifacts: id.map(|id| folder.join("_artifacts").join(id)), deadline: DEADLINE }
+    }
+
+    /// For one that does more than a run.
+    pub(crate) fn within(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
@@ -44,7 +50,11 @@ impl Invocation {
     pub(crate) fn start(mut self) -> Running {
         let reader = Path::new(env!("CARGO_BIN_EXE_crossfed")).with_file_name("s3-reader");
         assert!(reader.is_file(), "{} must be built: test the whole workspace (cargo xtask test)", reader.display());
-        Running { child: self.command.spawn().expect("crossfed must start"), artifacts: self.artifacts }
+        Running {
+            child: self.command.spawn().expect("crossfed must start"),
+            artifacts: self.artifacts,
+            deadline: self.deadline,
+        }
     }
 }
 
@@ -52,6 +62,7 @@ impl Invocation {
 pub(crate) struct Running {
     child: Child,
     artifacts: Option<PathBuf>,
+    deadline: Duration,
 }
 
 impl Running {
@@ -62,7 +73,7 @@ impl Running {
     }
 
     pub(crate) async fn end(self) -> Ended {
-        let output = tokio::time::timeout(DEADLINE, self.child.wait_with_output()).await;
+        let output = tokio::time::timeout(self.deadline, self.child.wait_with_output()).await;
         let output = output.expect("crossfed must end before the deadline").expect("its output must be read");
         let text = |bytes| String::from_utf8(bytes).expect("output must be UTF-8");
         Ended {

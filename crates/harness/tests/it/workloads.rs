@@ -36,6 +36,8 @@ wrong-audience: failed: expected audience-accepted InvalidIdentityToken 400, saw
           observed   not injected
           reason     its allowed twin was not allowed, so this refusal proves nothing
           control    control, the same access without the fault
+          cause      the service account asks for no role
+          fix        kubectl annotate serviceaccount s3-reader -n cf-r1-annotation-missing --overwrite eks.amazonaws.com/role-arn=arn:aws:iam::111122223333:role/cf-r1-annotation-missing
           source     https://github.com/aws/amazon-eks-pod-identity-webhook (README: only annotated service accounts are
                      mutated) (documented)
           next       less _artifacts/r1/clusters/embedded/podlogs/cf-r1-annotation-missing_s3-reader_s3-reader.log

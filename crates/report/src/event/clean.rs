@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use trust::{Chain, Denial, Evidence, Verdict};
 
-use super::{CheckRecord, Event, Expected, Observed, Outcome};
+use super::{CheckRecord, Diagnosis, Event, Expected, Observed, Outcome};
 
 pub(super) fn clean(event: &mut Event) {
     match event {
@@ -53,8 +53,20 @@ pub(super) fn clean(event: &mut Event) {
 }
 
 fn clean_check(check: &mut CheckRecord) {
-    let CheckRecord { id, title, kind: _, twin, expected, observed, verdict, chain, duration_ms: _, source, next } =
-        check;
+    let CheckRecord {
+        id,
+        title,
+        kind: _,
+        twin,
+        expected,
+        observed,
+        verdict,
+        chain,
+        duration_ms: _,
+        source,
+        diagnosis,
+        next,
+    } = check;
     text(id);
     text(title);
     maybe(twin);
@@ -89,6 +101,9 @@ fn clean_check(check: &mut CheckRecord) {
     let Chain { links } = chain;
     links.iter_mut().for_each(clean_evidence);
     maybe(source);
+    if let Some(Diagnosis { cause: _, fix }) = diagnosis {
+        text(fix);
+    }
     maybe(next);
 }
 

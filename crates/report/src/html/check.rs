@@ -69,6 +69,11 @@ fn facts(entry: &ScenarioReport, check: &CheckRecord, mark: Mark, fields: &[(Str
         Some(reason) => element("dd").class("lines").child(mark.element()).text(format!(" {}", visible(reason.trim()))),
         None => element("dd").child(mark.element()),
     });
+    if let Some(diagnosis) = &check.diagnosis {
+        let fix = element("dd").child(text("code", visible_line(&diagnosis.fix)));
+        facts = facts.child(text("dt", "cause")).child(text("dd", diagnosis.cause.title()));
+        facts = facts.child(text("dt", "fix")).child(fix);
+    }
     if let Some(said) = &check.source {
         facts = facts.child(text("dt", "source")).child(source("dd", said));
     }

@@ -89,6 +89,7 @@ pub(super) fn expected_and_observed(check: &CheckRecord) -> Vec<(String, String)
         chain: Chain::default(),
         twin: None,
         source: None,
+        diagnosis: None,
         next: None,
         ..check.clone()
     };

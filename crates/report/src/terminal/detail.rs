@@ -33,6 +33,10 @@ pub(crate) fn block(ink: Ink, width: usize, indent: usize, check: &CheckRecord) 
         block.field("control", &format!("{}, the same access without the fault", visible_line(twin)), Tone::Plain);
     }
     block.chain(&check.chain);
+    if let Some(diagnosis) = &check.diagnosis {
+        block.field("cause", diagnosis.cause.title(), Tone::Plain);
+        block.command("fix", &visible_line(&diagnosis.fix));
+    }
     if let Some(source) = &check.source {
         block.field("source", &visible_line(source), Tone::Dim);
     }

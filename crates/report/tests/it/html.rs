@@ -408,6 +408,7 @@ fn of_text(t: &str) -> Vec<Event> {
             chain: Chain { links: links.clone() },
             duration_ms: 1,
             source: Some(t()),
+            diagnosis: None,
             next: Some(t()),
         };
         events.push(Event::CheckFinished { scenario: t(), check });

@@ -204,6 +204,7 @@ fn hostile_text_stays_text() {
         id: hostile.into(),
         title: hostile.into(),
         source: Some(hostile.into()),
+        diagnosis: None,
         next: Some(hostile.into()),
         verdict: Verdict::Failed { reason: hostile.into() },
         ..wrongly_refused()

@@ -202,6 +202,7 @@ pub(crate) fn allowed() -> CheckRecord {
         chain: chain(Link::Read, LinkState::Holds),
         duration_ms: 318,
         source: None,
+        diagnosis: None,
         next: None,
     }
 }
@@ -218,6 +219,7 @@ pub(crate) fn refused(id: &str, title: &str, link: Link, code: &str, status: u16
         chain: chain(link, LinkState::Broken),
         duration_ms: 21,
         source: Some("AWS STS API reference, AssumeRoleWithWebIdentity, Errors".into()),
+        diagnosis: None,
         next: None,
     }
 }
@@ -251,6 +253,7 @@ pub(crate) fn wrongly_refused() -> CheckRecord {
         ),
         verdict: Verdict::Failed { reason: "the allowed access was refused".into() },
         chain,
+        diagnosis: None,
         next: Some("cargo xtask explain aks-to-aws --check reads".into()),
         ..allowed()
     }

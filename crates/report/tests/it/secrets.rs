@@ -72,6 +72,7 @@ fn poisoned(scenarios: usize) -> Vec<Event> {
             chain: Chain { links: states.map(evidence).into() },
             duration_ms: 1,
             source: Some(t()),
+            diagnosis: None,
             next: Some(t()),
         };
         events.push(Event::CheckFinished { scenario: t(), check });

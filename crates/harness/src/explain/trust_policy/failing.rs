@@ -1,7 +1,7 @@
 //! The parts of a statement that do not fit what is presented, and what each nearly is. It must not know the document's JSON.
 
 use trust::policy::{ConditionTrace, StatementTrace};
-use trust::{Audience, Evidence, Link};
+use trust::{Audience, Cause, Evidence, Link};
 
 use super::super::links::compared;
 use super::super::near::{self, Miss, miss};
@@ -86,6 +86,15 @@ pub(super) fn of(trace: &StatementTrace, asked: &Asked) -> Vec<Failing> {
 }
 
 impl Failing {
+    /// A condition on a claim of this issuer that no token has: meant is the subject, or the audience where it nearly says so.
+    pub(super) fn unknown_key(statement: usize, condition: &ConditionTrace, asked: &Asked) -> Option<Self> {
+        let (_, written) = claim(&condition.key)?;
+        let meant = if written.to_ascii_lowercase().starts_with("aud") { "aud" } else { "sub" };
+        let expected = format!("{}:{meant}", asked.path);
+        let part = Part::Key { operator: condition.operator.clone(), written: condition.key.clone(), expected };
+        Some(Self { link: Link::SubjectAccepted, statement, part })
+    }
+
     /// What the chain shows of it.
     pub(super) fn evidence(&self, source: &str) -> Evidence {
         let source = format!("{source}, statement {}", self.statement + 1);
@@ -112,6 +121,37 @@ impl Failing {
     pub(super) fn is_of_token(&self) -> bool {
         self.link == Link::AudienceAccepted
             && matches!(&self.part, Part::Value { required, .. } if required.iter().any(|one| one == Audience::AWS_STS))
+    }
+
+    /// What is wrong, in one word.
+    pub(super) fn cause(&self, asked: &Asked) -> Cause {
+        match &self.part {
+            Part::Action { .. } => Cause::TrustPolicyAction,
+            Part::Principal { presented, required } => {
+                let issuer = provider_path(presented).unwrap_or_default();
+                let slash = required
+                    .iter()
+                    .filter_map(|arn| provider_path(arn))
+                    .any(|path| miss(issuer, path) == Some(Miss::Slash));
+                if slash { Cause::TrustPolicyProviderSlash } else { Cause::TrustPolicyProvider }
+            }
+            Part::Key { written, expected, .. } => match miss(key_issuer(expected), key_issuer(written)) {
+                Some(Miss::Slash) => Cause::TrustPolicyKeySlash,
+                _ => Cause::TrustPolicyKey,
+            },
+            Part::Value { key, required, .. } if is_swapped(key, required, asked) => Cause::ClaimsSwapped,
+            Part::Value { key, .. } if link_of(key) == Link::AudienceAccepted => Cause::TrustPolicyAudience,
+            Part::Value { presented, required, .. } => {
+                let mut near = required.iter().filter_map(|one| miss(presented, one));
+                match near.next() {
+                    Some(Miss::Wildcard) => Cause::WildcardIsPlain,
+                    Some(Miss::Case) => Cause::SubjectCase,
+                    Some(Miss::Name) => Cause::SubjectAccount,
+                    _ if required.iter().any(|one| near::subject(one).is_some()) => Cause::SubjectNamespace,
+                    _ => Cause::SubjectMalformed,
+                }
+            }
+        }
     }
 
     /// What is probably wrong.
@@ -163,19 +203,22 @@ fn principal_hint(presented: &str, required: &[String]) -> String {
     })
 }
 
-fn value_hint(operator: &str, key: &str, presented: &str, required: &[String], asked: &Asked) -> String {
-    let of = |link: Link| if link == Link::AudienceAccepted { &asked.subject } else { &asked.audience };
-    let other = of(link_of(key)).as_ref().map(|shown| shown.value.as_str());
-    let (is_audience, name) = (
-        link_of(key) == Link::AudienceAccepted,
-        if link_of(key) == Link::AudienceAccepted { "the audience" } else { "the subject" },
-    );
-    let is_swapped = required.iter().any(|one| {
+/// Whether a condition on one claim asks for what belongs to the other.
+fn is_swapped(key: &str, required: &[String], asked: &Asked) -> bool {
+    let is_audience = link_of(key) == Link::AudienceAccepted;
+    let other = if is_audience { &asked.subject } else { &asked.audience };
+    let other = other.as_ref().map(|shown| shown.value.as_str());
+    required.iter().any(|one| {
         Some(one.as_str()) == other
             || (is_audience && one.starts_with("system:serviceaccount:"))
             || (!is_audience && (one == Audience::AWS_STS || one == Audience::AZURE_TOKEN_EXCHANGE))
-    });
-    if is_swapped {
+    })
+}
+
+fn value_hint(operator: &str, key: &str, presented: &str, required: &[String], asked: &Asked) -> String {
+    let is_audience = link_of(key) == Link::AudienceAccepted;
+    let name = if is_audience { "the audience" } else { "the subject" };
+    if is_swapped(key, required, asked) {
         return ":aud and :sub are swapped: the subject begins with system:serviceaccount:".to_owned();
     }
     if is_audience && required.iter().any(|one| one == Audience::AWS_STS) {

@@ -19,6 +19,7 @@ use federation::thumbprint::{self, Thumbprint};
 use federation::{Consistency, Tags};
 use futures::{StreamExt, TryStreamExt};
 
+pub(crate) use wanted::INLINE;
 pub(super) use wanted::wanted;
 
 const ISSUER_DEADLINE: Duration = Duration::from_secs(10);
@@ -243,7 +244,8 @@ pub(super) async fn shown(places: &Places, host: &str) -> Result<Thumbprint, Sto
         .ok_or_else(|| Stop::new(Exit::Infrastructure, format!("{host} showed no certificate")))
 }
 
-fn client(places: &Places) -> Result<transport::Client, Stop> {
+/// A client that reaches issuers as the clouds do.
+pub(crate) fn client(places: &Places) -> Result<transport::Client, Stop> {
     let roots = transport::Roots::pem(places.wire().root_pem()).map_err(|error| Stop::caused(Exit::Internal, error))?;
     Ok(transport::Client::new(roots, ISSUER_DEADLINE).through(places.proxy().clone()))
 }

@@ -11,7 +11,8 @@ use crate::exit::{Exit, Stop};
 /// A thumbprint that belongs to no certificate.
 const WRONG: &str = "0123456789abcdef0123456789abcdef01234567";
 /// Name of the policy in a role itself.
-const INLINE: &str = "crossfed-inline";
+/// Name of the policy in a role itself.
+pub(crate) const INLINE: &str = "crossfed-inline";
 
 /// The region of everything, and everything.
 pub(in crate::run::federate) fn wanted(
