@@ -64,7 +64,7 @@ fn key_sets_are_what_their_names_say() {
         exponent-one.json: one keys, RSA true, others false, Err("the signature does not match the published key")
         genuine.json: one keys, RSA true, others false, Ok(())
         html-instead.json: expected value at line 1 column 1
-        key-is-a-text.json: invalid type: string "RSA", expected struct Jwk at line 1 column 14
+        key-is-a-text.json: invalid type: string "RSA", expected an object at line 1 column 14
         keys-is-an-object.json: invalid type: map, expected a sequence at line 1 column 8
         keys-is-null.json: invalid type: null, expected a sequence at line 1 column 12
         keys-twice.json: duplicate field `keys` at line 1 column 17
@@ -127,7 +127,7 @@ fn scenario_files_are_what_their_names_say() {
         fault-no-role.yaml: at `change`: unknown member | a fault, false false false | at `apiVersion`: a text is expected here
         fault-of-wrong-types.yaml: at `change`: unknown member | in `change.aws`: invalid length 0, expected struct AwsAccess | at `apiVersion`: a text is expected here
         fault-that-changes-nothing.yaml: at `change`: unknown member | at `change`: it changes nothing | at `apiVersion`: a text is expected here
-        fault-that-removes-all.yaml: at `change`: unknown member | inside `change..`: missing field | at `apiVersion`: a text is expected here
+        fault-that-removes-all.yaml: at `change`: unknown member | at `change`: missing field | at `apiVersion`: a text is expected here
         fault-with-a-list.yaml: at `change`: unknown member | at `change`: a mapping is expected | at `apiVersion`: a text is expected here
         fault-with-an-unknown-link.yaml: at `change`: unknown member | inside `expect.refused.link`: unknown value | at `apiVersion`: a text is expected here
         fault-wrong-audience.yaml: at `change`: unknown member | a fault, false false false | at `apiVersion`: a text is expected here

@@ -132,6 +132,27 @@ pub fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
+/// The place of a list in a document that was read as a mapping: serde fills structs from lists, too, by position.
+pub(crate) fn list_for_mapping(document: &Value, access: &Access) -> Option<String> {
+    fn find(document: &Value, read: &Value) -> Option<String> {
+        match (document, read) {
+            (Value::Array(_), Value::Object(_)) => Some(String::new()),
+            (Value::Object(members), Value::Object(read)) => members.iter().find_map(|(name, value)| {
+                let below = find(value, read.get(name)?)?;
+                Some(if below.is_empty() { name.clone() } else { format!("{name}.{below}") })
+            }),
+            (Value::Array(items), Value::Array(read)) => {
+                let mut pairs = items.iter().zip(read).enumerate();
+                pairs.find_map(|(at, (item, read))| {
+                    Some(format!("{at}.{}", find(item, read)?).trim_end_matches('.').to_owned())
+                })
+            }
+            _ => None,
+        }
+    }
+    find(document, &serde_json::to_value(access).ok()?)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

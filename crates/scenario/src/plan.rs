@@ -105,8 +105,12 @@ pub fn cell(scenario: &Scenario, fault: Fault) -> Result<Cell, PlanError> {
         return Err(misfit("where", "the scenario's access is built in another way".to_owned()));
     }
     let document = access::changed(&scenario.access_document, &fault.change);
-    let access: Access = serde_path_to_error::deserialize(document)
-        .map_err(|error| misfit(&format!("change.{}", error.path()), source::explained(&error.inner().to_string())))?;
+    let within = |path: &str| if path == "." { "change".to_owned() } else { format!("change.{path}") };
+    let access: Access = serde_path_to_error::deserialize(&document)
+        .map_err(|error| misfit(&within(&error.path().to_string()), source::explained(&error.inner().to_string())))?;
+    if let Some(path) = access::list_for_mapping(&document, &access) {
+        return Err(misfit(&within(&path), "a mapping is expected here, and this is a list".to_owned()));
+    }
     if access == scenario.access && fault.by_hand.is_none() {
         return Err(misfit("change", "it changes nothing".to_owned()));
     }

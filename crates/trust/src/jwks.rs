@@ -37,6 +37,7 @@ pub struct Jwk {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Jwks {
     /// The keys, in order of publication.
+    #[serde(deserialize_with = "crate::object::objects")]
     pub keys: Vec<Jwk>,
 }
 

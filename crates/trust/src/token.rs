@@ -56,12 +56,8 @@ impl UnverifiedToken {
         let bytes = |text: &str, part| URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenError::Encoding(part));
         bytes(signature, "signature")?;
         let header = bytes(header, "header")?;
-        // serde also fills a struct from a list, by position.
-        if header.trim_ascii_start().first() != Some(&b'{') {
-            return Err(TokenError::Json("header"));
-        }
         Ok(Self {
-            header: serde_json::from_slice(&header).map_err(|_| TokenError::Json("header"))?,
+            header: crate::object(&header).map_err(|_| TokenError::Json("header"))?,
             claims: serde_json::from_slice(&bytes(claims, "payload")?).map_err(|_| TokenError::Json("payload"))?,
         })
     }

@@ -64,7 +64,7 @@ fn credential(client_options: ClientOptions) -> azure_core::Result<Arc<dyn Token
 /// Two quick ones. The SDK's default tries eight times, which takes over a minute; a pod would rather say what is wrong.
 fn retry() -> RetryOptions {
     RetryOptions::exponential(ExponentialRetryOptions {
-        initial_delay: Duration::milliseconds(100),
+        initial_delay: Duration::milliseconds(20),
         max_retries: 2,
         max_total_elapsed: Duration::seconds(10),
         max_delay: Duration::seconds(2),

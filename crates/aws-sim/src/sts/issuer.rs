@@ -43,8 +43,7 @@ pub(super) async fn keys(client: &Client, issuer: &IssuerUrl, thumbprints: &[Str
     let document = fetch(client, &issuer.discovery_url(), thumbprints).await?;
     let jwks_uri = key_location(&document, issuer)?;
     let document = fetch(client, &jwks_uri, thumbprints).await?;
-    let keys: Jwks =
-        serde_json::from_slice(&document.body).map_err(|_| IssuerError::KeySet("it is no JSON key set"))?;
+    let keys: Jwks = trust::object(&document.body).map_err(|_| IssuerError::KeySet("it is no JSON key set"))?;
     let too_many = |kind: &str| keys.keys.iter().filter(|key| key.kty == kind).count() > MAX_KEYS;
     if too_many("RSA") || too_many("EC") {
         return Err(IssuerError::KeySet("it has too many keys"));
@@ -61,7 +60,7 @@ pub(crate) async fn thumbprint(client: &Client, issuer: &IssuerUrl) -> Result<St
 }
 
 fn key_location(document: &Fetched, issuer: &IssuerUrl) -> Result<String, IssuerError> {
-    let discovery: Discovery = serde_json::from_slice(&document.body)
+    let discovery: Discovery = trust::object(&document.body)
         .map_err(|_| IssuerError::Discovery("it is no JSON object of the expected shape"))?;
     let absent = IssuerError::Discovery;
     let stated = discovery.issuer.ok_or(absent("issuer is missing"))?;

@@ -36,7 +36,7 @@ struct Discovery {
 pub(super) async fn keys(client: &Client, issuer: &str) -> Result<Jwks, IssuerError> {
     let url: IssuerUrl = issuer.parse().map_err(|_| IssuerError::NoUrl(issuer.to_owned()))?;
     let document = get(client, &url.discovery_url()).await?;
-    let discovery: Discovery = serde_json::from_slice(&document.body)
+    let discovery: Discovery = trust::object(&document.body)
         .map_err(|_| IssuerError::Discovery("it is no JSON object of the expected shape"))?;
     if discovery.issuer.as_deref() != Some(issuer) {
         return Err(IssuerError::Discovery("issuer is another one, or missing"));
@@ -44,7 +44,7 @@ pub(super) async fn keys(client: &Client, issuer: &str) -> Result<Jwks, IssuerEr
     let jwks_uri = discovery.jwks_uri;
     let jwks_uri = jwks_uri.ok_or(IssuerError::Discovery("jwks_uri is missing"))?;
     let document = get(client, &jwks_uri).await?;
-    let mut keys: Jwks = serde_json::from_slice(&document.body).map_err(|_| IssuerError::KeySet)?;
+    let mut keys: Jwks = trust::object(&document.body).map_err(|_| IssuerError::KeySet)?;
     keys.keys.truncate(MAX_KEYS);
     Ok(keys)
 }

@@ -12,8 +12,6 @@ use trust::{AccountId, Secret, SharedClock};
 use super::{Account, Backend, hosts};
 use crate::{Capabilities, CloudError};
 
-/// STS gives an issuer five seconds to answer (AWS re:Post, "Couldn't retrieve verification key").
-const ISSUER_DEADLINE: Duration = Duration::from_secs(5);
 /// Name under which STS's own requests stand in the request log.
 pub const STS_CLIENT: &str = "aws-sts";
 
@@ -24,6 +22,8 @@ pub struct SimulatedConfig<'a> {
     pub clock: SharedClock,
     /// The wire, through which STS looks at issuers.
     pub wire: &'a Egress,
+    /// How long an issuer may take to answer. The real clouds give it five seconds (AWS re:Post, "Couldn't retrieve verification key").
+    pub issuer_deadline: Duration,
     /// Password of STS on the wire.
     pub wire_password: Secret,
     /// Twelve digits; further accounts count up from it.
@@ -46,8 +46,9 @@ impl Simulated {
     /// When the wire's root is unusable.
     pub fn new(config: SimulatedConfig<'_>) -> Result<Self, CloudError> {
         let proxy = config.wire.admit(STS_CLIENT, config.wire_password);
-        let issuers =
-            Client::new(Roots::pem(config.wire.root_pem())?, ISSUER_DEADLINE).through(proxy).recording_untrusted();
+        let issuers = Client::new(Roots::pem(config.wire.root_pem())?, config.issuer_deadline)
+            .through(proxy)
+            .recording_untrusted();
         let aws = AwsSim::new(AwsSimConfig { clock: config.clock, issuers });
         let account = open(&aws, config.first_account.clone());
         Ok(Self { aws, account, latest: Mutex::new(config.first_account), capabilities: Capabilities::all() })

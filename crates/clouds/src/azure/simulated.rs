@@ -12,8 +12,6 @@ use uuid::Uuid;
 use super::{Backend, HOSTS, Subscription};
 use crate::{Capabilities, CloudError};
 
-/// How long Entra ID waits for an issuer is not documented; what STS grants is a fair measure.
-const ISSUER_DEADLINE: Duration = Duration::from_secs(5);
 /// Name under which Entra ID's own requests stand in the request log.
 pub const ENTRA_CLIENT: &str = "azure-entra";
 
@@ -24,6 +22,8 @@ pub struct SimulatedConfig<'a> {
     pub clock: SharedClock,
     /// The wire, through which Entra ID looks at issuers.
     pub wire: &'a Egress,
+    /// How long an issuer may take to answer. What Entra ID grants is not documented; AWS STS grants five seconds.
+    pub issuer_deadline: Duration,
     /// Password of Entra ID on the wire.
     pub wire_password: Secret,
     /// The directory; it is opened.
@@ -47,7 +47,7 @@ impl Simulated {
     /// When the wire's root is unusable, or no thread is to be had for the key.
     pub fn new(config: SimulatedConfig<'_>) -> Result<Self, CloudError> {
         let proxy = config.wire.admit(ENTRA_CLIENT, config.wire_password);
-        let issuers = Client::new(Roots::pem(config.wire.root_pem())?, ISSUER_DEADLINE).through(proxy);
+        let issuers = Client::new(Roots::pem(config.wire.root_pem())?, config.issuer_deadline).through(proxy);
         let azure = AzureSim::new(AzureSimConfig { clock: config.clock, issuers, token_key: azure_sim::token_key()? });
         let admin = azure.create_subscription(config.tenant, config.subscription);
         let subscription = Subscription {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use clouds::{CloudError, aws, azure};
 use egress::{Egress, EgressConfig, HostPattern, PatternError, Upstream};
@@ -16,6 +17,8 @@ use super::Settings;
 use crate::environment::AwsKeys;
 use crate::exit::{Exit, Stop};
 
+/// A fifth of what the real clouds grant an issuer: here issuers are on this machine, and a run waits for one that hangs.
+const ISSUER_DEADLINE: Duration = Duration::from_secs(1);
 /// Name under which the harness's own requests stand in the request log.
 const HARNESS_CLIENT: &str = "harness";
 /// First account of the simulated AWS; one of the ids that AWS's own documentation uses.
@@ -93,6 +96,7 @@ impl Answering {
             let config = azure::SimulatedConfig {
                 clock: settings.clock.clone(),
                 wire: &answering.wire,
+                issuer_deadline: ISSUER_DEADLINE,
                 wire_password: password(),
                 tenant: Uuid::new_v4(),
                 subscription: Uuid::new_v4(),
@@ -168,8 +172,13 @@ async fn aws_backend(
     let internal = |error: trust::ArnError| Stop::caused(Exit::Internal, error);
     let Some(url) = &settings.options.place.aws_endpoint else {
         let first_account = FIRST_ACCOUNT.parse().map_err(internal)?;
-        let config =
-            aws::SimulatedConfig { clock: settings.clock.clone(), wire, wire_password: password(), first_account };
+        let config = aws::SimulatedConfig {
+            clock: settings.clock.clone(),
+            wire,
+            issuer_deadline: ISSUER_DEADLINE,
+            wire_password: password(),
+            first_account,
+        };
         return Ok(Box::new(aws::Simulated::new(config).map_err(|error| Stop::caused(Exit::Internal, error))?));
     };
     let Some(keys) = settings.environment.aws_keys.clone() else {

@@ -52,6 +52,17 @@ async fn refuses_a_policy_that_is_malformed_or_about_another_bucket() {
 }
 
 #[tokio::test]
+async fn takes_a_policy_of_20_kb_and_no_byte_more() {
+    let world = World::with_data().await;
+    let put = |length: usize| {
+        let text = policy("Deny", "\"*\"", "arn:aws:s3:::data/*");
+        world.call("PUT", HOST, "/data?policy").body(&format!("{text:length$}")).send()
+    };
+    assert_eq!(put(20 * 1024).await.verdict(), "204");
+    assert_eq!(put(20 * 1024 + 1).await.verdict(), "400 PolicyTooLarge");
+}
+
+#[tokio::test]
 async fn blocks_a_public_policy_unless_told_otherwise() {
     let world = World::with_data().await;
     let public = policy("Allow", "\"*\"", "arn:aws:s3:::data/*");
