@@ -241,6 +241,9 @@ pub struct Look {
     /// How much is said of what is going on
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub show_progress: ShowProgress,
+    /// Show the chain of every check, with what was presented and required at each link, not only of those that did not pass
+    #[arg(long)]
+    pub chains: bool,
 }
 
 /// `--show-progress`.

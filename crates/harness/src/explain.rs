@@ -119,6 +119,7 @@ pub async fn run(
         width: environment.columns.unwrap_or(100),
         progress: Progress::None,
         ascii: !environment.unicode,
+        chains: false,
     };
     if let Some(run) = &flags.run {
         let (text, exit) = recorded::explain(run, flags, &environment.working_dir, style)?;

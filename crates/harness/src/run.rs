@@ -278,6 +278,7 @@ fn stream(settings: &Settings) -> Result<Stream, Stop> {
         width: environment.columns.unwrap_or(100),
         progress: options.look.show_progress.into(),
         ascii: !environment.unicode,
+        chains: options.look.chains,
     };
     let shown = options.artifacts_dir.join(settings.run.as_str());
     let terminal = Terminal::new(std::io::stdout(), style).artifacts(&shown.display().to_string());

@@ -40,11 +40,13 @@ pub struct Style {
     pub progress: Progress,
     /// Write marks and separators in ASCII.
     pub ascii: bool,
+    /// Show the chain of every check, not only of those that did not pass.
+    pub chains: bool,
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Style { color: false, width: 100, progress: Progress::Auto, ascii: false }
+        Style { color: false, width: 100, progress: Progress::Auto, ascii: false, chains: false }
     }
 }
 
@@ -66,6 +68,7 @@ pub struct Terminal<W> {
     ink: Ink,
     width: usize,
     progress: Progress,
+    chains: bool,
     artifacts: Option<String>,
     rerun: Option<String>,
     report: Report,
@@ -83,6 +86,7 @@ impl<W: Write + Send> Terminal<W> {
             ink: Ink { color: style.color, ascii: style.ascii },
             width: style.width.clamp(60, 120),
             progress: style.progress,
+            chains: style.chains,
             artifacts: None,
             rerun: None,
             report: Report::default(),
@@ -206,7 +210,7 @@ impl<W: Write + Send> Terminal<W> {
             Progress::None => false,
         };
         let mut out = line::check(self.ink, self.width, counted.then_some((number, all)), check);
-        if detail::needs_block(check) {
+        if detail::needs_block(check) || (self.chains && !check.chain.links.is_empty()) {
             out.push('\n');
             out.push_str(&detail::block(self.ink, self.width, 6, check));
             out.push('\n');

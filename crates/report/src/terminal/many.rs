@@ -68,7 +68,7 @@ impl<W: Write + Send> Terminal<W> {
             return String::new();
         };
         let line = self.ended_line(entry);
-        if is_told_by_its_line(entry) {
+        if !self.chains && is_told_by_its_line(entry) {
             return line;
         }
         format!("{line}{}{block}\n", self.scenario_header(scenario))

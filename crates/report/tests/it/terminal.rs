@@ -439,3 +439,11 @@ fn no_line_is_wider_than_asked_save_commands() {
         assert_keeps_to(width, &shown(at_width(width), events()));
     }
 }
+
+#[test]
+fn chains_of_passed_checks_are_shown_where_they_are_asked_for() {
+    let events = || run(refusals(), 40, Verdict::Passed, 0);
+    let links = |text: &str| text.matches("subject accepted").count();
+    let (plain, chains) = (shown(at_width(100), events()), shown(Style { chains: true, ..at_width(100) }, events()));
+    assert!(links(&chains) > links(&plain), "{plain}\n---\n{chains}");
+}
