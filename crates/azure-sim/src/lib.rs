@@ -16,6 +16,7 @@ mod vault;
 mod vaults;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use trust::{KeyError, KeyRing, Secret, SharedClock, SigningKey};
@@ -31,6 +32,9 @@ pub struct AzureSimConfig {
     /// The keys that access tokens are signed with, once there are any; [`token_key`] makes one. A
     /// token request waits for the first ring.
     pub token_key: watch::Receiver<Option<Arc<KeyRing>>>,
+    /// How long a write of a federated credential is under way: in that time another one for the same identity is refused, as Azure
+    /// refuses it.
+    pub credential_write: Duration,
 }
 
 /// Makes a key for access tokens on a thread of its own: it takes a tenth of a second or more, and is
@@ -71,7 +75,7 @@ pub struct AzureSim {
 
 impl AzureSim {
     pub fn new(config: AzureSimConfig) -> AzureSim {
-        let state = state::State::new(config.clock, config.issuers, config.token_key);
+        let state = state::State::new(config.clock, config.issuers, config.token_key, config.credential_write);
         let router = host::router(state.clone());
         AzureSim { state, router }
     }

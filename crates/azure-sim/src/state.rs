@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use thiserror::Error;
@@ -31,6 +32,7 @@ struct Inner {
     clock: SharedClock,
     issuers: transport::Client,
     token_key: watch::Receiver<Option<Arc<KeyRing>>>,
+    credential_write: Duration,
     directory: RwLock<Directory>,
 }
 
@@ -91,8 +93,15 @@ impl State {
         clock: SharedClock,
         issuers: transport::Client,
         token_key: watch::Receiver<Option<Arc<KeyRing>>>,
+        credential_write: Duration,
     ) -> State {
-        State { inner: Arc::new(Inner { clock, issuers, token_key, directory: RwLock::default() }) }
+        let directory = RwLock::default();
+        State { inner: Arc::new(Inner { clock, issuers, token_key, credential_write, directory }) }
+    }
+
+    /// How long a write of a federated credential is under way.
+    pub(crate) fn credential_write(&self) -> Duration {
+        self.inner.credential_write
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -38,6 +38,7 @@ impl Place {
             clock: Arc::new(SystemClock),
             issuers: Client::new(roots, Duration::from_secs(5)),
             token_key: azure_sim::token_key().expect("key must be on its way"),
+            credential_write: Duration::from_millis(10),
         });
         let id = |text: &str| text.parse().expect("id must parse");
         let admin = sim.create_subscription(

@@ -4,8 +4,6 @@
 //! Limits and codes are those of "Important considerations and restrictions for federated identity
 //! credentials". Values that match no token are accepted: that shows at the exchange only.
 
-use std::time::Duration;
-
 use http::Method;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -22,8 +20,6 @@ const MAX_CREDENTIALS: usize = 20;
 const MAX_TEXT: usize = 600;
 const MIN_NAME: usize = 3;
 const MAX_NAME: usize = 120;
-/// How long a write is under way: in that time, another one for the same identity is refused.
-const WRITE_TIME: Duration = Duration::from_millis(10);
 
 /// The identity that credentials hang on.
 struct Parent {
@@ -49,7 +45,7 @@ pub(super) async fn one(call: &Call<'_>, group: &str, identity: &str, name: &str
             let parent = parent(call, group, identity, "write")?;
             let credential = read(name, &call.body.object()?)?;
             let _writing = Writing::begin(call, &parent)?;
-            tokio::time::sleep(WRITE_TIME).await;
+            tokio::time::sleep(call.state.credential_write()).await;
             put(call, &parent, credential)
         }
         Method::DELETE => {
@@ -57,7 +53,7 @@ pub(super) async fn one(call: &Call<'_>, group: &str, identity: &str, name: &str
                 return Ok(Answer::deleted(false));
             };
             let _writing = Writing::begin(call, &parent)?;
-            tokio::time::sleep(WRITE_TIME).await;
+            tokio::time::sleep(call.state.credential_write()).await;
             let mut directory = call.state.write();
             let client = directory.client_mut(call.tenant, parent.client_id);
             let removed = client.and_then(|client| client.federated.remove(&name.to_ascii_lowercase()));

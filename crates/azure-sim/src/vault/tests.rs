@@ -60,7 +60,7 @@ impl World {
         let client = transport::Client::new(roots, Duration::from_secs(1));
         let keys = Arc::new(KeyRing::new(SigningKey::generate().expect("key must generate")));
         let (_, receiver) = watch::channel(Some(keys.clone()));
-        let state = State::new(clock.clone(), client, receiver);
+        let state = State::new(clock.clone(), client, receiver, Duration::ZERO);
         let world = World { router: super::router(state.clone()), state, clock, keys };
         let mut vault = world.vault("Team-KV");
         change(&mut vault);

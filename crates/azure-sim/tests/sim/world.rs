@@ -149,6 +149,7 @@ impl World {
             clock: clock.clone(),
             issuers: Client::new(roots, deadline),
             token_key: azure_sim::token_key().expect("thread must start"),
+            credential_write: Duration::from_millis(10),
         });
         let admin = sim.create_subscription(Uuid::new_v4(), Uuid::new_v4());
         let (client_id, principal_id) = (Uuid::nil(), Uuid::nil());

@@ -12,6 +12,8 @@ use uuid::Uuid;
 use super::{Backend, HOSTS, Subscription};
 use crate::{Capabilities, CloudError};
 
+/// Long enough that two writers for one identity meet.
+const CREDENTIAL_WRITE: Duration = Duration::from_millis(1);
 /// Name under which Entra ID's own requests stand in the request log.
 pub const ENTRA_CLIENT: &str = "azure-entra";
 
@@ -48,7 +50,12 @@ impl Simulated {
     pub fn new(config: SimulatedConfig<'_>) -> Result<Self, CloudError> {
         let proxy = config.wire.admit(ENTRA_CLIENT, config.wire_password);
         let issuers = Client::new(Roots::pem(config.wire.root_pem())?, config.issuer_deadline).through(proxy);
-        let azure = AzureSim::new(AzureSimConfig { clock: config.clock, issuers, token_key: azure_sim::token_key()? });
+        let azure = AzureSim::new(AzureSimConfig {
+            clock: config.clock,
+            issuers,
+            token_key: azure_sim::token_key()?,
+            credential_write: CREDENTIAL_WRITE,
+        });
         let admin = azure.create_subscription(config.tenant, config.subscription);
         let subscription = Subscription {
             tenant: admin.tenant.to_string(),
