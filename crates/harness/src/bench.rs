@@ -21,10 +21,13 @@ use crate::run::floor::Floor;
 use crate::run::{self, Metrics};
 
 const SCENARIO: &str = "aks-to-aws";
+const OTHER_DIRECTION: &str = "eks-to-azure";
 /// The whole run may take this many times its floor.
 const TARGET_RATIO: f64 = 3.0;
 /// All scenarios side by side may take this many times the slowest of them.
 const TARGET_ALL_RATIO: f64 = 2.5;
+/// The whole catalogue in both directions may take this many times one run.
+const TARGET_CATALOGUE_RATIO: f64 = 12.0;
 /// A tenth of the time that a kube-apiserver with etcd needs (3 s).
 const TARGET_READY_MS: f64 = 300.0;
 const TARGET_MEMORY_MIB: f64 = 150.0;
@@ -66,12 +69,19 @@ async fn of_a_run(options: &Bench, environment: &Environment, folder: &Path) -> 
     let slowest = row("slowest scenario alone", "ms", &|sample| ms(sample.slowest));
     row("all scenarios side by side", "ms", &|sample| ms(sample.all));
     let all_ratio = row("ratio all / slowest", "", &|sample| sample.all.as_secs_f64() / sample.slowest.as_secs_f64());
+    row("the whole catalogue, both directions", "ms", &|sample| ms(sample.catalogue));
+    let catalogue_ratio =
+        row("ratio catalogue / whole run", "", &|sample| sample.catalogue.as_secs_f64() / sample.whole.as_secs_f64());
     println!();
     let target = |met: bool, text: String| println!("{} {text}", if met { "met    " } else { "not met" });
     target(ratio <= TARGET_RATIO, format!("whole run at most {TARGET_RATIO} times its floor: {ratio:.1}"));
     target(
         all_ratio <= TARGET_ALL_RATIO,
         format!("all scenarios at most {TARGET_ALL_RATIO} times the slowest ({slowest:.0} ms): {all_ratio:.1}"),
+    );
+    target(
+        catalogue_ratio <= TARGET_CATALOGUE_RATIO,
+        format!("the whole catalogue at most {TARGET_CATALOGUE_RATIO} times one run: {catalogue_ratio:.1}"),
     );
     target(ready <= TARGET_READY_MS, format!("cluster ready within {TARGET_READY_MS} ms: {ready:.0}"));
     target(memory <= TARGET_MEMORY_MIB, format!("harness below {TARGET_MEMORY_MIB} MiB: {memory:.0}"));
@@ -84,6 +94,7 @@ struct Sample {
     whole: Duration,
     slowest: Duration,
     all: Duration,
+    catalogue: Duration,
     metrics: Metrics,
 }
 
@@ -106,32 +117,35 @@ async fn measure(options: &Bench, environment: &Environment, folder: &Path) -> R
     for at in 0..=options.runs {
         let once = floor.once().await?;
         let at_once = floor.at_once(pods).await?;
-        let (whole, metrics) = run_of(environment, options, folder, SCENARIO, &format!("{at}-whole")).await?;
+        let (whole, metrics) = run_of(environment, options, folder, &[SCENARIO], &format!("{at}-whole")).await?;
         let mut slowest = Duration::ZERO;
         for (place, scenario) in scenarios.iter().enumerate() {
-            let (duration, _) = run_of(environment, options, folder, scenario, &format!("{at}-{place}")).await?;
+            let (duration, _) = run_of(environment, options, folder, &[scenario], &format!("{at}-{place}")).await?;
             slowest = slowest.max(duration);
         }
-        let (all, _) = run_of(environment, options, folder, run::ALL, &format!("{at}-all")).await?;
+        let (all, _) = run_of(environment, options, folder, &[run::ALL], &format!("{at}-all")).await?;
+        let words = [SCENARIO, OTHER_DIRECTION, "--faults", "all"];
+        let (catalogue, _) = run_of(environment, options, folder, &words, &format!("{at}-catalogue")).await?;
         if at > 0 {
-            samples.push(Sample { floor: once, pods: at_once, whole, slowest, all, metrics });
+            samples.push(Sample { floor: once, pods: at_once, whole, slowest, all, catalogue, metrics });
         }
     }
     floor.down().await;
     Ok(samples)
 }
 
-/// One run in a process of its own.
+/// One run of what is named, in a process of its own.
 async fn run_of(
     environment: &Environment,
     options: &Bench,
     folder: &Path,
-    scenario: &str,
+    what: &[&str],
     run: &str,
 ) -> Result<(Duration, Metrics), Stop> {
     let failed = |error: std::io::Error| Stop::caused(Exit::Infrastructure, error);
     let scenarios = options.location.scenarios_folder.as_deref();
-    let mut command = child(environment, scenarios, folder, &["e2e", scenario, "--run-id", run])?;
+    let words = [&["e2e", "--run-id", run], what].concat();
+    let mut command = child(environment, scenarios, folder, &words)?;
     let started = Instant::now();
     let status = command.status().await.map_err(failed)?;
     let duration = started.elapsed();
