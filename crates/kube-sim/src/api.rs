@@ -9,20 +9,21 @@ use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio_util::sync::CancellationToken;
 use transport::{Authority, PeerIdentity};
 
 use crate::admission::Callers;
+use crate::custom::Kinds;
 use crate::node::Nodes;
-use crate::request::{Params, RequestInfo};
-use crate::resources::{self, Resource};
+use crate::request::{Params, RequestInfo, WriteOptions};
+use crate::resources::Resource;
 use crate::status::Status;
 use crate::store::{Key, Store};
 use crate::tokens::Issuer;
 use crate::user::User;
-use crate::{discovery, handlers, rbac, respond};
+use crate::{discovery, handlers, protobuf, rbac, respond};
 
 /// Largest body of a request, in bytes.
 const BODY_LIMIT: usize = 3 * 1024 * 1024;
@@ -34,6 +35,7 @@ pub(crate) type Answer = Result<Response, Status>;
 #[derive(Debug)]
 pub(crate) struct Api {
     pub(crate) store: Store,
+    pub(crate) kinds: Kinds,
     pub(crate) issuer: Issuer,
     pub(crate) callers: Callers,
     pub(crate) nodes: Nodes,
@@ -54,6 +56,7 @@ impl Api {
     ) -> Result<Self, rustls::Error> {
         Ok(Self {
             store: Store::new(),
+            kinds: Kinds::default(),
             issuer,
             callers: Callers::default(),
             nodes: Nodes::trusting(authority)?,
@@ -95,6 +98,15 @@ impl Call<'_> {
         Key::new(self.resource, namespace, &self.info.name)
     }
 
+    /// Who changes the object: as the client says, else the program that it says to be.
+    pub(crate) fn manager(&self, options: &WriteOptions) -> String {
+        if !options.field_manager.is_empty() {
+            return options.field_manager.clone();
+        }
+        let agent = self.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        agent.split('/').next().unwrap_or_default().chars().take(128).collect()
+    }
+
     pub(crate) fn not_found(&self) -> Status {
         Status::not_found(self.resource, &self.info.name)
     }
@@ -134,7 +146,7 @@ async fn handle(State(api): State<Arc<Api>>, request: Request<Body>) -> Response
     }
 }
 
-async fn serve(api: &Arc<Api>, parts: Parts, body: Body) -> Answer {
+async fn serve(api: &Arc<Api>, mut parts: Parts, body: Body) -> Answer {
     let user = authenticate(api, &parts).await?;
     let params = Params::of(&parts.uri);
     let info = RequestInfo::of(&parts.method, parts.uri.path(), &params);
@@ -145,8 +157,8 @@ async fn serve(api: &Arc<Api>, parts: Parts, body: Body) -> Answer {
     if !info.is_resource {
         return discovery::serve(api, &parts, &info).await;
     }
-    let Some(resource) = resources::find(&info.group, &info.version, &info.resource) else {
-        let is_known = resources::all().iter().any(|one| one.group == info.group && one.version == info.version);
+    let Some(resource) = api.kinds.find(&info.group, &info.version, &info.resource) else {
+        let is_known = api.kinds.all().iter().any(|one| one.group == info.group && one.version == info.version);
         return if is_known {
             Err(Status::no_such_resource())
         } else {
@@ -157,6 +169,7 @@ async fn serve(api: &Arc<Api>, parts: Parts, body: Body) -> Answer {
         return Err(Status::no_such_resource());
     }
     let body = read(body, &parts).await?;
+    let body = in_json(&mut parts, resource, body)?;
     let mut call = Call { api, user, info, params, headers: parts.headers, resource, body, warnings: Vec::new() };
     let answer = handlers::dispatch(&mut call, &parts.method).await;
     let mut response = answer.unwrap_or_else(|status| respond::failure(&status));
@@ -173,6 +186,26 @@ async fn read(body: Body, parts: &Parts) -> Result<Bytes, Status> {
         Err(error) if error.is::<LengthLimitError>() => Err(Status::too_large(BODY_LIMIT)),
         Err(error) => Err(Status::bad_request(error.to_string())),
     }
+}
+
+/// Protobuf is read into JSON, and the rest of the server sees nothing of it.
+fn in_json(parts: &mut Parts, resource: &Resource, body: Bytes) -> Result<Bytes, Status> {
+    let is_protobuf = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(protobuf::MEDIA.as_bytes()));
+    if !is_protobuf || body.is_empty() || parts.method == Method::PATCH {
+        return Ok(body);
+    }
+    if resource.custom.is_some() {
+        return Err(Status::unsupported_body("application/json, application/yaml"));
+    }
+    let value = protobuf::to_json(&body).map_err(|error| match error {
+        protobuf::Error::Malformed => Status::bad_request(error.to_string()),
+        protobuf::Error::Unknown(_) => Status::unsupported_body("application/json, application/yaml"),
+    })?;
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(Bytes::from(value.to_string()))
 }
 
 /// A client certificate, else a token, else nobody. A token that does not hold is refused and not ignored.

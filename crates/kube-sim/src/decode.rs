@@ -7,6 +7,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
+use crate::custom::{self, Custom};
 use crate::go_json;
 use crate::object::{self, Fields};
 use crate::schema;
@@ -27,9 +28,22 @@ pub(crate) struct Expected<'a> {
     pub(crate) group: &'a str,
     pub(crate) version: &'a str,
     pub(crate) kind: &'a str,
+    /// The schema of a kind that a definition brought.
+    pub(crate) custom: Option<&'a Custom>,
 }
 
 impl Expected<'_> {
+    /// Reads a value as this kind; gives the paths of members that it does not have.
+    ///
+    /// # Errors
+    /// Go's words on a wrong type.
+    pub(crate) fn read(&self, value: &mut Value) -> Result<Vec<String>, String> {
+        match self.custom {
+            Some(custom) => custom::decode(&custom.schema, value),
+            None => schema::decode(self.kind, value),
+        }
+    }
+
     fn api_version(&self) -> String {
         if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
     }
@@ -83,8 +97,7 @@ pub(crate) fn object(
         };
         return Err(refuse(kind, version, why));
     }
-    let unknown =
-        schema::decode(expected.kind, &mut value).map_err(|why| refuse(expected.kind, expected.version, why))?;
+    let unknown = expected.read(&mut value).map_err(|why| refuse(expected.kind, expected.version, why))?;
     let complaints = complaints(&unknown, &duplicates);
     match validation {
         FieldValidation::Strict if !complaints.is_empty() => {
@@ -100,7 +113,7 @@ pub(crate) fn object(
     let fields = object::fields(&mut value);
     fields.shift_remove("kind");
     fields.shift_remove("apiVersion");
-    if expected.kind == "Secret" {
+    if expected.kind == "Secret" && expected.custom.is_none() {
         schema::fold_string_data(fields);
     }
     Ok(value)
@@ -214,7 +227,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
 mod tests {
     use super::*;
 
-    const ACCOUNT: Expected<'static> = Expected { group: "", version: "v1", kind: "ServiceAccount" };
+    const ACCOUNT: Expected<'static> = Expected { group: "", version: "v1", kind: "ServiceAccount", custom: None };
 
     fn refused(body: &str, validation: FieldValidation) -> String {
         object(body.as_bytes(), ACCOUNT, validation, &mut Vec::new()).expect_err("must be refused").message
@@ -262,7 +275,7 @@ mod tests {
 
     #[test]
     fn secrets_keep_clear_text_in_base64() {
-        let expected = Expected { group: "", version: "v1", kind: "Secret" };
+        let expected = Expected { group: "", version: "v1", kind: "Secret", custom: None };
         let secret = object(
             br#"{"stringData":{"k":"v"},"data":{"o":"dg=="}}"#,
             expected,

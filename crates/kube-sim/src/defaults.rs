@@ -9,6 +9,9 @@ use crate::resources::Resource;
 
 /// Fills in the defaults of a kind.
 pub(crate) fn apply(resource: &Resource, value: &mut Value) {
+    if resource.custom.is_some() {
+        return;
+    }
     match (resource.group, resource.plural) {
         ("", "pods") => pod(value),
         ("", "secrets") => default(object::fields(value), "type", "Opaque"),
@@ -18,6 +21,7 @@ pub(crate) fn apply(resource: &Resource, value: &mut Value) {
         ("batch", "jobs") => job(value),
         ("admissionregistration.k8s.io", "mutatingwebhookconfigurations") => webhooks(value, true),
         ("admissionregistration.k8s.io", "validatingwebhookconfigurations") => webhooks(value, false),
+        ("apiextensions.k8s.io", "customresourcedefinitions") => definition(value),
         ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings") => binding(value),
         _ => {}
     }
@@ -42,6 +46,16 @@ fn service(value: &mut Value) {
             default(port, "targetPort", number);
         }
     }
+}
+
+fn definition(value: &mut Value) {
+    let spec = section(value, "spec");
+    let conversion = object::fields(spec.entry("conversion").or_insert_with(|| json!({})));
+    default(conversion, "strategy", "None");
+    let names = object::fields(spec.entry("names").or_insert_with(|| json!({})));
+    let kind = names.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+    default(names, "singular", kind.to_lowercase());
+    default(names, "listKind", format!("{kind}List"));
 }
 
 fn binding(value: &mut Value) {

@@ -12,8 +12,10 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::api::{Answer, Api};
+use crate::custom::Kinds;
+use crate::openapi;
 use crate::request::RequestInfo;
-use crate::resources::{self, Resource};
+use crate::resources::Resource;
 use crate::respond;
 use crate::status::Status;
 use crate::tokens::Issuer;
@@ -38,7 +40,7 @@ pub(crate) async fn serve(api: &Api, parts: &Parts, info: &RequestInfo) -> Answe
         "/openid/v1/jwks" => key_set(api, parts).await,
         _ => {
             respond::negotiate(&parts.headers)?;
-            match group_path(api, path) {
+            match openapi::document(&api.kinds, path).or_else(|| group_path(api, path)) {
                 Some(document) => Ok(respond::value(StatusCode::OK, &document)),
                 None => Ok(missing()),
             }
@@ -61,41 +63,47 @@ fn group_path(api: &Api, path: &str) -> Option<Value> {
     match parts[..] {
         ["api"] => Some(json!({"kind": "APIVersions", "versions": ["v1"],
             "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": api.addr.to_string()}]})),
-        ["api", version] => resource_list("", version),
+        ["api", version] => resource_list(&api.kinds, "", version),
         ["apis"] => {
-            let groups: Vec<Value> = groups().into_iter().map(|(name, version)| group(name, version)).collect();
+            let groups: Vec<Value> =
+                groups(&api.kinds).into_iter().map(|(name, versions)| group(name, &versions)).collect();
             Some(json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}))
         }
-        ["apis", name] => groups().into_iter().find(|(known, _)| *known == name).map(|(name, version)| {
-            let mut group = group(name, version);
+        ["apis", name] => groups(&api.kinds).into_iter().find(|(known, _)| *known == name).map(|(name, versions)| {
+            let mut group = group(name, &versions);
             group["kind"] = "APIGroup".into();
             group["apiVersion"] = "v1".into();
             group
         }),
-        ["apis", name, version] if !name.is_empty() => resource_list(name, version),
+        ["apis", name, version] if !name.is_empty() => resource_list(&api.kinds, name, version),
         _ => None,
     }
 }
 
-/// Groups in the order of the table, each with its one version.
-fn groups() -> Vec<(&'static str, &'static str)> {
-    let mut groups: Vec<(&str, &str)> = Vec::new();
-    for resource in resources::all() {
-        if !resource.group.is_empty() && !groups.iter().any(|(name, _)| *name == resource.group) {
-            groups.push((resource.group, resource.version));
+/// Groups in the order of the table, each with its versions; the first is preferred.
+fn groups(kinds: &Kinds) -> Vec<(&'static str, Vec<&'static str>)> {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for resource in kinds.all().into_iter().filter(|one| !one.group.is_empty()) {
+        match groups.iter_mut().find(|(name, _)| *name == resource.group) {
+            Some((_, versions)) if versions.contains(&resource.version) => {}
+            Some((_, versions)) => versions.push(resource.version),
+            None => groups.push((resource.group, vec![resource.version])),
         }
     }
     groups
 }
 
-fn group(name: &str, version: &str) -> Value {
-    let version = json!({"groupVersion": format!("{name}/{version}"), "version": version});
-    json!({"name": name, "versions": [version], "preferredVersion": version})
+fn group(name: &str, versions: &[&str]) -> Value {
+    let versions: Vec<Value> = versions
+        .iter()
+        .map(|version| json!({"groupVersion": format!("{name}/{version}"), "version": version}))
+        .collect();
+    json!({"name": name, "versions": versions, "preferredVersion": versions.first()})
 }
 
-fn resource_list(group: &str, version: &str) -> Option<Value> {
+fn resource_list(kinds: &Kinds, group: &str, version: &str) -> Option<Value> {
     let mut found: Vec<&Resource> =
-        resources::all().iter().filter(|one| one.group == group && one.version == version).collect();
+        kinds.all().into_iter().filter(|one| one.group == group && one.version == version).collect();
     found.sort_by_key(|resource| resource.plural);
     let first = found.first()?;
     let mut entries = Vec::new();
@@ -145,10 +153,13 @@ fn storage_hash(resource: &Resource) -> String {
 }
 
 /// The release whose behaviour this server follows.
+pub(crate) const RELEASE: &str = "v1.36.2";
+
+/// What `/version` says.
 fn version() -> Value {
     json!({
         "major": "1", "minor": "36", "emulationMajor": "1", "emulationMinor": "36", "minCompatibilityMajor": "1", "minCompatibilityMinor": "35",
-        "gitVersion": "v1.36.2", "gitCommit": "8e16b12fda5b1dccc41a6de48b3e356cc7d5048b", "gitTreeState": "",
+        "gitVersion": RELEASE, "gitCommit": "8e16b12fda5b1dccc41a6de48b3e356cc7d5048b", "gitTreeState": "",
         "buildDate": "1970-01-01T00:00:00Z", "goVersion": "go1.26.6", "compiler": "gc", "platform": "linux/amd64",
     })
 }
@@ -197,19 +208,20 @@ mod tests {
 
     #[test]
     fn storage_hashes_are_those_of_the_real_server() {
-        let check =
-            |group: &str, plural: &str, hash: &str| assert_eq!(storage_hash(resources::known(group, plural)), hash);
+        let check = |group: &str, plural: &str, hash: &str| {
+            assert_eq!(storage_hash(crate::resources::known(group, plural)), hash)
+        };
         check("", "pods", "xPOwRZ+Yhw8=");
         check("batch", "jobs", "mudhfqk/qZY=");
     }
 
     #[test]
     fn group_lists_name_resources_and_their_parts() {
-        let list = resource_list("batch", "v1").expect("must be served");
+        let list = resource_list(&Kinds::default(), "batch", "v1").expect("must be served");
         let names: Vec<&str> =
             list["resources"].as_array().expect("a list").iter().filter_map(|entry| entry["name"].as_str()).collect();
         assert_eq!(names, ["cronjobs", "cronjobs/status", "jobs", "jobs/status"]);
         assert_eq!(list["groupVersion"], "batch/v1");
-        assert!(resource_list("batch", "v9").is_none());
+        assert!(resource_list(&Kinds::default(), "batch", "v9").is_none());
     }
 }

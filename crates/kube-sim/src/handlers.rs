@@ -1,5 +1,6 @@
 //! One handler for each verb and each special subresource, and the table that picks it.
 
+mod apply;
 mod create;
 mod delete;
 mod log;
@@ -36,7 +37,7 @@ pub(crate) async fn dispatch(call: &mut Call<'_>, method: &Method) -> Answer {
     {
         return Err(Status::method_not_allowed());
     }
-    if verb != "watch" {
+    if !["get", "list", "watch"].contains(&verb) {
         respond::negotiate(&call.headers)?;
     }
     match verb {

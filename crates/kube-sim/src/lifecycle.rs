@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::api::Api;
+use crate::custom;
 use crate::object::{self, Object, text};
 use crate::resources::{self, Resource};
 use crate::status::Status;
@@ -115,6 +116,31 @@ fn mark(api: &Api, tx: &mut Transaction<'_>, key: &Key, value: &Value, seconds: 
     tx.put(key.clone(), value)
 }
 
+/// What follows the creation of an object.
+pub(crate) fn created(api: &Api, tx: &mut Transaction<'_>, resource: &Resource, key: &Key, object: &Object) {
+    if resource.is_core("namespaces") && api.has_controllers {
+        furnish(api, tx, &key.name);
+    }
+    if is_definition(resource) {
+        let mut accepted = object.value().clone();
+        let status = custom::status(&accepted, &api.now(), true);
+        object::fields(&mut accepted).insert("status".into(), status);
+        api.kinds.learn(&accepted);
+        tx.put(key.clone(), accepted);
+    }
+}
+
+/// What follows a change of an object.
+pub(crate) fn updated(api: &Api, resource: &Resource, object: &Object) {
+    if is_definition(resource) {
+        api.kinds.learn(object.value());
+    }
+}
+
+fn is_definition(resource: &Resource) -> bool {
+    resource.group == "apiextensions.k8s.io"
+}
+
 fn gone(api: &Api, tx: &mut Transaction<'_>, key: &Key, last: Arc<Object>) -> Deletion {
     remove(api, tx, key);
     Deletion::Gone(last)
@@ -123,6 +149,11 @@ fn gone(api: &Api, tx: &mut Transaction<'_>, key: &Key, last: Arc<Object>) -> De
 /// Takes an object away, and with the last one of a namespace that goes, the namespace. What a namespace is furnished with comes again.
 pub(crate) fn remove(api: &Api, tx: &mut Transaction<'_>, key: &Key) {
     tx.remove(key);
+    if key.is_of(resources::known("apiextensions.k8s.io", "customresourcedefinitions")) {
+        for served in api.kinds.forget(&key.name) {
+            tx.of(served).iter().for_each(|inner| drop(tx.remove(inner)));
+        }
+    }
     if !api.has_controllers || key.namespace.is_empty() {
         return;
     }
@@ -157,7 +188,7 @@ fn delete_namespace(api: &Api, tx: &mut Transaction<'_>, key: &Key, current: &Ar
     }
     if api.has_controllers {
         for (inner, _) in tx.in_namespace(&key.name) {
-            if let Some(resource) = resources::all().iter().find(|resource| inner.is_of(resource)) {
+            if let Some(resource) = api.kinds.all().into_iter().find(|resource| inner.is_of(resource)) {
                 // Whatever is gone already needs no deletion.
                 let _ = delete(api, tx, resource, &inner, &DeleteOptions::default());
             }

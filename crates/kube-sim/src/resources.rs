@@ -4,6 +4,12 @@
 
 use std::sync::LazyLock;
 
+use serde_json::Value;
+
+use crate::custom::Custom;
+use crate::decode::Expected;
+use crate::schema::{self, Shape};
+
 /// A kind that is served, or a review that is only created.
 #[derive(Debug)]
 pub(crate) struct Resource {
@@ -19,6 +25,8 @@ pub(crate) struct Resource {
     pub(crate) namespaced: bool,
     pub(crate) verbs: Vec<&'static str>,
     pub(crate) subresources: Vec<Subresource>,
+    /// Of a kind that a definition brought.
+    pub(crate) custom: Option<&'static Custom>,
 }
 
 /// A part of an object with a path of its own.
@@ -88,6 +96,7 @@ admissionregistration.k8s.io/v1 MutatingWebhookConfiguration mutatingwebhookconf
 admissionregistration.k8s.io/v1 ValidatingAdmissionPolicy validatingadmissionpolicies validatingadmissionpolicy - C api-extensions * status
 admissionregistration.k8s.io/v1 ValidatingAdmissionPolicyBinding validatingadmissionpolicybindings validatingadmissionpolicybinding - C api-extensions *
 admissionregistration.k8s.io/v1 ValidatingWebhookConfiguration validatingwebhookconfigurations validatingwebhookconfiguration - C api-extensions *
+apiextensions.k8s.io/v1 CustomResourceDefinition customresourcedefinitions customresourcedefinition crd,crds C api-extensions * status
 scheduling.k8s.io/v1 PriorityClass priorityclasses priorityclass pc C - *
 coordination.k8s.io/v1 Lease leases lease - N - *
 node.k8s.io/v1 RuntimeClass runtimeclasses runtimeclass - C - *
@@ -133,6 +142,27 @@ impl Resource {
         self.subresources.iter().find(|one| one.name == name)
     }
 
+    /// What is known of the kind's members.
+    pub(crate) fn shape(&self) -> Shape<'static> {
+        match self.custom {
+            Some(custom) => Shape::of_custom(&custom.schema),
+            None => schema::find(self.kind).map_or(Shape::Untyped, Shape::Struct),
+        }
+    }
+
+    /// What a body on the resource's path must be.
+    pub(crate) fn expected(&self) -> Expected<'static> {
+        Expected { group: self.group, version: self.version, kind: self.kind, custom: self.custom }
+    }
+
+    /// Reads a value as this kind; gives the paths of members that it does not have.
+    ///
+    /// # Errors
+    /// Go's words on a wrong type.
+    pub(crate) fn decode(&self, value: &mut Value) -> Result<Vec<String>, String> {
+        self.expected().read(value)
+    }
+
     /// True for one core kind.
     pub(crate) fn is_core(&self, plural: &str) -> bool {
         self.group.is_empty() && self.plural == plural
@@ -158,6 +188,7 @@ fn parse(id: usize, line: &'static str) -> Option<Resource> {
         namespaced: scope == "N",
         verbs,
         subresources,
+        custom: None,
     })
 }
 
@@ -183,6 +214,16 @@ fn subresource(word: &'static str, owner: &'static str) -> Subresource {
         kind,
         verbs: listed(allowed),
     }
+}
+
+/// Every verb.
+pub(crate) fn all_verbs() -> Vec<&'static str> {
+    listed(ALL)
+}
+
+/// The status subresource of a kind.
+pub(crate) fn status_of(kind: &'static str) -> Subresource {
+    Subresource { name: "status", foreign: None, kind, verbs: listed(CHANGE) }
 }
 
 fn verbs(word: &'static str) -> Vec<&'static str> {

@@ -32,6 +32,44 @@ pub(crate) fn negotiate(headers: &HeaderMap) -> Result<(), Status> {
     if takes_json { Ok(()) } else { Err(Status::only_these_types(OFFERED)) }
 }
 
+/// The form in which objects are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Plain,
+    Table,
+    /// `PartialObjectMetadata`.
+    Metadata,
+}
+
+/// Picks the first form that the client lists and that there is.
+///
+/// # Errors
+/// 406.
+pub(crate) fn form(headers: &HeaderMap) -> Result<Form, Status> {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accept.trim().is_empty() {
+        return Ok(Form::Plain);
+    }
+    let of_range = |range: &str| {
+        let mut parts = range.split(';').map(str::trim);
+        let media = parts.next().unwrap_or_default();
+        if !["application/json", "application/*", "*/*"].contains(&media) {
+            return None;
+        }
+        let parameters: Vec<&str> = parts.collect();
+        let value = |name: &str| parameters.iter().find_map(|one| one.strip_prefix(name)?.strip_prefix('='));
+        match (value("as"), value("g"), value("v")) {
+            (None, ..) => Some(Form::Plain),
+            (Some("Table"), Some("meta.k8s.io"), Some("v1")) => Some(Form::Table),
+            (Some("PartialObjectMetadata" | "PartialObjectMetadataList"), Some("meta.k8s.io"), Some("v1")) => {
+                Some(Form::Metadata)
+            }
+            _ => None,
+        }
+    };
+    accept.split(',').find_map(of_range).ok_or_else(|| Status::only_these_types(OFFERED))
+}
+
 /// A JSON body.
 pub(crate) fn json(code: StatusCode, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
@@ -87,6 +125,20 @@ mod tests {
         check("application/json;as=Table;v=v1;g=meta.k8s.io", false);
         check("application/vnd.kubernetes.protobuf", false);
         check("application/json;stream=watch", true);
+    }
+
+    #[test]
+    fn the_first_form_that_there_is_is_given() {
+        let check = |accept: &'static str, expected: Option<Form>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+            assert_eq!(form(&headers).ok(), expected, "{accept}");
+        };
+        check("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", Some(Form::Table));
+        check("application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json", Some(Form::Plain));
+        check("application/vnd.kubernetes.protobuf,application/json", Some(Form::Plain));
+        check("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", Some(Form::Metadata));
+        check("application/vnd.kubernetes.protobuf", None);
     }
 
     #[test]

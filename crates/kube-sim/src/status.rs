@@ -151,6 +151,11 @@ impl Status {
         Self::conflict(resource.group, resource.plural, name, why)
     }
 
+    /// Members that others own.
+    pub(crate) fn apply_conflict(message: String, causes: Value) -> Self {
+        Self::new(409, "Conflict", message).with(json!({"causes": causes}))
+    }
+
     pub(crate) fn expired(asked: u64, oldest: u64) -> Self {
         Self::new(410, "Expired", format!("too old resource version: {asked} ({oldest})"))
     }
@@ -197,6 +202,11 @@ impl Status {
     pub(crate) fn internal(error: &str) -> Self {
         Self::new(500, "InternalError", format!("Internal error occurred: {error}"))
             .with(json!({"causes": [{"message": error}]}))
+    }
+
+    /// An error of the server that is no failed call: its words stand alone.
+    pub(crate) fn internal_plain(error: impl Into<String>) -> Self {
+        Self::new(500, "InternalError", error)
     }
 
     /// A failure without a reason of its own.

@@ -148,6 +148,11 @@ impl Transaction<'_> {
         self.inner.objects.get(key).cloned()
     }
 
+    /// Where the objects of a resource lie.
+    pub(crate) fn of(&self, resource: &Resource) -> Vec<Key> {
+        self.inner.objects.keys().filter(|key| key.is_of(resource)).cloned().collect()
+    }
+
     /// Every object in a namespace, of whatever kind.
     pub(crate) fn in_namespace(&self, namespace: &str) -> Vec<(Key, Arc<Object>)> {
         let inside = self.inner.objects.iter().filter(|(key, _)| key.namespace == namespace);

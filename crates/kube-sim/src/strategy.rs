@@ -4,16 +4,20 @@
 
 use serde_json::{Value, json};
 
+use crate::custom;
 use crate::object::{self, carry, section};
 use crate::resources::Resource;
 
 /// Kinds whose desired state is numbered.
 pub(crate) fn has_generation(resource: &Resource) -> bool {
+    if resource.custom.is_some() {
+        return true;
+    }
     match resource.group {
         "" => ["pods", "replicationcontrollers"].contains(&resource.plural),
         "apps" => resource.plural != "controllerrevisions",
         "batch" | "admissionregistration.k8s.io" | "networking.k8s.io" | "policy" => true,
-        "scheduling.k8s.io" | "discovery.k8s.io" => true,
+        "scheduling.k8s.io" | "discovery.k8s.io" | "apiextensions.k8s.io" => true,
         _ => false,
     }
 }
@@ -63,8 +67,15 @@ pub(crate) fn prepare_create(resource: &Resource, value: &mut Value) {
             job_labels(value, &uid);
             object::fields(value).insert("status".into(), json!({}));
         }
+        ("apiextensions.k8s.io", _) => {
+            let status = custom::status(value, "", false);
+            object::fields(value).insert("status".into(), status);
+        }
         ("apps" | "batch" | "policy", _) if resource.subresource("status").is_some() => {
             object::fields(value).insert("status".into(), json!({}));
+        }
+        _ if resource.custom.is_some() && resource.subresource("status").is_some() => {
+            object::fields(value).shift_remove("status");
         }
         _ => {}
     }

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 pub(crate) use volume::check_lifetime;
 
+use crate::custom;
 use crate::names;
 use crate::object;
 use crate::resources::Resource;
@@ -32,7 +33,11 @@ pub(crate) fn create(resource: &Resource, value: &Value) -> Errors {
         ("admissionregistration.k8s.io", "mutatingwebhookconfigurations" | "validatingwebhookconfigurations") => {
             webhook::configuration(value, &mut errors);
         }
+        ("apiextensions.k8s.io", _) => data::definition(value, &mut errors),
         _ => {}
+    }
+    if let Some(custom) = resource.custom {
+        custom::validate(&custom.schema, value, "", &mut errors);
     }
     errors
 }
@@ -59,6 +64,9 @@ pub(crate) fn update(resource: &Resource, value: &Value, old: &Value) -> Errors 
             errors.push(FieldError::invalid("roleRef", &value["roleRef"], "cannot change roleRef"));
         }
         _ => {}
+    }
+    if let Some(custom) = resource.custom {
+        custom::validate(&custom.schema, value, "", &mut errors);
     }
     errors
 }

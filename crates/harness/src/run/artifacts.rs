@@ -4,14 +4,19 @@ use std::path::{Path, PathBuf};
 
 use egress::RequestLog;
 use scenario::{Cloud, Scenario};
+use serde_json::Value;
 
 use super::Settings;
 use super::federate::LiveCell;
 use super::workload::{Observation, Seen};
 
-/// The admitted pod and its log.
+/// The admitted pod, without the bookkeeping of who owns which field (as `kubectl get -o json` shows it), and its log.
 pub(crate) fn pod(settings: &Settings, cluster: &str, cell: &LiveCell, scenario: &Scenario, seen: &Observation) {
-    let admitted = serde_json::to_string_pretty(&seen.admitted).unwrap_or_default();
+    let mut pod = seen.admitted.clone();
+    if let Some(metadata) = pod.pointer_mut("/metadata").and_then(Value::as_object_mut) {
+        metadata.shift_remove("managedFields");
+    }
+    let admitted = serde_json::to_string_pretty(&pod).unwrap_or_default();
     let name = format!("{}_{}.json", cell.names.namespace, scenario.pod.name);
     write(&settings.artifacts.join(folder(cluster)).join("resources").join(name), &admitted);
     logs(settings, cluster, &cell.names.namespace, &scenario.pod.name, scenario, &seen.seen);

@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use super::call::{self, CallError};
 use super::{Attributes, Callers, review};
+use crate::defaults;
 use crate::object::{self, Object, list, text};
 use crate::resources;
 use crate::selector::LabelSelector;
 use crate::status::Status;
 use crate::store::{Key, Store};
-use crate::{defaults, schema};
 
 /// What the rounds have seen, as the real server's reinvocation context keeps it.
 #[derive(Debug, Default)]
@@ -116,7 +116,7 @@ async fn one(
     };
     let internal = |why: String| CallError::Refused(Status::internal(&why));
     let mut patched = review::apply(attributes.resource, object, &patch).map_err(internal)?;
-    schema::decode(attributes.resource.kind, &mut patched).map_err(internal)?;
+    attributes.resource.decode(&mut patched).map_err(internal)?;
     let changed = patched != *object;
     defaults::apply(attributes.resource, &mut patched);
     attributes.object = Some(patched);

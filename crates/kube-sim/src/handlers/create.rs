@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::admission::{self, Attributes, Operation};
 use crate::api::{Answer, Call};
 use crate::decode::{self, Expected};
+use crate::managed::{self, Writer};
 use crate::object::{self, text};
 use crate::request::WriteOptions;
 use crate::resources;
@@ -21,11 +22,23 @@ pub(super) async fn create(call: &mut Call<'_>) -> Answer {
     call.require_json()?;
     let options = WriteOptions::of(&call.params, "CreateOptions")?;
     let resource = call.resource;
-    let expected = Expected { group: resource.group, version: resource.version, kind: resource.kind };
-    let mut value = decode::object(&call.body, expected, options.field_validation, &mut call.warnings)?;
+    let expected = resource.expected();
+    let value = decode::object(&call.body, expected, options.field_validation, &mut call.warnings)?;
+    store(call, value, &options, "CreateOptions").await
+}
+
+/// Brings a new object through admission and validation into the store. Owners that it has are kept, as after an apply.
+pub(super) async fn store(call: &mut Call<'_>, mut value: Value, options: &WriteOptions, kind: &str) -> Answer {
+    let resource = call.resource;
+    let given = managed::take(&mut value).filter(|_| kind == "PatchOptions");
     wipe(&mut value);
     settle_namespace(call, &mut value)?;
     defaults::apply(resource, &mut value);
+    let owned = given.or_else(|| {
+        let (manager, now) = (call.manager(options), call.api.now());
+        let writer = Writer { manager: &manager, resource, subresource: "", now: &now };
+        managed::updated(writer, None, None, &Value::Null, &value)
+    });
     let name = object::name(&value).to_owned();
     let api = call.api;
     // A namespace is its own namespace to webhooks.
@@ -37,7 +50,7 @@ pub(super) async fn create(call: &mut Call<'_>) -> Answer {
         namespace: &namespace,
         name: &name,
         user: &call.user,
-        options: options.to_value("CreateOptions"),
+        options: options.to_value(kind),
         dry_run: options.dry_run,
         object: Some(value),
         old: None,
@@ -45,6 +58,7 @@ pub(super) async fn create(call: &mut Call<'_>) -> Answer {
     admission::admit(&api.store, &api.callers, &mut attributes, &mut call.warnings).await?;
     let mut value = attributes.object.take().unwrap_or(Value::Null);
     complete(call, &mut value);
+    managed::put(&mut value, owned);
     let errors = validation::create(resource, &value);
     if !errors.is_empty() {
         return Err(Status::invalid(resource.group, resource.kind, object::name(&value), &errors));
@@ -71,9 +85,7 @@ pub(super) async fn create(call: &mut Call<'_>) -> Answer {
             }
         }
         let object = tx.put(key.clone(), value);
-        if resource.is_core("namespaces") && api.has_controllers {
-            lifecycle::furnish(api, tx, &key.name);
-        }
+        lifecycle::created(api, tx, resource, &key, &object);
         Ok(object)
     })?;
     Ok(super::single(call, StatusCode::CREATED, &created))
@@ -128,7 +140,7 @@ fn complete(call: &Call<'_>, value: &mut Value) {
 pub(super) async fn bind(call: &mut Call<'_>) -> Answer {
     call.require_json()?;
     let options = WriteOptions::of(&call.params, "CreateOptions")?;
-    let expected = Expected { group: "", version: "v1", kind: "Binding" };
+    let expected = Expected { group: "", version: "v1", kind: "Binding", custom: None };
     let binding = decode::object(&call.body, expected, options.field_validation, &mut call.warnings)?;
     let (kind, node) = (text(&binding, "/target/kind"), text(&binding, "/target/name"));
     let mut errors = Vec::new();

@@ -83,7 +83,7 @@ pub(super) async fn delete_collection(call: &mut Call<'_>) -> Answer {
             }
         }
     }
-    Ok(read::listed(resource, &json!({"resourceVersion": version.to_string()}), &matching))
+    Ok(read::listed(resource, json!({"resourceVersion": version.to_string()}), &matching))
 }
 
 async fn admit(call: &mut Call<'_>, key: &Key, value: &Value, write: &WriteOptions) -> Result<(), Status> {

@@ -1,37 +1,45 @@
-//! Patching: JSON patch and merge patch. Strategic merge and apply are other members of the same enum, when they come.
+//! Patching: JSON patch, merge patch and strategic merge patch. Apply is another handler's.
 
 use http::StatusCode;
 use serde_json::Value;
 
-use super::update;
+use super::update::Owners;
+use super::{apply, update};
 use crate::api::{Answer, Call};
 use crate::decode::{self, FieldValidation};
 use crate::request::WriteOptions;
+use crate::schema::Shape;
 use crate::status::{FieldError, Status};
-use crate::{defaults, go_json, object, schema};
+use crate::{defaults, go_json, object, schema, strategic};
 
 /// The ways to describe a change that this server understands.
 #[derive(Debug)]
 enum Patch {
     Json(Vec<Value>),
     Merge(Value),
+    Strategic(Value),
 }
+
+const JSON: &str = "application/json-patch+json";
+const MERGE: &str = "application/merge-patch+json";
+const STRATEGIC: &str = "application/strategic-merge-patch+json";
 
 impl Patch {
     fn parse(call: &Call<'_>) -> Result<Self, Status> {
         let decoding = |why: String| Status::bad_request(format!("error decoding patch: {why}"));
         let content = call.content_type();
-        if !["application/json-patch+json", "application/merge-patch+json"].contains(&content) {
+        if ![JSON, MERGE, STRATEGIC].contains(&content) {
             return Err(Status::unsupported_patch());
         }
         let (value, _) = decode::json(&call.body).map_err(decoding)?;
         match (content, value) {
-            ("application/json-patch+json", Value::Array(operations)) => Ok(Self::Json(operations)),
-            ("application/json-patch+json", other) => {
+            (JSON, Value::Array(operations)) => Ok(Self::Json(operations)),
+            (JSON, other) => {
                 let given = go_json::type_name(&other);
                 Err(decoding(format!("json: cannot unmarshal {given} into Go value of type []handlers.jsonPatchOp")))
             }
-            (_, Value::Object(fields)) => Ok(Self::Merge(Value::Object(fields))),
+            (STRATEGIC, change @ Value::Object(_)) => Ok(Self::Strategic(change)),
+            (_, change @ Value::Object(_)) => Ok(Self::Merge(change)),
             (_, other) => {
                 let given = go_json::type_name(&other);
                 Err(decoding(format!("json: cannot unmarshal {given} into Go value of type map[string]interface {{}}")))
@@ -39,8 +47,9 @@ impl Patch {
         }
     }
 
-    fn apply(&self, value: &mut Value) -> Result<(), Status> {
+    fn apply(&self, value: &mut Value, shape: Shape<'_>) -> Result<(), Status> {
         match self {
+            Self::Strategic(change) => strategic::merge(value, change, shape).map_err(Status::internal_plain),
             Self::Merge(change) => {
                 json_patch::merge(value, change);
                 Ok(())
@@ -56,14 +65,17 @@ impl Patch {
 }
 
 pub(super) async fn patch(call: &mut Call<'_>) -> Answer {
+    if call.content_type() == apply::MEDIA {
+        return apply::apply(call).await;
+    }
     let patch = Patch::parse(call)?;
     let options = WriteOptions::of(&call.params, "PatchOptions")?;
     let resource = call.resource;
     let (name, namespace) =
         (call.info.name.clone(), if resource.namespaced { call.info.namespace.clone() } else { String::new() });
-    update::change(call, &options, "PatchOptions", |old, warnings| {
+    update::change(call, &options, "PatchOptions", Owners::Found, |old, warnings| {
         let mut value = object::typed(resource, old);
-        patch.apply(&mut value)?;
+        patch.apply(&mut value, resource.shape())?;
         let invalid = |value: &Value, why: &str| {
             let error = FieldError::invalid("patch", &value.to_string().into(), why);
             Status::invalid("", "", "", &[error])
@@ -77,7 +89,7 @@ pub(super) async fn patch(call: &mut Call<'_>) -> Answer {
         let fields = object::fields(&mut value);
         fields.shift_remove("kind");
         fields.shift_remove("apiVersion");
-        let unknown = schema::decode(resource.kind, &mut value).map_err(|why| invalid(&value, &why))?;
+        let unknown = resource.decode(&mut value).map_err(|why| invalid(&value, &why))?;
         let complaints = decode::complaints(&unknown, &[]);
         match options.field_validation {
             FieldValidation::Strict if !complaints.is_empty() => {
@@ -103,7 +115,7 @@ pub(super) async fn patch(call: &mut Call<'_>) -> Answer {
     })
     .await
     .map(|mut response| {
-        // Only apply creates; the two patches here always change.
+        // Only apply creates; the patches here always change.
         *response.status_mut() = StatusCode::OK;
         response
     })

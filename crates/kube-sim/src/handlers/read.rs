@@ -13,15 +13,40 @@ use crate::api::{Answer, Call};
 use crate::go_json;
 use crate::object::{self, Object, text};
 use crate::resources::Resource;
-use crate::respond;
+use crate::respond::{self, Form};
 use crate::selector::{FieldSelector, LabelSelector};
 use crate::status::Status;
 use crate::store::Key;
+use crate::table::{self, Include, Table};
 
 pub(super) fn get(call: &Call<'_>) -> Answer {
-    respond::negotiate(&call.headers)?;
+    let form = respond::form(&call.headers)?;
     let object = call.api.store.get(&call.key()).ok_or_else(|| call.not_found())?;
-    Ok(super::single(call, StatusCode::OK, &object))
+    let metadata = || json!({"resourceVersion": object.resource_version().to_string()});
+    Ok(match form {
+        Form::Plain => super::single(call, StatusCode::OK, &object),
+        Form::Table => respond::value(StatusCode::OK, &tabled(call, [object.value()].into_iter(), &metadata())?),
+        Form::Metadata => respond::value(StatusCode::OK, &table::metadata_of(object.value())),
+    })
+}
+
+/// Objects as a table.
+fn tabled<'a>(call: &Call<'_>, objects: impl Iterator<Item = &'a Value>, metadata: &Value) -> Result<Value, Status> {
+    let table = Table::of(call.resource, include(call)?);
+    Ok(table.of_rows(objects, metadata, true, call.api.issuer.clock.now()))
+}
+
+/// What the rows of a table shall have of their objects.
+///
+/// # Errors
+/// 400.
+pub(super) fn include(call: &Call<'_>) -> Result<Include, Status> {
+    match call.params.get("includeObject") {
+        "" | "Metadata" => Ok(Include::Metadata),
+        "Object" => Ok(Include::Object),
+        "None" => Ok(Include::None),
+        other => Err(Status::bad_request(format!("unrecognized includeObject value: {other:?}"))),
+    }
 }
 
 /// Which objects of a kind are meant.
@@ -53,6 +78,7 @@ impl Selection {
 }
 
 pub(super) fn list(call: &Call<'_>) -> Answer {
+    let form = respond::form(&call.headers)?;
     let selection = Selection::of(call)?;
     let current = call.api.store.version();
     let asked = resource_version(call)?;
@@ -83,11 +109,25 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
             metadata["remainingItemCount"] = rest.into();
         }
     }
-    Ok(listed(call.resource, &metadata, &page))
+    let values = || page.iter().map(|object| object.value());
+    Ok(match form {
+        Form::Plain => listed(call.resource, metadata, &page),
+        Form::Table => respond::value(StatusCode::OK, &tabled(call, values(), &metadata)?),
+        Form::Metadata => {
+            let items: Vec<Value> = values().map(table::metadata_of).collect();
+            let list = json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": items});
+            respond::value(StatusCode::OK, &list)
+        }
+    })
 }
 
 /// A list of stored objects.
-pub(super) fn listed(resource: &Resource, metadata: &Value, objects: &[Arc<Object>]) -> Response {
+pub(super) fn listed(resource: &Resource, mut metadata: Value, objects: &[Arc<Object>]) -> Response {
+    if resource.custom.is_some() {
+        // Items of a custom kind say what they are, and its lists always have this member.
+        let continued = metadata["continue"].as_str().unwrap_or_default().to_owned();
+        metadata["continue"] = continued.into();
+    }
     let size: usize = objects.iter().map(|object| object.json().len() + 1).sum();
     let mut body = BytesMut::with_capacity(size + 160);
     body.put_slice(
@@ -102,7 +142,11 @@ pub(super) fn listed(resource: &Resource, metadata: &Value, objects: &[Arc<Objec
         if index > 0 {
             body.put_u8(b',');
         }
-        body.put_slice(object.json());
+        if resource.custom.is_some() {
+            body.put_slice(&object.typed_json(resource));
+        } else {
+            body.put_slice(object.json());
+        }
     }
     body.put_slice(b"]}");
     respond::json(StatusCode::OK, body.freeze())

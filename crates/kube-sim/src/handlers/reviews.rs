@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::api::{Answer, Call};
-use crate::decode::{self, Expected};
+use crate::decode;
 use crate::object::{self, list, text};
 use crate::rbac;
 use crate::request::{RequestInfo, WriteOptions};
@@ -17,7 +17,7 @@ pub(super) async fn create(call: &mut Call<'_>) -> Answer {
     respond::negotiate(&call.headers)?;
     let options = WriteOptions::of(&call.params, "CreateOptions")?;
     let resource = call.resource;
-    let expected = Expected { group: resource.group, version: resource.version, kind: resource.kind };
+    let expected = resource.expected();
     let review = decode::object(&call.body, expected, options.field_validation, &mut call.warnings)?;
     let status = match resource.kind {
         "TokenReview" => token(call, &review).await?,

@@ -21,7 +21,7 @@ pub(super) async fn create(call: &mut Call<'_>) -> Answer {
     call.require_json()?;
     respond::negotiate(&call.headers)?;
     let options = WriteOptions::of(&call.params, "CreateOptions")?;
-    let expected = Expected { group: GROUP, version: "v1", kind: "TokenRequest" };
+    let expected = Expected { group: GROUP, version: "v1", kind: "TokenRequest", custom: None };
     let mut request = decode::object(&call.body, expected, options.field_validation, &mut call.warnings)?;
     let (name, namespace) = (call.info.name.clone(), call.info.namespace.clone());
     agrees(&request, &name, &namespace)?;

@@ -5,11 +5,21 @@ use serde_json::Value;
 
 use crate::admission::{self, Attributes, Operation};
 use crate::api::{Answer, Call};
-use crate::decode::{self, Expected};
+use crate::decode;
+use crate::managed::{self, Writer};
 use crate::object::{self, text};
 use crate::request::WriteOptions;
 use crate::status::{FieldError, Status};
 use crate::{defaults, lifecycle, strategy, validation};
+
+/// Who says to whom the members of the new state belong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owners {
+    /// What changes belongs to the writer.
+    Found,
+    /// The new state says it, as after an apply.
+    Given,
+}
 
 /// Attempts at a change while others change the object too.
 const ATTEMPTS: usize = 5;
@@ -18,12 +28,12 @@ pub(super) async fn update(call: &mut Call<'_>) -> Answer {
     call.require_json()?;
     let options = WriteOptions::of(&call.params, "UpdateOptions")?;
     let resource = call.resource;
-    let expected = Expected { group: resource.group, version: resource.version, kind: resource.kind };
+    let expected = resource.expected();
     let mut value = decode::object(&call.body, expected, options.field_validation, &mut call.warnings)?;
     same_object(call, &mut value)?;
     defaults::apply(resource, &mut value);
     let wanted = object::uid(&value).to_owned();
-    change(call, &options, "UpdateOptions", |old, _| {
+    change(call, &options, "UpdateOptions", Owners::Found, |old, _| {
         let found = object::uid(old);
         if !wanted.is_empty() && wanted != found {
             let why = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}");
@@ -73,6 +83,7 @@ pub(super) async fn change(
     call: &mut Call<'_>,
     options: &WriteOptions,
     kind: &str,
+    owners: Owners,
     mutate: impl Fn(&Value, &mut Vec<String>) -> Result<Value, Status>,
 ) -> Answer {
     let (api, resource, key) = (call.api, call.resource, call.key());
@@ -86,7 +97,9 @@ pub(super) async fn change(
         if !based_on.is_empty() && based_on != text(old, "/metadata/resourceVersion") {
             return Err(Status::modified(resource, &key.name));
         }
-        object::metadata(&mut value).shift_remove("managedFields");
+        let given = managed::take(&mut value);
+        let mut bare = old.clone();
+        let known = managed::take(&mut bare);
         let namespace = if resource.is_core("namespaces") { key.name.clone() } else { key.namespace.clone() };
         let mut attributes = Attributes {
             operation: Operation::Update,
@@ -98,7 +111,7 @@ pub(super) async fn change(
             options: options.to_value(kind),
             dry_run: options.dry_run,
             object: Some(value),
-            old: Some(old.clone()),
+            old: Some(bare.clone()),
         };
         admission::admit(&api.store, &api.callers, &mut attributes, &mut call.warnings).await?;
         let mut value = attributes.object.take().unwrap_or(Value::Null);
@@ -108,6 +121,16 @@ pub(super) async fn change(
             return Err(Status::invalid(resource.group, resource.kind, &key.name, &errors));
         }
         object::metadata(&mut value).insert("resourceVersion".into(), old["metadata"]["resourceVersion"].clone());
+        let owned = match owners {
+            Owners::Given => given,
+            Owners::Found => {
+                let now = api.now();
+                let manager = call.manager(options);
+                let writer = Writer { manager: &manager, resource, subresource: &call.info.subresource, now: &now };
+                managed::updated(writer, given.as_ref(), known.as_ref(), &bare, &value)
+            }
+        };
+        managed::put(&mut value, owned);
         // A change that changes nothing is no event.
         if value == *old && !lifecycle::ends_with(resource, &value) {
             return Ok(super::single(call, StatusCode::OK, &current));
@@ -123,7 +146,9 @@ pub(super) async fn change(
                     lifecycle::remove(api, tx, &key);
                     last
                 } else {
-                    tx.put(key.clone(), value)
+                    let object = tx.put(key.clone(), value);
+                    lifecycle::updated(api, resource, &object);
+                    object
                 }
             })
         });

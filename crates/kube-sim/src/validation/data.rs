@@ -1,10 +1,10 @@
-//! Rules for ConfigMaps and Secrets.
+//! Rules for ConfigMaps, Secrets and the definitions of custom kinds.
 
 use serde_json::Value;
 
 use super::Errors;
 use crate::names;
-use crate::object::Fields;
+use crate::object::{self, Fields};
 use crate::resources::Resource;
 use crate::status::FieldError;
 
@@ -28,6 +28,38 @@ pub(super) fn config_map(value: &Value, errors: &mut Errors) {
     }
     if size > LIMIT {
         errors.push(FieldError::too_long("", LIMIT));
+    }
+}
+
+/// The few rules without which a definition cannot be served.
+pub(super) fn definition(value: &Value, errors: &mut Errors) {
+    let word = |pointer: &str| object::text(value, pointer);
+    let expected = format!("{}.{}", word("/spec/names/plural"), word("/spec/group"));
+    if object::name(value) != expected {
+        errors.push(FieldError::invalid(
+            "metadata.name",
+            &object::name(value).into(),
+            "must be spec.names.plural+\".\"+spec.group",
+        ));
+    }
+    for (field, pointer) in [
+        ("spec.group", "/spec/group"),
+        ("spec.scope", "/spec/scope"),
+        ("spec.names.plural", "/spec/names/plural"),
+        ("spec.names.kind", "/spec/names/kind"),
+    ] {
+        if word(pointer).is_empty() {
+            errors.push(FieldError::required(field, ""));
+        }
+    }
+    let stored = object::list(value, "/spec/versions").iter().filter(|version| version["storage"] == true).count();
+    if stored != 1 {
+        let versions = value.pointer("/spec/versions").cloned().unwrap_or_default();
+        errors.push(FieldError::invalid(
+            "spec.versions",
+            &versions,
+            "must have exactly one version marked as storage version",
+        ));
     }
 }
 

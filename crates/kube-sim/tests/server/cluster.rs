@@ -213,7 +213,7 @@ async fn bodies_are_bounded_and_must_be_json() {
             .send_raw(
                 "PATCH",
                 "/api/v1/namespaces/default/configmaps/kube-root-ca.crt",
-                "application/apply-patch+yaml",
+                "application/xml",
                 b"{}".to_vec()
             )
             .await

@@ -3,4 +3,5 @@
 mod admission;
 mod cluster;
 mod pods;
+mod replay;
 mod support;

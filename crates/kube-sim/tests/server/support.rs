@@ -207,6 +207,16 @@ impl Cluster {
         seen.iter().map(|(name, review)| format!("{name} {}", containers(review))).collect()
     }
 
+    /// Every call so far.
+    pub(crate) fn reviews(&self) -> Vec<(String, Value)> {
+        self.seen.lock().expect("must not be poisoned").clone()
+    }
+
+    /// Where the webhooks listen.
+    pub(crate) fn hook_addr(&self) -> std::net::SocketAddr {
+        self.hook.addr()
+    }
+
     pub(crate) fn last_review(&self) -> Value {
         self.seen.lock().expect("must not be poisoned").last().expect("a call").1.clone()
     }
@@ -262,6 +272,8 @@ async fn answer(State(seen): State<Seen>, Path((name, mode)): Path<(String, Stri
         "not-json" => return "hello".into_response(),
         // Longer than the time-out of any webhook under test; the caller hangs up first.
         "slow" => std::future::pending::<()>().await,
+        "json-text" => return "\"text\"".into_response(),
+        "patch-untyped" => response["patch"] = STANDARD.encode("[]").into(),
         _ => {}
     }
     let mut answer = json!({"response": response});
