@@ -11,6 +11,7 @@ mod federate;
 pub mod floor;
 mod interrupt;
 mod issuer_site;
+mod judging;
 mod kube_objects;
 mod metrics;
 mod overlay;
