@@ -22,6 +22,7 @@ Verbs of crossfed (built first when needed):
   plan     show what a run would create and check, and create nothing
   list     list scenarios and faults
   explain  show the chain of your own tokens, policies and manifests, with no cluster and no cloud
+  sandbox  serve a cluster and both clouds on this machine, for your own programs and tests
   bench    measure a run against its floor, as ratios
 
 The rest of the help comes from the program itself:

@@ -15,6 +15,7 @@ mod provider;
 mod watched;
 mod webhook;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,6 +57,8 @@ pub struct Surroundings {
     pub clock: SharedClock,
     /// Images that are local programs.
     pub programs: Programs,
+    /// Variables that every container starts with; the pod's own win.
+    pub environment: BTreeMap<String, String>,
     /// Name of the process node.
     pub node_name: String,
     /// Label selector of the run's own namespaces.
@@ -101,6 +104,7 @@ impl Cluster {
             client: self.client.clone(),
             name: self.surroundings.node_name.clone(),
             programs: self.surroundings.programs.clone(),
+            environment: self.surroundings.environment.clone(),
             root,
             authority: self.surroundings.authority.clone(),
             clock: self.surroundings.clock.clone(),

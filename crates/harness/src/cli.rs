@@ -39,6 +39,9 @@ pub enum Verb {
     /// Explain why an access fails, from a token, policies, manifests or a run's report: no cluster, no cloud
     #[command(after_help = crate::explain::AFTER_HELP)]
     Explain(Box<crate::explain::Flags>),
+    /// Start a cluster and both clouds on this machine and serve them until Ctrl-C, for your own programs and tests
+    #[command(after_help = crate::sandbox::AFTER_HELP)]
+    Sandbox(Box<crate::sandbox::Flags>),
     /// Measure a run against its floor as ratios, or the diagnosis against the catalogue (needs a built workspace)
     Bench(Bench),
 }
@@ -323,7 +326,8 @@ impl Cleanup {
     }
 }
 
-fn image(text: &str) -> Result<(String, PathBuf), String> {
+/// Reads `--image`.
+pub(crate) fn image(text: &str) -> Result<(String, PathBuf), String> {
     match text.split_once('=') {
         Some((image, program)) if !image.is_empty() && !program.is_empty() => {
             Ok((image.to_owned(), PathBuf::from(program)))

@@ -24,6 +24,8 @@ pub struct Environment {
     pub root: PathBuf,
     /// Where relative paths start.
     pub working_dir: PathBuf,
+    /// Folders of `PATH`, in which programs that stand for well-known images are looked for.
+    pub search_path: Vec<PathBuf>,
     /// `CI` is set.
     pub ci: bool,
     /// `NO_COLOR` is set, or `TERM=dumb`.
@@ -56,6 +58,11 @@ pub struct AwsKeys {
 }
 
 impl Environment {
+    /// The program that a shell would start under this name.
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        self.search_path.iter().map(|folder| self.working_dir.join(folder).join(name)).find(|file| file.is_file())
+    }
+
     /// Reads what `variables` says.
     pub fn new(
         command: Vec<String>,
@@ -78,6 +85,7 @@ impl Environment {
             programs: text(BIN_DIR).map_or_else(beside, |folder| working_dir.join(folder)),
             root: text(ROOT).map_or_else(|| working_dir.clone(), |folder| working_dir.join(folder)),
             working_dir,
+            search_path: text("PATH").map(|path| std::env::split_paths(path).collect()).unwrap_or_default(),
             ci: text("CI").is_some(),
             no_color: text("NO_COLOR").is_some() || text("TERM").is_some_and(|term| term == "dumb"),
             force_color: text("CLICOLOR_FORCE").is_some_and(|value| value != "0"),

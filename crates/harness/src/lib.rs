@@ -12,6 +12,7 @@ pub mod list_view;
 pub mod naming;
 pub mod plan_view;
 pub mod run;
+pub mod sandbox;
 
 pub use environment::Environment;
 pub use exit::Exit;

@@ -13,7 +13,7 @@ use std::time::Instant;
 use clap::Parser;
 use harness::cli::{Cli, Verb};
 use harness::exit::Stop;
-use harness::{Environment, Exit, bench, explain, list_view, plan_view, run};
+use harness::{Environment, Exit, bench, explain, list_view, plan_view, run, sandbox};
 
 fn main() -> ExitCode {
     let started = Instant::now();
@@ -33,13 +33,17 @@ fn main() -> ExitCode {
                 async move { explain::run(&flags, &environment, &trust::SystemClock, &mut std::io::stdin()).await },
             )
         }
+        Verb::Sandbox(flags) => return ended(block_on(sandbox::run(*flags, environment))),
         Verb::Bench(options) => block_on(bench::run(options, environment)),
     };
-    let exit = outcome.unwrap_or_else(|stop| {
+    ended(outcome.map(Exit::code))
+}
+
+fn ended(outcome: Result<u8, Stop>) -> ExitCode {
+    ExitCode::from(outcome.unwrap_or_else(|stop| {
         eprintln!("error: {}", trust::redact(&stop.message));
-        stop.exit
-    });
-    ExitCode::from(exit.code())
+        stop.exit.code()
+    }))
 }
 
 /// Shows what this house's own crates trace. Others stay silent: at these levels HTTP and SDK crates print headers, and so tokens.
@@ -68,7 +72,7 @@ fn log_to_stderr(level: Option<&str>) {
     tracing_subscriber::registry().with(lines).init();
 }
 
-fn block_on(work: impl Future<Output = Result<Exit, Stop>>) -> Result<Exit, Stop> {
+fn block_on<T>(work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Stop::caused(Exit::Internal, error))?;
     let outcome = runtime.block_on(work);

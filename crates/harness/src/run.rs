@@ -1,6 +1,6 @@
 //! One run, from preflight to report.
 
-mod answering;
+pub(crate) mod answering;
 mod artifacts;
 mod check;
 mod cleanup;
@@ -12,13 +12,13 @@ pub mod floor;
 mod interrupt;
 mod issuer_site;
 mod judging;
-mod kube_objects;
+pub(crate) mod kube_objects;
 mod metrics;
 mod overlay;
 mod own_issuer;
 mod places;
 mod planted;
-mod private_folder;
+pub(crate) mod private_folder;
 pub mod render;
 mod renewal;
 mod scenario_run;

@@ -1,6 +1,8 @@
 //! What all pods of a node share.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use kube::Client;
 use trust::SharedClock;
@@ -20,6 +22,7 @@ pub(crate) struct Context {
     pub(crate) client: Client,
     pub(crate) node: String,
     pub(crate) programs: Programs,
+    pub(crate) environment: Arc<BTreeMap<String, String>>,
     pub(crate) root: PathBuf,
     pub(crate) clock: SharedClock,
     pub(crate) api_server: ApiServerAddress,

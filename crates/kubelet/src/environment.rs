@@ -4,6 +4,7 @@
 //! defined before, `$$` a dollar sign, an unknown name left as it stands.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Container, EnvVarSource, Pod};
 
@@ -32,6 +33,8 @@ pub(crate) struct Base {
     pub(crate) home: String,
     pub(crate) api_host: String,
     pub(crate) api_port: u16,
+    /// The node's own variables.
+    pub(crate) node: Arc<BTreeMap<String, String>>,
 }
 
 /// The finished variables. No `Debug`: values may be secret.
@@ -62,7 +65,7 @@ pub(crate) fn build(
     paths: &PathMap,
     base: &Base,
 ) -> Result<Environment, EnvironmentError> {
-    let mut environment = Environment::default();
+    let mut environment = Environment { variables: (*base.node).clone(), ..Environment::default() };
     for (name, value) in
         [("KUBERNETES_SERVICE_HOST", base.api_host.clone()), ("KUBERNETES_SERVICE_PORT", base.api_port.to_string())]
     {
@@ -193,9 +196,29 @@ mod tests {
             (SourceKey::ConfigMap("c".into()), &[("K", "from-c"), ("no=name", "x"), ("P", "/var/run/secrets/t/k")]),
             (SourceKey::Secret("s".into()), &[("K", "from-s")]),
         ]);
-        let base =
-            Base { hostname: "p".into(), home: "/pods/u/home".into(), api_host: "127.0.0.1".into(), api_port: 6443 };
-        build(&pod, &container, &sources, &paths, &base)
+        build(&pod, &container, &sources, &paths, &base(BTreeMap::new()))
+    }
+
+    fn base(node: BTreeMap<String, String>) -> Base {
+        Base {
+            hostname: "p".into(),
+            home: "/pods/u/home".into(),
+            api_host: "127.0.0.1".into(),
+            api_port: 6443,
+            node: Arc::new(node),
+        }
+    }
+
+    #[test]
+    fn what_the_node_gives_every_container_yields_to_the_pods_own() {
+        let pod = serde_json::from_value(json!({"metadata": {"name": "p"}})).expect("pod must parse");
+        let container = json!({"name": "c", "env": [{"name": "A", "value": "own"}, {"name": "B", "value": "$(C)"}]});
+        let container = serde_json::from_value(container).expect("container must parse");
+        let node = ["A", "C"].map(|name| (name.to_owned(), "node".to_owned())).into();
+        let paths = PathMap::new(PathBuf::from("/pods/u/root"), Path::new("/pods/u"), &[]).expect("no mounts");
+        let built = build(&pod, &container, &Sources::default(), &paths, &base(node));
+        let variables = built.expect("environment must be built").variables;
+        assert_eq!(["A", "B", "C"].map(|name| variables[name].as_str()), ["own", "node", "node"]);
     }
 
     fn listed(container: Value) -> String {

@@ -58,6 +58,8 @@ pub struct NodeConfig {
     /// The node's name, unused so far.
     pub name: String,
     pub programs: Programs,
+    /// Variables that every container starts with, as a container runtime can be told for proxies; the pod's own win.
+    pub environment: BTreeMap<String, String>,
     /// An existing private folder. Each pod has one below it, named by its uid, until its object is gone.
     pub root: PathBuf,
     /// Signs the certificate under which logs are served to the API server.
@@ -118,7 +120,8 @@ impl ProcessNode {
     /// # Errors
     /// When the folder is not there, the name is taken, the API server refuses the node, or no port can be had.
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
-        let NodeConfig { client, name, programs, root, authority, clock, control_plane, api_server } = config;
+        let NodeConfig { client, name, programs, environment, root, authority, clock, control_plane, api_server } =
+            config;
         if !root.is_dir() {
             return Err(NodeError::Root(root));
         }
@@ -143,7 +146,17 @@ impl ProcessNode {
                 namespaces,
             ))));
         }
-        let context = Arc::new(Context { client, node: name.clone(), programs, root, clock, api_server, logs: shelf });
+        let context = Context {
+            client,
+            node: name.clone(),
+            programs,
+            environment: Arc::new(environment),
+            root,
+            clock,
+            api_server,
+            logs: shelf,
+        };
+        let context = Arc::new(context);
         let runner = Runner { context, labels, pods: HashMap::new(), tasks: JoinSet::new(), told: HashSet::new() };
         let main = AbortOnDropHandle::new(tokio::spawn(runner.run(stop.clone())));
         Ok(Self { name, nodes, stop, main, _helpers: helpers, server })

@@ -1,4 +1,4 @@
-//! Serves a router over TLS on loopback.
+//! Serves a router on loopback: over TLS, or plain for programs that are given an endpoint.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,6 +13,7 @@ use rustls::ServerConfig;
 use rustls::server::{ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::CertificateDer;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -64,7 +65,15 @@ impl Server {
     /// # Errors
     /// When TLS cannot be configured or the socket is not usable.
     pub fn tls(listener: TcpListener, identity: Arc<CertifiedKey>, app: Router) -> Result<Self, ServerError> {
-        Self::start(listener, server_config(identity)?, app)
+        Self::start(listener, Some(server_config(identity)?), app)
+    }
+
+    /// Serves `app` without TLS.
+    ///
+    /// # Errors
+    /// When the socket is not usable.
+    pub fn plain(listener: TcpListener, app: Router) -> Result<Self, ServerError> {
+        Self::start(listener, None, app)
     }
 
     /// Serves `app`, asking for client certificates: none is fine, one that does not lead to `client_root` ends the connection.
@@ -85,13 +94,13 @@ impl Server {
             .build()
             .map_err(|error| tls(&error))?;
         let config = builder()?.with_client_cert_verifier(verifier).with_cert_resolver(Arc::new(One(identity)));
-        Self::start(listener, speaking_http(config), app)
+        Self::start(listener, Some(speaking_http(config)), app)
     }
 
-    fn start(listener: TcpListener, config: ServerConfig, app: Router) -> Result<Self, ServerError> {
+    fn start(listener: TcpListener, config: Option<ServerConfig>, app: Router) -> Result<Self, ServerError> {
         let addr = listener.local_addr()?;
         let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let acceptor = config.map(|config| TlsAcceptor::from(Arc::new(config)));
         let (inner, tracker) = (stopping.clone(), tasks.clone());
         tasks.spawn(async move {
             loop {
@@ -164,11 +173,14 @@ fn builder() -> Result<rustls::ConfigBuilder<ServerConfig, rustls::WantsVerifier
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
-    acceptor: TlsAcceptor,
+    acceptor: Option<TlsAcceptor>,
     app: Router,
     stopping: CancellationToken,
 ) {
     let _ = stream.set_nodelay(true);
+    let Some(acceptor) = acceptor else {
+        return serve(stream, peer, None, app, stopping).await;
+    };
     let handshake = tokio::time::timeout(SLOW_PEER, acceptor.accept(stream));
     let stream = tokio::select! {
         () = stopping.cancelled() => return,
@@ -179,6 +191,17 @@ async fn connection(
         },
     };
     let identity = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).and_then(identity);
+    serve(stream, peer, identity, app, stopping).await;
+}
+
+/// HTTP/1.1 on a connection, until its peer or the server ends it.
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    identity: Option<PeerIdentity>,
+    app: Router,
+    stopping: CancellationToken,
+) {
     let service = app.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(PeerAddr(peer));
         if let Some(identity) = &identity {

@@ -53,6 +53,12 @@ impl Simulated {
         let account = open(&aws, config.first_account.clone());
         Ok(Self { aws, account, latest: Mutex::new(config.first_account), capabilities: Capabilities::all() })
     }
+
+    /// All of its services behind one router, for an endpoint beside the wire: the service is chosen by the host's name or, where
+    /// that says nothing, by the request's signature.
+    pub fn router(&self) -> axum::Router {
+        self.aws.router()
+    }
 }
 
 fn open(aws: &AwsSim, id: AccountId) -> Account {

@@ -78,6 +78,7 @@ impl World {
             authority: authority.clone(),
             clock,
             programs: Programs::new().with("sh", "/bin/sh"),
+            environment: std::collections::BTreeMap::new(),
             node_name: "local".into(),
             namespaces: String::new(),
         };

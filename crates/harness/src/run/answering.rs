@@ -66,12 +66,9 @@ pub(crate) fn title(settings: &Settings) -> String {
 impl Answering {
     /// Lays the wire and puts on it whatever clouds the scenarios name.
     pub(crate) async fn up(settings: &Settings, plans: &[Plan]) -> Result<Self, Stop> {
-        let infra = |error: anyhow::Error| Stop::new(Exit::Infrastructure, format!("{error:#}"));
         let cloud = |error: CloudError| Stop::caused(Exit::Infrastructure, error);
         let internal = |error: anyhow::Error| Stop::new(Exit::Internal, format!("{error:#}"));
-        let authority = Authority::generate("crossfed wire", &*settings.clock).map_err(|error| infra(error.into()))?;
-        let config = EgressConfig { authority: Arc::new(authority), clock: settings.clock.clone() };
-        let wire = Egress::start(config).await.map_err(|error| infra(error.into()))?;
+        let wire = lay(&settings.clock).await?;
         let proxy = wire.admit(HARNESS_CLIENT, password());
         let route = Wire { proxy_url: Some(proxy.url()), root_pem: wire.root_pem().to_owned() };
         let mut answering = Self {
@@ -93,15 +90,7 @@ impl Answering {
         }
         if plans.iter().any(|plan| plan.scenario.azure.is_some()) {
             let http = federation::azure::HttpStack::new(Some(&route)).map_err(|error| internal(error.into()))?;
-            let config = azure::SimulatedConfig {
-                clock: settings.clock.clone(),
-                wire: &answering.wire,
-                issuer_deadline: ISSUER_DEADLINE,
-                wire_password: password(),
-                tenant: Uuid::new_v4(),
-                subscription: Uuid::new_v4(),
-            };
-            let backend = azure::Simulated::new(config).map_err(cloud)?;
+            let backend = simulated_azure(&settings.clock, &answering.wire, ISSUER_DEADLINE)?;
             azure::Backend::attach(&backend, &answering.wire).map_err(cloud)?;
             answering.azure = Some(Azure { backend: Box::new(backend), http });
         }
@@ -146,6 +135,38 @@ impl Answering {
     }
 }
 
+/// A wire with nobody on it.
+pub(crate) async fn lay(clock: &SharedClock) -> Result<Egress, Stop> {
+    let authority = Authority::generate("crossfed wire", &**clock);
+    let authority = Arc::new(authority.map_err(|error| Stop::caused(Exit::Infrastructure, error))?);
+    let wire = Egress::start(EgressConfig { authority, clock: clock.clone() }).await;
+    wire.map_err(|error| Stop::caused(Exit::Infrastructure, error))
+}
+
+/// An AWS of this house with one account, which looks at issuers over the wire.
+pub(crate) fn simulated_aws(
+    clock: &SharedClock,
+    wire: &Egress,
+    issuer_deadline: Duration,
+) -> Result<aws::Simulated, Stop> {
+    let first_account = FIRST_ACCOUNT.parse::<AccountId>().map_err(|error| Stop::caused(Exit::Internal, error))?;
+    let (clock, wire_password) = (clock.clone(), password());
+    let config = aws::SimulatedConfig { clock, wire, issuer_deadline, wire_password, first_account };
+    aws::Simulated::new(config).map_err(|error| Stop::caused(Exit::Internal, error))
+}
+
+/// An Azure of this house with one tenant and subscription, which looks at issuers over the wire.
+pub(crate) fn simulated_azure(
+    clock: &SharedClock,
+    wire: &Egress,
+    issuer_deadline: Duration,
+) -> Result<azure::Simulated, Stop> {
+    let (tenant, subscription) = (Uuid::new_v4(), Uuid::new_v4());
+    let (clock, wire_password) = (clock.clone(), password());
+    let config = azure::SimulatedConfig { clock, wire, issuer_deadline, wire_password, tenant, subscription };
+    azure::Simulated::new(config).map_err(|error| Stop::caused(Exit::Infrastructure, error))
+}
+
 /// Variables by which a container chooses its region.
 const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
@@ -171,15 +192,7 @@ async fn aws_backend(
     let wire = &answering.wire;
     let internal = |error: trust::ArnError| Stop::caused(Exit::Internal, error);
     let Some(url) = &settings.options.place.aws_endpoint else {
-        let first_account = FIRST_ACCOUNT.parse().map_err(internal)?;
-        let config = aws::SimulatedConfig {
-            clock: settings.clock.clone(),
-            wire,
-            issuer_deadline: ISSUER_DEADLINE,
-            wire_password: password(),
-            first_account,
-        };
-        return Ok(Box::new(aws::Simulated::new(config).map_err(|error| Stop::caused(Exit::Internal, error))?));
+        return Ok(Box::new(simulated_aws(&settings.clock, wire, ISSUER_DEADLINE)?));
     };
     let Some(keys) = settings.environment.aws_keys.clone() else {
         let message =

@@ -15,7 +15,7 @@ pub(crate) const RUN_LABEL: &str = "crossfed.dev/run";
 pub(crate) const CELL_LABEL: &str = "crossfed.dev/cell";
 
 /// Path of the mutating webhook configurations.
-const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
+pub(crate) const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 /// Path of the namespaces.
 pub(crate) const NAMESPACES: &str = "/api/v1/namespaces";
 

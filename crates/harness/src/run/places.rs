@@ -102,6 +102,7 @@ impl Places {
             authority: cluster_authority,
             clock: clock.clone(),
             programs,
+            environment: std::collections::BTreeMap::new(),
             node_name: settings.run.name("node"),
             namespaces: format!("{}={}", super::kube_objects::RUN_LABEL, settings.run),
         };

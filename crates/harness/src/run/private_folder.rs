@@ -17,11 +17,15 @@ pub(crate) struct PrivateFolder(PathBuf);
 
 impl PrivateFolder {
     pub(crate) fn make(settings: &Settings) -> Result<Self, Stop> {
+        Self::named(settings.run.as_str(), &settings.artifacts.join("private"))
+    }
+
+    /// One with this word in its name; `otherwise` is where it lies if the system has no such place.
+    pub(crate) fn named(word: &str, otherwise: &Path) -> Result<Self, Stop> {
         let make = |folder: PathBuf| DirBuilder::new().mode(0o700).create(&folder).map(|()| Self(folder));
-        let name = format!("crossfed-{}-{:08x}", settings.run, random_u32());
-        make(Path::new(IN_MEMORY).join(name)).or_else(|_| make(settings.artifacts.join("private"))).map_err(|error| {
-            let message = format!("no private folder can be made in {}: {error}", settings.artifacts.display());
-            Stop::new(Exit::Preflight, message)
+        let name = format!("crossfed-{word}-{:08x}", random_u32());
+        make(Path::new(IN_MEMORY).join(name)).or_else(|_| make(otherwise.to_owned())).map_err(|error| {
+            Stop::new(Exit::Preflight, format!("no private folder can be made at {}: {error}", otherwise.display()))
         })
     }
 

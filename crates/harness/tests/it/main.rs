@@ -14,6 +14,7 @@ mod plan;
 mod run;
 mod sandbox;
 mod secrets;
+mod serves;
 mod several;
 mod to_azure;
 mod workloads;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use harness::journal::Line;
 use report::{CheckRecord, Expected, Observed, Report};
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
 /// An invocation is ended, and its test fails, after this.
@@ -70,6 +71,24 @@ impl Running {
         let id = self.child.id().expect("it must still run");
         let id = Pid::from_raw(id.cast_signed()).expect("a process id is positive");
         kill_process(id, signal).expect("the signal must be sent");
+    }
+
+    /// Sends the signal once these words have come out, and waits for the end.
+    pub(crate) async fn when_it_says(mut self, words: &str, signal: Signal) -> Ended {
+        let mut out = self.child.stdout.take().expect("its output must be a pipe");
+        let mut said = String::new();
+        let reading = async {
+            let mut chunk = [0; 4096];
+            while !said.contains(words) {
+                let count = out.read(&mut chunk).await.expect("its output must be read");
+                assert!(count > 0, "it ended before it said `{words}`: {said}");
+                said += std::str::from_utf8(&chunk[..count]).expect("output must be UTF-8");
+            }
+        };
+        tokio::time::timeout(self.deadline, reading).await.expect("it must say so before the deadline");
+        self.signal(signal);
+        let ended = self.end().await;
+        Ended { stdout: said + &ended.stdout, ..ended }
     }
 
     pub(crate) async fn end(self) -> Ended {

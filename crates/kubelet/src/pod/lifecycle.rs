@@ -253,5 +253,6 @@ pub(super) fn base(context: &PodContext, container: &str) -> environment::Base {
         home: home(&context.folder, container).to_string_lossy().into_owned(),
         api_host: context.node.api_server.host.clone(),
         api_port: context.node.api_server.port,
+        node: context.node.environment.clone(),
     }
 }

@@ -4,6 +4,7 @@
 
 mod fake_api;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ fn mk_config(running: &Running, folder: &TempDir) -> NodeConfig {
         client: running.client.clone(),
         name: "local".to_owned(),
         programs: Programs::new().with("sh", "/bin/sh").with("env", "/usr/bin/env"),
+        environment: BTreeMap::new(),
         root: folder.path().to_owned(),
         authority: running.authority.clone(),
         clock: Arc::new(SystemClock),

@@ -1,0 +1,80 @@
+//! `sandbox`: a cluster and both clouds on this machine, for programs and tests of its user, in any language.
+//!
+//! It brings up what a run brings up and checks nothing. It must not know scenarios, faults or journals: all that it makes lies in this
+//! process and in one private folder, and ends with them.
+#![allow(clippy::print_stdout, reason = "printing is what this verb is for")]
+
+mod exports;
+mod flags;
+mod serving;
+
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::environment::Environment;
+use crate::exit::{Exit, Stop};
+use serving::Serving;
+
+pub use flags::{AFTER_HELP, Flags, FlavorKind};
+
+/// What the real AWS grants an issuer (AWS re:Post, "Couldn't retrieve verification key"); Entra ID publishes no figure.
+const ISSUER_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Serves until it is interrupted, or until the command that it was given has ended. The answer is the exit code.
+///
+/// # Errors
+/// When something does not come up, or the command cannot be started.
+pub async fn run(flags: Flags, environment: Environment) -> Result<u8, Stop> {
+    let serving = tokio::select! {
+        serving = Serving::up(&flags, &environment) => serving?,
+        exit = ended() => return exit.map(Exit::code),
+    };
+    let exit = match flags.exec.split_first() {
+        Some((program, arguments)) => exec(program, arguments, &serving).await,
+        None => {
+            print!("{}", serving.announcement(environment.started.elapsed()));
+            ended().await.map(Exit::code)
+        }
+    };
+    serving.down().await;
+    exit
+}
+
+/// Ctrl-C is the usual end of something that serves.
+async fn ended() -> Result<Exit, Stop> {
+    let listen = |kind| signal(kind).map_err(|error| Stop::caused(Exit::Internal, error));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => Ok(Exit::Passed),
+        _ = terminate.recv() => Ok(Exit::Terminated),
+    }
+}
+
+/// Runs a command inside. Ctrl-C reaches it from the terminal: its end is waited for, whatever it makes of it.
+async fn exec(program: &str, arguments: &[String], serving: &Serving) -> Result<u8, Stop> {
+    let mut command = Command::new(program);
+    command.args(arguments).envs(serving.variables()).kill_on_drop(true);
+    let mut child = command
+        .spawn()
+        .map_err(|error| Stop::new(Exit::Usage, format!("--exec: `{program}` cannot be started: {error}")))?;
+    let internal = |error: std::io::Error| Stop::caused(Exit::Internal, error);
+    loop {
+        tokio::select! {
+            status = child.wait() => return status.map(code_of).map_err(internal),
+            signal = ended() => if signal? == Exit::Terminated {
+                child.kill().await.map_err(internal)?;
+                return Ok(Exit::Terminated.code());
+            },
+        }
+    }
+}
+
+/// As shells count: 128 and the signal, for what a signal ended.
+fn code_of(status: ExitStatus) -> u8 {
+    use std::os::unix::process::ExitStatusExt;
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}

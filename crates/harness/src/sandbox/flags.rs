@@ -1,0 +1,66 @@
+//! The flags of `sandbox`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use cluster::IssuerShape;
+
+/// Examples of `sandbox`.
+pub const AFTER_HELP: &str = "Examples:
+  cargo xtask sandbox --flavor eks
+  cargo xtask sandbox --flavor aks --exec ./my-tests.sh
+  cargo xtask sandbox --image my/service=target/debug/my-service
+
+All that it prints is lines for a shell; the same lies in the file `env` of its folder, for other terminals.
+Exit codes: 0 after Ctrl-C, 143 after SIGTERM, the command's own with --exec.";
+
+/// `sandbox`.
+#[derive(Debug, Clone, Args)]
+pub struct Flags {
+    /// Whose cluster it is like: its issuer, and how its webhooks are installed
+    #[arg(long, value_name = "KIND", default_value = "aks")]
+    pub flavor: FlavorKind,
+    /// Region of AWS that programs use by default, and an EKS cluster's
+    #[arg(long, value_name = "REGION", default_value = "eu-central-1")]
+    pub region: String,
+    /// Reach AWS at endpoints on this machine (AWS_ENDPOINT_URL_*) in place of the proxy, for programs that cannot use
+    /// one. Azure's SDKs insist on Microsoft's host names: they go through the proxy still
+    #[arg(long)]
+    pub endpoints: bool,
+    /// A container image that is a local program; may be given several times. amazon/aws-cli is the local `aws` where there
+    /// is one
+    #[arg(long = "image", value_name = "IMAGE=PROGRAM", value_parser = crate::cli::image)]
+    pub images: Vec<(String, PathBuf)>,
+    /// Run a command with the variables set, end when it ends, and pass its exit code on; all words behind it are its own
+    #[arg(long, value_name = "CMD", num_args = 1.., allow_hyphen_values = true)]
+    pub exec: Vec<String>,
+}
+
+/// `--flavor`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FlavorKind {
+    /// An AKS cluster: the AWS webhook by its chart, the Azure webhook
+    Aks,
+    /// An EKS cluster: the AWS webhook as EKS installs it, the Azure webhook by its chart
+    Eks,
+    /// A cluster of one's own, whose issuer lies in a public bucket: both webhooks by their charts
+    SelfManaged,
+}
+
+impl FlavorKind {
+    pub(super) fn shape(self) -> IssuerShape {
+        match self {
+            Self::Aks => IssuerShape::Aks,
+            Self::Eks => IssuerShape::Eks,
+            Self::SelfManaged => IssuerShape::SelfManaged,
+        }
+    }
+
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Aks => "aks",
+            Self::Eks => "eks",
+            Self::SelfManaged => "self-managed",
+        }
+    }
+}
