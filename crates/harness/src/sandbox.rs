@@ -9,7 +9,6 @@ mod flags;
 mod serving;
 
 use std::process::ExitStatus;
-use std::time::Duration;
 
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,9 +18,6 @@ use crate::exit::{Exit, Stop};
 use serving::Serving;
 
 pub use flags::{AFTER_HELP, Flags, FlavorKind};
-
-/// What the real AWS grants an issuer (AWS re:Post, "Couldn't retrieve verification key"); Entra ID publishes no figure.
-const ISSUER_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Serves until it is interrupted, or until the command that it was given has ended. The answer is the exit code.
 ///

@@ -95,6 +95,8 @@ pub struct Client {
     roots: Roots,
     proxy: Option<Arc<Proxy>>,
     deadline: Duration,
+    /// A host that gets another deadline.
+    exception: Option<(Arc<str>, Duration)>,
     accept_untrusted: bool,
     idle: Idle,
 }
@@ -102,7 +104,7 @@ pub struct Client {
 impl Client {
     /// A client that trusts `roots` and gives every exchange `deadline`, from connecting to the body's last byte.
     pub fn new(roots: Roots, deadline: Duration) -> Self {
-        Self { roots, proxy: None, deadline, accept_untrusted: false, idle: Idle::default() }
+        Self { roots, proxy: None, deadline, exception: None, accept_untrusted: false, idle: Idle::default() }
     }
 
     /// Goes through a CONNECT proxy.
@@ -110,6 +112,13 @@ impl Client {
     pub fn through(mut self, proxy: Proxy) -> Self {
         self.proxy = Some(Arc::new(proxy));
         self.idle = Idle::default();
+        self
+    }
+
+    /// Gives exchanges with one host another deadline.
+    #[must_use]
+    pub fn granting(mut self, host: &str, deadline: Duration) -> Self {
+        self.exception = Some((host.into(), deadline));
         self
     }
 
@@ -141,10 +150,12 @@ impl Client {
         body: Bytes,
     ) -> Result<Fetched, FetchError> {
         let target = Target::parse(url)?;
+        let exception = self.exception.as_ref().filter(|(host, _)| **host == *target.host);
+        let deadline = exception.map_or(self.deadline, |(_, deadline)| *deadline);
         let exchange = self.exchange(&target, method, headers, body);
-        tokio::time::timeout(self.deadline, exchange)
+        tokio::time::timeout(deadline, exchange)
             .await
-            .map_err(|_| FetchError::Deadline { host: target.host.clone(), millis: self.deadline.as_millis() })?
+            .map_err(|_| FetchError::Deadline { host: target.host.clone(), millis: deadline.as_millis() })?
     }
 
     async fn exchange(

@@ -24,6 +24,8 @@ pub struct SimulatedConfig<'a> {
     pub wire: &'a Egress,
     /// How long an issuer may take to answer. The real clouds give it five seconds (AWS re:Post, "Couldn't retrieve verification key").
     pub issuer_deadline: Duration,
+    /// A host of issuers that get another deadline.
+    pub issuer_exception: Option<(&'a str, Duration)>,
     /// Password of STS on the wire.
     pub wire_password: Secret,
     /// Twelve digits; further accounts count up from it.
@@ -46,9 +48,12 @@ impl Simulated {
     /// When the wire's root is unusable.
     pub fn new(config: SimulatedConfig<'_>) -> Result<Self, CloudError> {
         let proxy = config.wire.admit(STS_CLIENT, config.wire_password);
-        let issuers = Client::new(Roots::pem(config.wire.root_pem())?, config.issuer_deadline)
-            .through(proxy)
-            .recording_untrusted();
+        let issuers = Client::new(Roots::pem(config.wire.root_pem())?, config.issuer_deadline).through(proxy);
+        let issuers = match config.issuer_exception {
+            Some((host, deadline)) => issuers.granting(host, deadline),
+            None => issuers,
+        };
+        let issuers = issuers.recording_untrusted();
         let aws = AwsSim::new(AwsSimConfig { clock: config.clock, issuers });
         let account = open(&aws, config.first_account.clone());
         Ok(Self { aws, account, latest: Mutex::new(config.first_account), capabilities: Capabilities::all() })

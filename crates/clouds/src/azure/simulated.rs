@@ -26,6 +26,8 @@ pub struct SimulatedConfig<'a> {
     pub wire: &'a Egress,
     /// How long an issuer may take to answer. What Entra ID grants is not documented; AWS STS grants five seconds.
     pub issuer_deadline: Duration,
+    /// A host of issuers that get another deadline.
+    pub issuer_exception: Option<(&'a str, Duration)>,
     /// Password of Entra ID on the wire.
     pub wire_password: Secret,
     /// The directory; it is opened.
@@ -50,6 +52,10 @@ impl Simulated {
     pub fn new(config: SimulatedConfig<'_>) -> Result<Self, CloudError> {
         let proxy = config.wire.admit(ENTRA_CLIENT, config.wire_password);
         let issuers = Client::new(Roots::pem(config.wire.root_pem())?, config.issuer_deadline).through(proxy);
+        let issuers = match config.issuer_exception {
+            Some((host, deadline)) => issuers.granting(host, deadline),
+            None => issuers,
+        };
         let azure = AzureSim::new(AzureSimConfig {
             clock: config.clock,
             issuers,

@@ -125,7 +125,10 @@ impl Tally {
         // In a pod with both identities a fault towards one cloud leaves the other access whole.
         if matches!(check.expected, Expected::Read { .. }) {
             self.harmless.0 += 1;
-            self.harmless.1 += usize::from(found.is_some());
+            if let Some(found) = found {
+                self.harmless.1 += 1;
+                self.misses.push(format!("  {scenario} {}, which leaves it whole: {}", fault.id, found.cause));
+            }
             return;
         }
         self.tried += 1;

@@ -17,8 +17,10 @@ use super::Settings;
 use crate::environment::AwsKeys;
 use crate::exit::{Exit, Stop};
 
-/// A fifth of what the real clouds grant an issuer: here issuers are on this machine, and a run waits for one that hangs.
-const ISSUER_DEADLINE: Duration = Duration::from_secs(1);
+/// What the real AWS grants an issuer (AWS re:Post, "Couldn't retrieve verification key"); Entra ID publishes no figure.
+const ISSUER_DEADLINE: Duration = Duration::from_secs(5);
+/// What the run's own issuers get that take longer than that on purpose: a run waits for them.
+const SLOW_ISSUER: (&str, Duration) = (super::own_issuer::SLOW_HOST, Duration::from_secs(1));
 /// Name under which the harness's own requests stand in the request log.
 const HARNESS_CLIENT: &str = "harness";
 /// First account of the simulated AWS; one of the ids that AWS's own documentation uses.
@@ -90,7 +92,7 @@ impl Answering {
         }
         if plans.iter().any(|plan| plan.scenario.azure.is_some()) {
             let http = federation::azure::HttpStack::new(Some(&route)).map_err(|error| internal(error.into()))?;
-            let backend = simulated_azure(&settings.clock, &answering.wire, ISSUER_DEADLINE)?;
+            let backend = simulated_azure(&settings.clock, &answering.wire, Some(SLOW_ISSUER))?;
             azure::Backend::attach(&backend, &answering.wire).map_err(cloud)?;
             answering.azure = Some(Azure { backend: Box::new(backend), http });
         }
@@ -147,11 +149,17 @@ pub(crate) async fn lay(clock: &SharedClock) -> Result<Egress, Stop> {
 pub(crate) fn simulated_aws(
     clock: &SharedClock,
     wire: &Egress,
-    issuer_deadline: Duration,
+    issuer_exception: Option<(&str, Duration)>,
 ) -> Result<aws::Simulated, Stop> {
     let first_account = FIRST_ACCOUNT.parse::<AccountId>().map_err(|error| Stop::caused(Exit::Internal, error))?;
-    let (clock, wire_password) = (clock.clone(), password());
-    let config = aws::SimulatedConfig { clock, wire, issuer_deadline, wire_password, first_account };
+    let config = aws::SimulatedConfig {
+        clock: clock.clone(),
+        wire,
+        issuer_deadline: ISSUER_DEADLINE,
+        issuer_exception,
+        wire_password: password(),
+        first_account,
+    };
     aws::Simulated::new(config).map_err(|error| Stop::caused(Exit::Internal, error))
 }
 
@@ -159,11 +167,17 @@ pub(crate) fn simulated_aws(
 pub(crate) fn simulated_azure(
     clock: &SharedClock,
     wire: &Egress,
-    issuer_deadline: Duration,
+    issuer_exception: Option<(&str, Duration)>,
 ) -> Result<azure::Simulated, Stop> {
-    let (tenant, subscription) = (Uuid::new_v4(), Uuid::new_v4());
-    let (clock, wire_password) = (clock.clone(), password());
-    let config = azure::SimulatedConfig { clock, wire, issuer_deadline, wire_password, tenant, subscription };
+    let config = azure::SimulatedConfig {
+        clock: clock.clone(),
+        wire,
+        issuer_deadline: ISSUER_DEADLINE,
+        issuer_exception,
+        wire_password: password(),
+        tenant: Uuid::new_v4(),
+        subscription: Uuid::new_v4(),
+    };
     azure::Simulated::new(config).map_err(|error| Stop::caused(Exit::Infrastructure, error))
 }
 
@@ -192,7 +206,7 @@ async fn aws_backend(
     let wire = &answering.wire;
     let internal = |error: trust::ArnError| Stop::caused(Exit::Internal, error);
     let Some(url) = &settings.options.place.aws_endpoint else {
-        return Ok(Box::new(simulated_aws(&settings.clock, wire, ISSUER_DEADLINE)?));
+        return Ok(Box::new(simulated_aws(&settings.clock, wire, Some(SLOW_ISSUER))?));
     };
     let Some(keys) = settings.environment.aws_keys.clone() else {
         let message =

@@ -1,6 +1,7 @@
 //! An issuer that the run serves for a fault: the cluster's key, and two documents that are broken in one thing.
 //!
-//! It knows no cloud. Each has a path of its own below one of two hosts, one for each kind of certificate.
+//! It knows no cloud. Each has a path of its own below one of three hosts: its certificate and its
+//! haste decide which.
 
 use std::time::Duration;
 
@@ -25,6 +26,9 @@ pub(crate) const PUBLIC_HOST: &str = "issuer.crossfed.example";
 /// Host of those whose certificate they do not.
 pub(crate) const PRIVATE_HOST: &str = "private-issuer.crossfed.example";
 
+/// Host of those that take their time: the simulated clouds wait less for it than the seconds that the real ones grant, so that a run need not.
+pub(crate) const SLOW_HOST: &str = "issuer-2.crossfed.example";
+
 /// An issuer of the run's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnIssuer {
@@ -36,9 +40,10 @@ pub struct OwnIssuer {
 
 /// URL of a cell's own issuer, if it has one.
 pub(crate) fn url(cell: &Cell, names: &Names) -> Result<Option<IssuerUrl>, trust::IssuerError> {
-    let host = cell.access.issuer.as_ref().map(|issuer| match issuer.certificate {
-        Certificate::Public => PUBLIC_HOST,
-        Certificate::Private => PRIVATE_HOST,
+    let host = cell.access.issuer.as_ref().map(|issuer| match (issuer.certificate, issuer.delay_seconds) {
+        (Certificate::Public, None) => PUBLIC_HOST,
+        (Certificate::Public, Some(_)) => SLOW_HOST,
+        (Certificate::Private, _) => PRIVATE_HOST,
     });
     host.map(|host| format!("https://{host}/{}", names.namespace).parse()).transpose()
 }

@@ -20,7 +20,7 @@ use trust::{IssuerUrl, SharedClock, SystemClock};
 use uuid::Uuid;
 
 use super::exports::{self, Facts};
-use super::{Flags, FlavorKind, ISSUER_DEADLINE};
+use super::{Flags, FlavorKind};
 use crate::environment::Environment;
 use crate::exit::{Exit, Stop};
 use crate::run::answering::{lay, password, simulated_aws, simulated_azure};
@@ -186,7 +186,7 @@ fn programs(flags: &Flags, environment: &Environment) -> Programs {
 fn clouds(flags: &Flags, clock: &SharedClock, wire: &Egress) -> Result<(aws::Simulated, azure::Simulated), Stop> {
     let cloud =
         |error: clouds::CloudError| Stop::new(Exit::Usage, format!("--region: {:#}", anyhow::Error::from(error)));
-    let (aws, azure) = (simulated_aws(clock, wire, ISSUER_DEADLINE)?, simulated_azure(clock, wire, ISSUER_DEADLINE)?);
+    let (aws, azure) = (simulated_aws(clock, wire, None)?, simulated_azure(clock, wire, None)?);
     let regions: Vec<&str> = REGIONS.into_iter().chain([flags.region.as_str()]).collect();
     aws::Backend::attach(&aws, wire, &regions).map_err(cloud)?;
     azure::Backend::attach(&azure, wire).map_err(cloud)?;

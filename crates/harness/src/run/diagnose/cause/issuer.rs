@@ -8,6 +8,9 @@ use super::{Diagnosis, Sighting, because};
 /// Keys that a cloud takes from a key set (AWS re:Post, "OIDC identity provider"; Microsoft Entra, "Workload identity federation").
 const MOST_KEYS: usize = 100;
 
+/// STS's words where it has no key to hold a signature against (AWS re:Post, "Couldn't retrieve verification key").
+const NOT_RETRIEVED: &str = "retrieve verification key";
+
 pub(super) fn cause(seen: &Sighting<'_>, denial: &Denial) -> Option<Diagnosis> {
     let token = seen.presented?;
     let issuer: IssuerUrl = token.iss.as_deref()?.parse().ok()?;
@@ -85,6 +88,9 @@ pub(super) fn cause(seen: &Sighting<'_>, denial: &Denial) -> Option<Diagnosis> {
             Cause::KeySetTooLarge,
             format!("publish at most {MOST_KEYS} keys: those that tokens are still signed with"),
         )
+    } else if is_published && denial.message.as_ref().is_some_and(|message| message.contains(NOT_RETRIEVED)) {
+        // All is there, and came too late.
+        because(Cause::IssuerSlow, format!("answer within the five seconds that the cloud waits; {look}"))
     } else if is_published {
         because(Cause::SignatureInvalid, seen.projected_instead())
     } else if is_own {
