@@ -39,6 +39,7 @@ pub(crate) struct Role {
 #[derive(Clone, Debug)]
 pub(crate) struct User {
     pub(crate) id: String,
+    pub(crate) created: Timestamp,
     pub(crate) attached: BTreeSet<String>,
 }
 
@@ -50,8 +51,20 @@ pub(crate) struct ManagedPolicy {
     pub(crate) arn: String,
     pub(crate) description: Option<String>,
     pub(crate) created: Timestamp,
-    pub(crate) document: StoredPolicy,
+    pub(crate) updated: Timestamp,
+    /// By number: `v1` is 1. There is at least one.
+    pub(crate) versions: BTreeMap<u32, PolicyVersion>,
+    /// The number of the version that is in force; it is among `versions`.
+    pub(crate) default: u32,
+    /// The latest number given: none is given twice.
+    pub(crate) latest: u32,
     pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct PolicyVersion {
+    pub(crate) document: StoredPolicy,
+    pub(crate) created: Timestamp,
 }
 
 #[derive(Clone, Debug)]
@@ -65,7 +78,53 @@ pub(crate) struct Provider {
     pub(crate) tags: Tags,
 }
 
-#[derive(Debug)]
+/// One thing in an account under its key there, as it is, or that it is gone.
+#[derive(Clone, Debug)]
+pub(crate) enum Entity {
+    Role(String, Option<Role>),
+    Policy(String, Option<ManagedPolicy>),
+    Provider(String, Option<Provider>),
+}
+
+/// What a write touches, by its key in the account.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Touched<'a> {
+    /// In whatever case.
+    Role(&'a str),
+    /// By ARN.
+    Policy(&'a str),
+    /// By ARN.
+    Provider(&'a str),
+}
+
+impl Entity {
+    pub(crate) fn is_same(&self, other: &Entity) -> bool {
+        match (self, other) {
+            (Entity::Role(one, _), Entity::Role(other, _))
+            | (Entity::Policy(one, _), Entity::Policy(other, _))
+            | (Entity::Provider(one, _), Entity::Provider(other, _)) => one == other,
+            _ => false,
+        }
+    }
+
+    /// Makes `account` hold it, or hold it no longer.
+    pub(crate) fn put_into(self, account: &mut Account) {
+        match self {
+            Entity::Role(key, role) => put(&mut account.roles, key, role),
+            Entity::Policy(key, policy) => put(&mut account.policies, key, policy),
+            Entity::Provider(key, provider) => put(&mut account.providers, key, provider),
+        }
+    }
+}
+
+fn put<T>(map: &mut BTreeMap<String, T>, key: String, value: Option<T>) {
+    match value {
+        Some(value) => drop(map.insert(key, value)),
+        None => drop(map.remove(&key)),
+    }
+}
+
+#[derive(Clone, Debug)]
 pub(crate) struct Account {
     pub(crate) id: AccountId,
     pub(crate) users: BTreeMap<String, User>,
@@ -85,6 +144,14 @@ impl Account {
             roles: BTreeMap::new(),
             policies: BTreeMap::new(),
             providers: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn entity(&self, touched: Touched<'_>) -> Entity {
+        match touched {
+            Touched::Role(name) => Entity::Role(name.to_ascii_lowercase(), self.role(name).cloned()),
+            Touched::Policy(arn) => Entity::Policy(arn.to_owned(), self.policies.get(arn).cloned()),
+            Touched::Provider(arn) => Entity::Provider(arn.to_owned(), self.providers.get(arn).cloned()),
         }
     }
 

@@ -5,6 +5,7 @@ use http::StatusCode;
 use thiserror::Error;
 use trust::policy::PolicyError;
 
+use crate::body::BodyError;
 use crate::sigv4::SigError;
 use crate::state::AccessDenied;
 
@@ -83,9 +84,33 @@ impl ApiError {
         ApiError::bad_request("MissingAction", "The request is missing an action or a required parameter.")
     }
 
+    /// A parameter that the real service knows and this one does not: better refused than ignored.
+    pub(crate) fn not_implemented(parameter: &str) -> ApiError {
+        ApiError::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", format!("{parameter} is not simulated"))
+    }
+
     /// A value that is no number where one belongs.
     pub(crate) fn malformed_input(message: impl Into<String>) -> ApiError {
         ApiError::bad_request("MalformedInput", message)
+    }
+}
+
+/// Codes as S3 has them; those of the query services are not documented.
+impl From<BodyError> for ApiError {
+    fn from(error: BodyError) -> ApiError {
+        match error {
+            BodyError::TooLarge => ApiError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestEntityTooLarge",
+                "The request is larger than the service accepts.",
+            ),
+            BodyError::Slow => ApiError::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "RequestTimeout",
+                "Your socket connection to the server was not read from or written to within the timeout period.",
+            ),
+            BodyError::Incomplete => ApiError::bad_request("IncompleteBody", "The request body ended too early."),
+        }
     }
 }
 

@@ -1,22 +1,36 @@
 //! Which service a request is for, and the door to the two query services: body, parameters, signature.
 //! Must not know what any action does.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::StatusCode;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::request::Parts;
-use tower::ServiceExt;
 use trust::policy::Context;
 
+use crate::AwsSimOptions;
+use crate::body::{self, BodyError};
 use crate::error::ApiError;
-use crate::identity::Caller;
 use crate::query::{self, Answer, Parameters, Service};
-use crate::sigv4::{self, query_pairs};
+use crate::requests::{LoggedRequest, RequestLog, Signer, Told};
+use crate::sigv4::{self, Verified, query_pairs};
 use crate::state::State;
 use crate::{iam, s3, sts};
+
+/// What the front doors share.
+#[derive(Clone, Debug)]
+struct House {
+    state: State,
+    s3: s3::Front,
+    log: Arc<RequestLog>,
+    body_idle: Duration,
+}
 
 /// Larger than any request that the services accept: a policy document is at most 131072 characters.
 const BODY_LIMIT: usize = 1 << 20;
@@ -33,96 +47,147 @@ enum Addressed {
     Plain,
 }
 
-pub(crate) fn router(state: State) -> Router {
-    let s3 = s3::service(state.clone());
+pub(crate) fn router(state: State, log: Arc<RequestLog>, options: &AwsSimOptions) -> Router {
+    let body_idle = options.body_idle;
+    let house = House { s3: s3::Front::new(state.clone(), options.storage_limit, body_idle), state, log, body_idle };
     Router::new().fallback(move |request: Request| {
-        let (state, s3) = (state.clone(), s3.clone());
-        async move { dispatch(state, s3, request).await }
+        let house = house.clone();
+        async move { house.answer(request).await }
     })
 }
 
-async fn dispatch(state: State, s3: Router, request: Request) -> Response {
-    let host = host_of(&request);
-    match addressed(&host) {
-        Addressed::Query(service, region) => {
-            let (parts, body) = request.into_parts();
-            let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
-                return StatusCode::PAYLOAD_TOO_LARGE.into_response();
-            };
-            serve(&state, service, region.as_deref(), &parts, &body).await
+impl House {
+    async fn answer(&self, request: Request) -> Response {
+        let started = Instant::now();
+        let mut entry = LoggedRequest {
+            seq: 0,
+            at: self.state.now(),
+            service: "",
+            operation: String::new(),
+            host: host_of(&request).to_owned(),
+            method: request.method().to_string(),
+            path: request.uri().path().to_owned(),
+            access_key_id: None,
+            principal: None,
+            source_ip: request.extensions().get::<transport::PeerAddr>().map(|peer| peer.0.ip()),
+            status: 0,
+            error: None,
+            request_id: String::new(),
+            micros: 0,
+        };
+        let (service, mut response) = self.dispatch(request, &entry.host).await;
+        if let Some(told) = response.extensions_mut().remove::<Told>() {
+            entry.operation = told.operation;
+            entry.error = told.error;
+            if let Some(signer) = told.signer {
+                entry.access_key_id = Some(signer.access_key_id);
+                entry.principal = Some(signer.arn);
+            }
         }
-        Addressed::S3 => to_s3(s3, request).await,
-        Addressed::Other => {
-            let text = format!("no service is simulated at {host}\n");
-            (StatusCode::NOT_FOUND, text).into_response()
+        let id = response.headers().get("x-amzn-requestid").or_else(|| response.headers().get("x-amz-request-id"));
+        entry.request_id = id.and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+        entry.service = service;
+        entry.status = response.status().as_u16();
+        entry.micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.log.push(entry);
+        response
+    }
+
+    /// The service that the request is for, by its signing name, and the answer.
+    async fn dispatch(&self, request: Request, host: &str) -> (&'static str, Response) {
+        match addressed(&host.to_ascii_lowercase()) {
+            Addressed::Query(service, region) => {
+                let (parts, body) = request.into_parts();
+                let body = body::read(&parts.headers, body, BODY_LIMIT, self.body_idle).await;
+                (service.signing_name(), self.serve(service, region.as_deref(), &parts, body).await)
+            }
+            Addressed::S3 => ("s3", self.s3.answer(request).await),
+            Addressed::Other => {
+                let text = format!("no service is simulated at {host}\n");
+                ("", (StatusCode::NOT_FOUND, text).into_response())
+            }
+            Addressed::Plain => self.plain(request).await,
         }
-        Addressed::Plain => plain(state, s3, request).await,
+    }
+
+    /// One endpoint for every service, as `AWS_ENDPOINT_URL` makes it: the credential scope decides, or
+    /// else the `Version` of the form.
+    async fn plain(&self, request: Request) -> (&'static str, Response) {
+        let scope = scope_of(&request);
+        let is_query = match scope.as_deref() {
+            Some("iam" | "sts") => true,
+            Some(_) => false,
+            None => is_unsigned_query(&request),
+        };
+        if !is_query {
+            return ("s3", self.s3.answer(request).await);
+        }
+        let (parts, body) = request.into_parts();
+        let body = body::read(&parts.headers, body, BODY_LIMIT, self.body_idle).await;
+        let service = match (scope.as_deref(), &body) {
+            (Some("iam"), _) => Service::Iam,
+            (None, Ok(body)) if is_version_of_iam(&parts, body) => Service::Iam,
+            _ => Service::Sts,
+        };
+        (service.signing_name(), self.serve(service, None, &parts, body).await)
+    }
+
+    async fn serve(
+        &self,
+        service: Service,
+        region: Option<&str>,
+        parts: &Parts,
+        body: Result<Bytes, BodyError>,
+    ) -> Response {
+        let body = match body {
+            Ok(body) => body,
+            Err(error) => return query::respond(service, "", Err(error.into())),
+        };
+        let parameters = Parameters::parse(parts.uri.query(), &body);
+        let action = parameters.get("Action").unwrap_or_default();
+        let mut signer = None;
+        let outcome = run(&self.state, service, region, (parts, &body), &parameters, action, &mut signer).await;
+        let error = outcome.as_ref().err().map(|error| error.code.to_owned());
+        let mut response = query::respond(service, action, outcome);
+        // An action that is none could be anything, a token put into the wrong field too.
+        let operation = if is_known(service, action) { action.to_owned() } else { String::new() };
+        response.extensions_mut().insert(Told { operation, signer, error });
+        response
     }
 }
 
-async fn to_s3(s3: Router, request: Request) -> Response {
-    match s3.oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    }
+fn is_unsigned_query(request: &Request) -> bool {
+    let kind = request.headers().get(CONTENT_TYPE);
+    let is_form = kind.is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+    let has_action = || request.uri().query().is_some_and(|query| query.contains("Action="));
+    request.uri().path() == "/" && (is_form || has_action())
 }
 
-/// One endpoint for every service, as `AWS_ENDPOINT_URL` makes it: the credential scope decides, or
-/// else the `Version` of the form.
-async fn plain(state: State, s3: Router, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let scope = scope_of(&parts);
-    let is_form = parts
-        .headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
-    let has_action = parts.uri.query().is_some_and(|query| query.contains("Action="));
-    let is_query = match scope.as_deref() {
-        Some("iam" | "sts") => true,
-        Some(_) => false,
-        None => parts.uri.path() == "/" && (is_form || has_action),
-    };
-    if !is_query {
-        return to_s3(s3, Request::from_parts(parts, body)).await;
-    }
-    let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
-    };
-    let parameters = Parameters::parse(parts.uri.query(), &body);
-    let service = match scope.as_deref() {
-        Some("iam") => Service::Iam,
-        Some(_) => Service::Sts,
-        None if parameters.get("Version") == Some(Service::Iam.version()) => Service::Iam,
-        None => Service::Sts,
-    };
-    serve(&state, service, None, &parts, &body).await
+fn is_version_of_iam(parts: &Parts, body: &[u8]) -> bool {
+    Parameters::parse(parts.uri.query(), body).get("Version") == Some(Service::Iam.version())
 }
 
-async fn serve(state: &State, service: Service, region: Option<&str>, parts: &Parts, body: &[u8]) -> Response {
-    let parameters = Parameters::parse(parts.uri.query(), body);
-    let action = parameters.get("Action").unwrap_or_default();
-    let outcome = run(state, service, region, parts, body, &parameters, action).await;
-    query::respond(service, action, outcome)
+fn is_known(service: Service, action: &str) -> bool {
+    match service {
+        Service::Iam => iam::ACTIONS.contains(&action),
+        Service::Sts => sts::ACTIONS.contains(&action),
+    }
 }
 
 async fn run(
     state: &State,
     service: Service,
     region: Option<&str>,
-    parts: &Parts,
-    body: &[u8],
+    (parts, body): (&Parts, &[u8]),
     parameters: &Parameters,
     action: &str,
+    signer: &mut Option<Signer>,
 ) -> Result<Answer, ApiError> {
     if action.is_empty() {
         return Err(ApiError::missing_action());
     }
     let version = parameters.get("Version").unwrap_or_default();
-    let known = match service {
-        Service::Iam => iam::ACTIONS.contains(&action),
-        Service::Sts => sts::ACTIONS.contains(&action),
-    };
-    if !known || version != service.version() {
+    if !is_known(service, action) || version != service.version() {
         return Err(ApiError::invalid_action(action, version));
     }
     let mut context = request_context(parts);
@@ -131,12 +196,17 @@ async fn run(
     }
     // The one action that needs no signature: the token is the credential.
     if action == sts::EXCHANGE {
-        return sts::exchange(state, parameters, context).await;
+        let made = sts::exchange(state, parameters, context).await?;
+        *signer = Some(Signer { access_key_id: made.access_key_id, arn: made.arn });
+        return Ok(made.answer);
     }
-    let caller = authenticate(state, service, region, parts, body)?;
-    match service {
-        Service::Iam => iam::handle(state, &caller, action, parameters, &context).await,
-        Service::Sts => Ok(sts::caller_identity(&caller)),
+    let verified = authenticate(state, service, region, parts, body)?;
+    let caller = verified.caller;
+    *signer = Some(Signer { access_key_id: verified.access_key_id, arn: caller.arn.clone() });
+    match (service, action) {
+        (Service::Iam, _) => iam::handle(state, &caller, action, parameters, &context).await,
+        (Service::Sts, "AssumeRole") => sts::assume(state, &caller, parameters, context),
+        (Service::Sts, _) => Ok(sts::caller_identity(&caller)),
     }
 }
 
@@ -147,9 +217,8 @@ fn authenticate(
     region: Option<&str>,
     parts: &Parts,
     body: &[u8],
-) -> Result<Caller, ApiError> {
-    let verified = sigv4::verify(parts, body, state.now(), |key| state.secret_for(key))?;
-    tracing::trace!(key = verified.access_key_id, caller = verified.caller.arn, "signature verified");
+) -> Result<Verified, ApiError> {
+    let verified = sigv4::verify(parts, body, state.now(), |key, token| state.key(key, token))?;
     let mismatch = |message: String| ApiError::new(StatusCode::FORBIDDEN, "SignatureDoesNotMatch", message);
     if verified.service != service.signing_name() {
         return Err(mismatch(format!("Credential should be scoped to correct service: '{}'.", service.signing_name())));
@@ -157,7 +226,7 @@ fn authenticate(
     if region.is_some_and(|region| region != verified.region) {
         return Err(mismatch("Credential should be scoped to a valid region. ".to_owned()));
     }
-    Ok(verified.caller)
+    Ok(verified)
 }
 
 /// The keys that describe the request itself. The simulator is reached over TLS only.
@@ -174,11 +243,11 @@ fn request_context(parts: &Parts) -> Context {
     context
 }
 
-fn host_of(request: &http::Request<Body>) -> String {
+/// Without the port.
+fn host_of(request: &http::Request<Body>) -> &str {
     let header = request.headers().get(HOST).and_then(|value| value.to_str().ok());
     let host = header.or_else(|| request.uri().host()).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    name.to_ascii_lowercase()
+    host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
 fn addressed(host: &str) -> Addressed {
@@ -197,14 +266,14 @@ fn addressed(host: &str) -> Addressed {
 }
 
 /// The service in the credential scope of a signature, unverified.
-fn scope_of(parts: &Parts) -> Option<String> {
-    let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+fn scope_of(request: &Request) -> Option<String> {
+    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let credential = match header {
         Some(header) => {
             let (_, rest) = header.split_once("Credential=")?;
             rest.split([',', ' ']).next()?.to_owned()
         }
-        None => query_pairs(parts.uri.query()?).find(|(name, _)| name == "X-Amz-Credential")?.1,
+        None => query_pairs(request.uri().query()?).find(|(name, _)| name == "X-Amz-Credential")?.1,
     };
     credential.rsplit('/').nth(1).map(str::to_owned)
 }

@@ -3,20 +3,24 @@
 //! Must not know HTTP or XML beyond the [`Xml`](crate::query::Xml) writer.
 
 mod documents;
+mod entities;
 mod paging;
 mod policies;
 mod providers;
 mod role_policies;
 mod roles;
+mod simulation;
 mod tags;
+mod users;
+mod versions;
 
 use trust::policy::Context;
 
-use crate::account::Account;
+use crate::account::{Account, Touched};
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::query::{Answer, Parameters};
-use crate::state::{Directory, State};
+use crate::state::State;
 
 /// Every action that is answered.
 pub(crate) const ACTIONS: &[&str] = &[
@@ -24,10 +28,13 @@ pub(crate) const ACTIONS: &[&str] = &[
     "AttachRolePolicy",
     "CreateOpenIDConnectProvider",
     "CreatePolicy",
+    "CreatePolicyVersion",
     "CreateRole",
     "DeleteOpenIDConnectProvider",
     "DeletePolicy",
+    "DeletePolicyVersion",
     "DeleteRole",
+    "DeleteRolePermissionsBoundary",
     "DeleteRolePolicy",
     "DetachRolePolicy",
     "GetOpenIDConnectProvider",
@@ -35,16 +42,24 @@ pub(crate) const ACTIONS: &[&str] = &[
     "GetPolicyVersion",
     "GetRole",
     "GetRolePolicy",
+    "GetUser",
     "ListAttachedRolePolicies",
+    "ListEntitiesForPolicy",
+    "ListInstanceProfilesForRole",
     "ListOpenIDConnectProviderTags",
     "ListOpenIDConnectProviders",
     "ListPolicies",
     "ListPolicyTags",
+    "ListPolicyVersions",
     "ListRolePolicies",
     "ListRoleTags",
     "ListRoles",
+    "PutRolePermissionsBoundary",
     "PutRolePolicy",
     "RemoveClientIDFromOpenIDConnectProvider",
+    "SetDefaultPolicyVersion",
+    "SimulateCustomPolicy",
+    "SimulatePrincipalPolicy",
     "TagOpenIDConnectProvider",
     "TagPolicy",
     "TagRole",
@@ -54,6 +69,7 @@ pub(crate) const ACTIONS: &[&str] = &[
     "UpdateAssumeRolePolicy",
     "UpdateOpenIDConnectProviderThumbprint",
     "UpdateRole",
+    "UpdateRoleDescription",
 ];
 
 /// One authenticated request.
@@ -90,6 +106,10 @@ pub(crate) async fn handle(
         "GetRole" => roles::get(call),
         "ListRoles" => roles::list(call),
         "UpdateRole" => roles::update(call),
+        "UpdateRoleDescription" => roles::update_description(call),
+        "PutRolePermissionsBoundary" => roles::put_boundary(call),
+        "DeleteRolePermissionsBoundary" => roles::delete_boundary(call),
+        "ListInstanceProfilesForRole" => entities::instance_profiles(call),
         "UpdateAssumeRolePolicy" => roles::update_trust(call),
         "DeleteRole" => roles::delete(call),
         "TagRole" => roles::tag(call),
@@ -104,12 +124,20 @@ pub(crate) async fn handle(
         "ListRolePolicies" => role_policies::list(call),
         "CreatePolicy" => policies::create(call),
         "GetPolicy" => policies::get(call),
-        "GetPolicyVersion" => policies::get_version(call),
+        "GetPolicyVersion" => versions::get(call),
+        "CreatePolicyVersion" => versions::create(call),
+        "ListPolicyVersions" => versions::list(call),
+        "SetDefaultPolicyVersion" => versions::set_default(call),
+        "DeletePolicyVersion" => versions::delete(call),
         "ListPolicies" => policies::list(call),
+        "ListEntitiesForPolicy" => entities::list(call),
         "DeletePolicy" => policies::delete(call),
         "TagPolicy" => policies::tag(call),
         "UntagPolicy" => policies::untag(call),
         "ListPolicyTags" => policies::list_tags(call),
+        "GetUser" => users::get(call),
+        "SimulateCustomPolicy" => simulation::custom(call),
+        "SimulatePrincipalPolicy" => simulation::principal(call),
         other => Err(ApiError::invalid_action(other, "2010-05-08")),
     }
 }
@@ -132,13 +160,16 @@ impl Call<'_> {
     }
 
     fn read<T>(&self, look: impl FnOnce(&Account) -> Result<T, ApiError>) -> Result<T, ApiError> {
-        let directory = self.state.read();
-        look(directory.accounts.get(&self.caller.account).ok_or_else(|| self.no_account())?)
+        let account = &self.caller.account;
+        self.state.shown(account, |account| look(account.ok_or_else(|| self.no_account())?))
     }
 
-    fn write<T>(&self, change: impl FnOnce(&mut Account) -> Result<T, ApiError>) -> Result<T, ApiError> {
-        let directory: &mut Directory = &mut self.state.write();
-        change(directory.accounts.get_mut(&self.caller.account).ok_or_else(|| self.no_account())?)
+    fn write<T>(
+        &self,
+        touched: Touched<'_>,
+        change: impl FnOnce(&mut Account) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        self.state.change(&self.caller.account, touched, change).unwrap_or_else(|| Err(self.no_account()))
     }
 
     /// Callers come from accounts, and accounts are never closed.

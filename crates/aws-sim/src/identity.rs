@@ -1,11 +1,13 @@
 //! Who calls: an IAM user or the session of an assumed role, as far as a signature has proved it.
 //! Must not know how a caller was authenticated, nor what it may do (that is [`crate::state`]).
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
-use trust::policy::{Context, PrincipalFacts};
+use trust::policy::{Context, Document, Kind, PolicyError, PrincipalFacts};
 use trust::{AccountId, Secret};
 
-/// What is stored behind an access key id.
+/// What stands behind an access key id: stored for a long-lived key, sealed in the token of a session.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyRecord {
     pub(crate) secret: Secret,
@@ -13,7 +15,7 @@ pub(crate) struct KeyRecord {
     pub(crate) session_token: Option<Secret>,
     /// End of the session; long-lived keys have none.
     pub(crate) expires: Option<Timestamp>,
-    pub(crate) caller: Caller,
+    pub(crate) caller: Arc<Caller>,
 }
 
 /// An authenticated caller.
@@ -41,10 +43,31 @@ pub(crate) struct RoleSession {
     pub(crate) role_name: String,
     /// The role's unique id: a role made anew under the same name does not revive old sessions.
     pub(crate) role_id: String,
-    /// Session policies given with the exchange; `None` when there were none.
-    pub(crate) policies: Option<Vec<std::sync::Arc<trust::policy::Document>>>,
+    /// Session policies given when the role was assumed; `None` when there were none.
+    pub(crate) policies: Option<SessionPolicies>,
     /// Keys that every later request of the session carries (`<issuer>:sub`, `aws:FederatedProvider`, …).
     pub(crate) context: Context,
+}
+
+/// What narrows a session. A managed policy is looked up when it is needed, and one that is gone allows nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionPolicies {
+    pub(crate) inline: Option<Inline>,
+    /// ARNs.
+    pub(crate) managed: Vec<String>,
+}
+
+/// A policy that came with the request: its text, and what it says.
+#[derive(Clone, Debug)]
+pub(crate) struct Inline {
+    pub(crate) text: Arc<str>,
+    pub(crate) document: Arc<Document>,
+}
+
+impl Inline {
+    pub(crate) fn parse(text: &str) -> Result<Inline, PolicyError> {
+        Ok(Inline { text: text.into(), document: Arc::new(Document::parse(text, Kind::Identity)?) })
+    }
 }
 
 impl Caller {

@@ -3,19 +3,30 @@
 //! Must not know the harness, the cluster or any issuer in advance: it learns an issuer's keys over the wire.
 
 mod account;
+mod body;
 mod error;
 mod host;
 mod iam;
 mod identity;
 mod managed;
+mod propagation;
 mod query;
 mod random;
+mod requests;
 mod s3;
+mod sessions;
 mod sigv4;
 mod state;
 mod sts;
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
 use trust::{AccountId, Secret, SharedClock};
+
+pub use propagation::Propagation;
+pub use requests::LoggedRequest;
 
 /// What the simulator needs from outside.
 #[derive(Debug)]
@@ -25,6 +36,34 @@ pub struct AwsSimConfig {
     /// ones; chains that do not lead to them are held against a provider's thumbprints. Give it a
     /// deadline of five seconds, as AWS has.
     pub issuers: transport::Client,
+}
+
+/// What can be chosen; the default is a simulator without delays that asks an issuer anew for every token.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AwsSimOptions {
+    /// How late writes to IAM are seen; at once where there is none.
+    pub propagation: Option<Propagation>,
+    /// How long the key set of an issuer is good for further tokens. One that names a key which is not in it has it fetched
+    /// anew; a key that was withdrawn is accepted so much longer.
+    pub issuer_keys_kept: SignedDuration,
+    /// How many requests the log holds.
+    pub requests_kept: usize,
+    /// How many bytes of objects S3 holds; more is refused with 507.
+    pub storage_limit: usize,
+    /// How long the next piece of a request's body may take.
+    pub body_idle: Duration,
+}
+
+impl Default for AwsSimOptions {
+    fn default() -> AwsSimOptions {
+        AwsSimOptions {
+            propagation: None,
+            issuer_keys_kept: SignedDuration::ZERO,
+            requests_kept: 10_000,
+            storage_limit: 2 << 30,
+            body_idle: Duration::from_secs(20),
+        }
+    }
 }
 
 /// The credentials of an account's administrator.
@@ -38,14 +77,25 @@ pub struct AdminCredentials {
 #[derive(Clone, Debug)]
 pub struct AwsSim {
     state: state::State,
+    requests: Arc<requests::RequestLog>,
     router: axum::Router,
 }
 
 impl AwsSim {
     pub fn new(config: AwsSimConfig) -> AwsSim {
-        let state = state::State::new(config.clock, config.issuers.recording_untrusted());
-        let router = host::router(state.clone());
-        AwsSim { state, router }
+        AwsSim::with_options(config, &AwsSimOptions::default())
+    }
+
+    pub fn with_options(config: AwsSimConfig, options: &AwsSimOptions) -> AwsSim {
+        let state = state::State::new(config.clock, config.issuers.recording_untrusted(), options);
+        let requests = Arc::new(requests::RequestLog::new(options.requests_kept));
+        let router = host::router(state.clone(), requests.clone(), options);
+        AwsSim { state, requests, router }
+    }
+
+    /// The requests that were answered after the one numbered `seq`, oldest first, as far as the log still has them; 0 for all.
+    pub fn requests_after(&self, seq: u64) -> Vec<LoggedRequest> {
+        self.requests.after(seq)
     }
 
     /// Opens an account that holds one IAM user with `AdministratorAccess`. Called again for the

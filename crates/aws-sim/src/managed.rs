@@ -57,7 +57,7 @@ pub(crate) fn aws_managed() -> &'static [AwsManaged] {
 /// What a managed policy says, as far as `account` can see it.
 pub(crate) fn document(account: &Account, arn: &str) -> Option<Arc<Document>> {
     match account.policies.get(arn) {
-        Some(policy) => Some(policy.document.document.clone()),
+        Some(policy) => policy.versions.get(&policy.default).map(|version| version.document.document.clone()),
         None => aws_managed().iter().find(|policy| policy.arn == arn).map(|p| p.document.clone()),
     }
 }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-fn bytes<const N: usize>() -> [u8; N] {
+pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     // The system generator has no failure that a caller could handle; unfilled bytes would only make
     // an identifier predictable in a simulator, never a decision wrong.

@@ -8,6 +8,7 @@ mod address;
 mod admission;
 mod buckets;
 mod conditions;
+mod content;
 mod copying;
 mod deleting;
 mod integrity;
@@ -21,10 +22,14 @@ mod refusal;
 mod settings;
 mod signature;
 mod store;
+mod tagging;
+mod upload_lists;
+mod uploads;
+mod views;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
@@ -32,8 +37,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
 
-use crate::random;
+use crate::requests::{Signer, Told};
 use crate::state::State;
+use crate::{body, random};
 use address::{Address, HostStyle};
 use refusal::Refusal;
 use store::Store;
@@ -48,48 +54,53 @@ struct Simulated {
     store: Arc<Store>,
 }
 
+/// The door of the service; clones share its buckets.
 #[derive(Clone, Debug)]
-struct Front {
+pub(crate) struct Front {
     simulated: Simulated,
     protocol: S3Service,
-}
-
-/// An empty S3 for the accounts of `state`. Each call makes another one; clones of a router share theirs.
-pub(crate) fn service(state: State) -> Router {
-    let simulated = Simulated { state, store: Arc::default() };
-    let mut builder = S3ServiceBuilder::new(simulated.clone());
-    builder.set_host(HostStyle);
-    builder.set_auth(simulated.clone());
-    builder.set_access(simulated.clone());
-    // The library reads the machine's clock; the skew is judged at admission, by the simulator's.
-    let mut config = S3Config::default();
-    config.presigned_url_max_skew_time_secs = u32::MAX;
-    builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
-    let front = Front { simulated, protocol: builder.build() };
-    Router::new().fallback(move |request: Request| {
-        let front = front.clone();
-        async move { front.answer(request).await }
-    })
+    body_idle: Duration,
 }
 
 impl Front {
-    async fn answer(&self, request: Request) -> Response {
+    /// An empty S3 for the accounts of `state`. Each call makes another one.
+    pub(crate) fn new(state: State, storage_limit: usize, body_idle: Duration) -> Front {
+        let simulated = Simulated { state, store: Arc::new(Store::new(storage_limit)) };
+        let mut builder = S3ServiceBuilder::new(simulated.clone());
+        builder.set_host(HostStyle);
+        builder.set_auth(simulated.clone());
+        builder.set_access(simulated.clone());
+        // The library reads the machine's clock; the skew is judged at admission, by the simulator's.
+        let mut config = S3Config::default();
+        config.presigned_url_max_skew_time_secs = u32::MAX;
+        builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
+        Front { simulated, protocol: builder.build(), body_idle }
+    }
+
+    pub(crate) async fn answer(&self, request: Request) -> Response {
         let address = Address::of(request.uri(), request.headers());
         let method = request.method().clone();
-        let mut response = match self.admit(request, &address).await {
+        let mut told = Told::default();
+        let mut response = match self.admit(request, &address, &mut told).await {
             Ok(response) => response,
-            Err(refusal) => refusal.render(),
+            Err(refusal) => {
+                told.error = Some(refusal.code.to_string());
+                refusal.render()
+            }
         };
         self.label(&mut response, &address, &method);
+        response.extensions_mut().insert(told);
         response
     }
 
-    async fn admit(&self, request: Request, address: &Address) -> Result<Response, Refusal> {
+    async fn admit(&self, request: Request, address: &Address, told: &mut Told) -> Result<Response, Refusal> {
         let (mut parts, body) = request.into_parts();
         let visit = admission::admit(&self.simulated, &parts, address)?;
-        let body = axum::body::to_bytes(body, BODY_LIMIT).await.map_err(|_| {
-            Refusal::new(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size.")
-        })?;
+        told.signer = visit
+            .signer
+            .as_ref()
+            .map(|signer| Signer { access_key_id: signer.access_key_id.clone(), arn: signer.caller.arn.clone() });
+        let body = body::read(&parts.headers, body, BODY_LIMIT, self.body_idle).await.map_err(Refusal::of_body)?;
         visit.check_payload(&body)?;
         let guest = admission::hand_over(&mut parts, visit)?;
         let request = http::Request::from_parts(parts, s3s::Body::from(body));
@@ -97,6 +108,7 @@ impl Front {
             tracing::error!(?error, "the protocol library failed");
             Refusal::new(500, "InternalError", "We encountered an internal error. Please try again.")
         })?;
+        told.operation = guest.operation().to_owned();
         if let Some(refusal) = guest.take_refusal() {
             return Err(refusal.about(address));
         }

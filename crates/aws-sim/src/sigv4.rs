@@ -7,6 +7,8 @@
 mod canonical;
 mod presented;
 
+use std::sync::Arc;
+
 use aws_lc_rs::{constant_time, digest, hmac};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -24,7 +26,7 @@ pub(crate) const SKEW: SignedDuration = SignedDuration::from_mins(15);
 /// What a good signature proves.
 #[derive(Debug)]
 pub(crate) struct Verified {
-    pub(crate) caller: Caller,
+    pub(crate) caller: Arc<Caller>,
     /// Region and service of the credential scope: the caller of [`verify`] compares them with its own.
     pub(crate) region: String,
     pub(crate) service: String,
@@ -77,14 +79,15 @@ pub(crate) fn verify(
     parts: &http::request::Parts,
     body: &[u8],
     now: Timestamp,
-    lookup: impl Fn(&str) -> Option<KeyRecord>,
+    lookup: impl Fn(&str, Option<&Secret>) -> Option<KeyRecord>,
 ) -> Result<Verified, SigError> {
     let presented = Presented::of(parts)?;
     check_scope(&presented)?;
     check_signed_headers(parts, &presented)?;
     check_time(&presented, now)?;
 
-    let record = lookup(&presented.access_key_id).ok_or_else(SigError::unknown_key)?;
+    let record =
+        lookup(&presented.access_key_id, presented.security_token.as_ref()).ok_or_else(SigError::unknown_key)?;
     if !same_token(record.session_token.as_ref(), presented.security_token.as_ref()) {
         return Err(SigError::unknown_key());
     }

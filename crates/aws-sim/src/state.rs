@@ -7,13 +7,20 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use jiff::Timestamp;
 use thiserror::Error;
-use trust::policy::{Context, Document, Kind, Layer, Policies, PrincipalFacts, Reason, Request, Ruling, combine};
+use trust::policy::{Context, Document, Layer, Policies, PrincipalFacts, Reason, Request, Ruling, combine};
 use trust::{AccountId, Secret, SharedClock};
 
-use crate::account::{Account, User};
+use crate::AwsSimOptions;
+use crate::account::{Account, Touched, User};
 use crate::identity::{Caller, CallerKind, KeyRecord};
 use crate::managed::{self, ADMINISTRATOR_ACCESS};
+use crate::propagation::{Delay, Lag, Propagation};
 use crate::random;
+use crate::sessions::{Sessions, is_temporary};
+use crate::sts::issuer::IssuerKeys;
+
+/// The one user that an account is opened with.
+const ADMIN: &str = "admin";
 
 /// Shared by every service of the simulator; clones are cheap and see the same accounts.
 #[derive(Clone)]
@@ -23,13 +30,19 @@ pub(crate) struct State {
 
 struct Inner {
     clock: SharedClock,
-    issuers: transport::Client,
+    keys: IssuerKeys,
+    sessions: Sessions,
     directory: RwLock<Directory>,
+    /// As STS and S3 see the accounts.
+    enforced: Option<Lag>,
+    /// As IAM itself shows them.
+    shown: Option<Lag>,
 }
 
 #[derive(Default)]
 pub(crate) struct Directory {
     pub(crate) accounts: BTreeMap<AccountId, Account>,
+    /// Long-lived keys. Sessions are not stored.
     pub(crate) keys: HashMap<String, KeyRecord>,
 }
 
@@ -47,22 +60,42 @@ impl fmt::Debug for State {
             .debug_struct("State")
             .field("accounts", &directory.accounts.keys().collect::<Vec<_>>())
             .field("keys", &directory.keys.len())
+            .field("enforced", &self.inner.enforced)
             .finish_non_exhaustive()
     }
 }
 
 impl State {
-    pub(crate) fn new(clock: SharedClock, issuers: transport::Client) -> State {
-        State { inner: Arc::new(Inner { clock, issuers, directory: RwLock::default() }) }
+    pub(crate) fn new(clock: SharedClock, issuers: transport::Client, options: &AwsSimOptions) -> State {
+        let propagation = options.propagation.as_ref();
+        // The two must not go in step.
+        let lag = |delay: fn(&Propagation) -> Delay, salt: u64| {
+            propagation.map(|given| Lag::new(given.seed.wrapping_add(salt), delay(given)))
+        };
+        State {
+            inner: Arc::new(Inner {
+                clock,
+                keys: IssuerKeys::new(issuers, options.issuer_keys_kept),
+                sessions: Sessions::new(),
+                directory: RwLock::default(),
+                enforced: lag(|given| given.enforced, 0),
+                shown: lag(|given| given.shown, 1),
+            }),
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
 
-    /// The client that fetches discovery documents and key sets of token issuers.
-    pub(crate) fn issuers(&self) -> &transport::Client {
-        &self.inner.issuers
+    /// Discovery documents and key sets of token issuers.
+    pub(crate) fn issuer_keys(&self) -> &IssuerKeys {
+        &self.inner.keys
+    }
+
+    /// Temporary credentials.
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.inner.sessions
     }
 
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, Directory> {
@@ -74,38 +107,89 @@ impl State {
         self.inner.directory.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Reads an account as the services see it that rely on IAM: STS, S3, and IAM's own check of permissions.
+    pub(crate) fn enforced<T>(&self, account: &AccountId, look: impl FnOnce(Option<&Account>) -> T) -> T {
+        self.seen(self.inner.enforced.as_ref(), account, look)
+    }
+
+    /// Reads an account as IAM shows it.
+    pub(crate) fn shown<T>(&self, account: &AccountId, look: impl FnOnce(Option<&Account>) -> T) -> T {
+        self.seen(self.inner.shown.as_ref(), account, look)
+    }
+
+    fn seen<T>(&self, lag: Option<&Lag>, account: &AccountId, look: impl FnOnce(Option<&Account>) -> T) -> T {
+        match lag {
+            Some(lag) => lag.read(account, self.now(), look),
+            None => look(self.read().accounts.get(account)),
+        }
+    }
+
+    /// Changes one thing in an account that is open; an error changes nothing.
+    pub(crate) fn change<T, E>(
+        &self,
+        account: &AccountId,
+        touched: Touched<'_>,
+        change: impl FnOnce(&mut Account) -> Result<T, E>,
+    ) -> Option<Result<T, E>> {
+        let mut directory = self.write();
+        let found = directory.accounts.get_mut(account)?;
+        let changed = change(found);
+        if changed.is_ok() {
+            let lags = [&self.inner.enforced, &self.inner.shown];
+            for lag in lags.into_iter().flatten() {
+                lag.send(account, &found.entity(touched), self.now());
+            }
+        }
+        Some(changed)
+    }
+
     /// Opens an account with one administrator and returns a fresh key of that user.
     pub(crate) fn create_account(&self, id: &AccountId) -> (String, Secret) {
         let access_key_id = random::id("AKIA", 20);
         let secret = Secret::new(random::secret(30));
         let mut directory = self.write();
+        let is_new = !directory.accounts.contains_key(id);
         let account = directory.accounts.entry(id.clone()).or_insert_with(|| Account::new(id.clone()));
-        let user = account
-            .users
-            .entry("admin".to_owned())
-            .or_insert_with(|| User { id: random::id("AIDA", 21), attached: [ADMINISTRATOR_ACCESS.to_owned()].into() });
+        let now = self.now();
+        let user = account.users.entry(ADMIN.to_owned()).or_insert_with(|| User {
+            id: random::id("AIDA", 21),
+            created: now,
+            attached: [ADMINISTRATOR_ACCESS.to_owned()].into(),
+        });
         let caller = Caller {
             account: id.clone(),
-            arn: format!("arn:aws:iam::{id}:user/admin"),
+            arn: format!("arn:aws:iam::{id}:user/{ADMIN}"),
             user_id: user.id.clone(),
-            kind: CallerKind::User { name: "admin".to_owned() },
+            kind: CallerKind::User { name: ADMIN.to_owned() },
         };
-        let record = KeyRecord { secret: secret.clone(), session_token: None, expires: None, caller };
+        if is_new {
+            [&self.inner.enforced, &self.inner.shown].into_iter().flatten().for_each(|lag| lag.open(account));
+        }
+        let record = KeyRecord { secret: secret.clone(), session_token: None, expires: None, caller: Arc::new(caller) };
         directory.keys.insert(access_key_id.clone(), record);
         (access_key_id, secret)
     }
 
-    /// The record behind an access key id, expired or not.
-    pub(crate) fn secret_for(&self, access_key_id: &str) -> Option<KeyRecord> {
-        self.read().keys.get(access_key_id).cloned()
+    /// What stands behind an access key id and the token that came with it, expired or not.
+    pub(crate) fn key(&self, access_key_id: &str, token: Option<&Secret>) -> Option<KeyRecord> {
+        match token {
+            Some(token) if is_temporary(access_key_id) => self.inner.sessions.open(access_key_id, token),
+            _ => self.read().keys.get(access_key_id).cloned(),
+        }
+    }
+
+    /// The secret that belongs to an access key id, whoever has it.
+    pub(crate) fn secret_of(&self, access_key_id: &str) -> Option<Secret> {
+        let stored = self.read().keys.get(access_key_id).map(|record| record.secret.clone());
+        stored.or_else(|| self.inner.sessions.secret_of(access_key_id))
     }
 
     /// Whether `caller` may do `action` (`s3:GetObject`) on `resource_arn`; `None` is a request that nobody signed, which
     /// only the policy on the resource can allow.
     ///
     /// `context` holds the keys that the service knows (`s3:prefix`, `aws:SourceIp`); those of the
-    /// caller and the clock are added here. `resource_policy` is the text of the policy on the
-    /// resource itself, which lives in `resource_account`.
+    /// caller and the clock are added here. `resource_policy` is the policy on the resource itself, which lives in
+    /// `resource_account`.
     ///
     /// # Errors
     /// The message is the one that AWS gives: the full sentence within one account, the bare
@@ -116,7 +200,7 @@ impl State {
         action: &str,
         resource_arn: &str,
         context: &Context,
-        resource_policy: Option<&str>,
+        resource_policy: Option<&Document>,
         resource_account: &AccountId,
     ) -> Result<(), AccessDenied> {
         let held = caller.map(|caller| self.held_policies(caller)).unwrap_or_default();
@@ -124,28 +208,7 @@ impl State {
             Some(caller) if caller.account == *resource_account => denied(caller, action, resource_arn, reason),
             _ => AccessDenied { message: "Access Denied".to_owned() },
         };
-        let resource = match resource_policy.map(|text| Document::parse(text, Kind::Resource)) {
-            None => None,
-            Some(Ok(document)) => Some(document),
-            // A stored policy was checked when it was put; refuse rather than ignore its denials.
-            Some(Err(_)) => {
-                return Err(refused(Reason::ExplicitDeny(Layer::Resource)));
-            }
-        };
-
-        let mut facts = Context::new();
-        match caller {
-            Some(caller) => caller.describe(&mut facts),
-            // IAM user guide, "IAM policy elements: Variables and tags", principal key values.
-            None => {
-                facts.extend(&Context::new().with("aws:userid", "anonymous").with("aws:PrincipalType", "Anonymous"))
-            }
-        }
-        let now = self.now();
-        facts.set("aws:CurrentTime", now.to_string());
-        facts.set("aws:EpochTime", now.as_second().to_string());
-        facts.set("aws:SecureTransport", "true");
-        facts.set("aws:ResourceAccount", resource_account.to_string());
+        let mut facts = self.facts(caller, resource_account.as_str());
         facts.extend(context);
 
         let principal = caller.map_or(PrincipalFacts::Anonymous, Caller::principal);
@@ -155,7 +218,7 @@ impl State {
                 identity: &held.identity,
                 boundary: held.boundary.as_deref(),
                 session: held.session.as_deref(),
-                resource: resource.as_ref(),
+                resource: resource_policy,
                 cross_account: caller.is_some_and(|caller| caller.account != *resource_account),
             },
             &request,
@@ -169,33 +232,56 @@ impl State {
         }
     }
 
-    /// The policies that `caller` holds at this moment.
-    fn held_policies(&self, caller: &Caller) -> Held {
-        let directory = self.read();
-        let mut held = Held::default();
-        let Some(account) = directory.accounts.get(&caller.account) else {
-            return held;
-        };
-        match &caller.kind {
-            CallerKind::User { name } => {
-                if let Some(user) = account.users.get(name) {
-                    held.identity.extend(user.attached.iter().filter_map(|arn| managed::document(account, arn)));
-                }
-            }
-            CallerKind::AssumedRole(session) => {
-                held.session.clone_from(&session.policies);
-                let role = account.role(&session.role_name).filter(|role| role.id == session.role_id);
-                let Some(role) = role else { return held };
-                held.identity.extend(role.attached.iter().filter_map(|arn| managed::document(account, arn)));
-                held.identity.extend(role.inline.values().map(|policy| policy.document.clone()));
-                held.boundary = role.boundary.as_ref().map(|arn| {
-                    // A boundary that is gone allows nothing (IAM user guide, permissions boundaries).
-                    managed::document(account, arn).unwrap_or_default()
-                });
+    /// The condition keys of the caller and of the moment.
+    pub(crate) fn facts(&self, caller: Option<&Caller>, resource_account: &str) -> Context {
+        let mut facts = Context::new();
+        match caller {
+            Some(caller) => caller.describe(&mut facts),
+            // IAM user guide, "IAM policy elements: Variables and tags", principal key values.
+            None => {
+                facts.set("aws:userid", "anonymous");
+                facts.set("aws:PrincipalType", "Anonymous");
             }
         }
-        held
+        let now = self.now();
+        facts.set("aws:CurrentTime", now.to_string());
+        facts.set("aws:EpochTime", now.as_second().to_string());
+        facts.set("aws:SecureTransport", "true");
+        facts.set("aws:ResourceAccount", resource_account);
+        facts
     }
+
+    /// The policies that `caller` holds at this moment.
+    fn held_policies(&self, caller: &Caller) -> Held {
+        self.enforced(&caller.account, |account| account.map(|account| held_in(account, caller)).unwrap_or_default())
+    }
+}
+
+/// The policies of `caller`, whose account is `account`.
+fn held_in(account: &Account, caller: &Caller) -> Held {
+    let mut held = Held::default();
+    match &caller.kind {
+        CallerKind::User { name } => {
+            if let Some(user) = account.users.get(name) {
+                held.identity.extend(user.attached.iter().filter_map(|arn| managed::document(account, arn)));
+            }
+        }
+        CallerKind::AssumedRole(session) => {
+            held.session = session.policies.as_ref().map(|policies| {
+                let inline = policies.inline.iter().map(|inline| inline.document.clone());
+                inline.chain(policies.managed.iter().filter_map(|arn| managed::document(account, arn))).collect()
+            });
+            let role = account.role(&session.role_name).filter(|role| role.id == session.role_id);
+            let Some(role) = role else { return held };
+            held.identity.extend(role.attached.iter().filter_map(|arn| managed::document(account, arn)));
+            held.identity.extend(role.inline.values().map(|policy| policy.document.clone()));
+            held.boundary = role.boundary.as_ref().map(|arn| {
+                // A boundary that is gone allows nothing (IAM user guide, permissions boundaries).
+                managed::document(account, arn).unwrap_or_default()
+            });
+        }
+    }
+    held
 }
 
 #[derive(Default)]

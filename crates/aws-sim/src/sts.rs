@@ -1,11 +1,13 @@
 //! STS: tokens in, sessions out. Must not know HTTP or how policies are stored in detail.
 
+mod answer;
+mod assume;
 mod claims;
 mod exchange;
 pub(crate) mod issuer;
-mod request;
 mod session;
 
+pub(crate) use assume::assume;
 pub(crate) use exchange::exchange;
 
 use crate::identity::Caller;
@@ -15,7 +17,7 @@ use crate::query::Answer;
 pub(crate) const EXCHANGE: &str = "AssumeRoleWithWebIdentity";
 
 /// Every action that is answered.
-pub(crate) const ACTIONS: &[&str] = &[EXCHANGE, "GetCallerIdentity"];
+pub(crate) const ACTIONS: &[&str] = &[EXCHANGE, "AssumeRole", "GetCallerIdentity"];
 
 /// Needs no permission (STS API reference): who has a valid signature may know its own name.
 pub(crate) fn caller_identity(caller: &Caller) -> Answer {

@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests fail a test by panicking")]
 
+#[path = "query/clients.rs"]
+mod clients;
 #[path = "query/exchange.rs"]
 mod exchange;
 #[path = "query/iam.rs"]

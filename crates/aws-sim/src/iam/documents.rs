@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use trust::policy::{Document, Kind, PolicyError, PrincipalType};
 
+use crate::account::Account;
 use crate::account::StoredPolicy;
 use crate::error::ApiError;
 use crate::query::Text;
-use crate::state::Directory;
+use crate::state::State;
 
 /// A document parameter: tab, line ends and U+0020 to U+00FF.
 pub(super) const DOCUMENT: Text = Text::of(1, 131_072)
@@ -31,7 +32,7 @@ pub(super) fn identity(text: &str) -> Result<StoredPolicy, PolicyError> {
 
 /// A trust policy. Whether a federated provider exists is not looked at, only its shape; AWS
 /// principals must exist.
-pub(super) fn trust(text: &str, directory: &Directory) -> Result<StoredPolicy, ApiError> {
+pub(super) fn trust(text: &str, state: &State) -> Result<StoredPolicy, ApiError> {
     if size(text) > TRUST_QUOTA {
         return Err(ApiError::quota("ACLSizePerRole", TRUST_QUOTA));
     }
@@ -42,14 +43,14 @@ pub(super) fn trust(text: &str, directory: &Directory) -> Result<StoredPolicy, A
         .filter_map(|statement| statement.principal.as_ref())
         .flat_map(|principal| &principal.set().entries);
     for (kind, value) in entries {
-        if *kind == PrincipalType::Aws && !exists(value, directory) {
+        if *kind == PrincipalType::Aws && !exists(value, state) {
             return Err(ApiError::malformed_policy(format!("Invalid principal in policy: \"AWS\":\"{value}\"")));
         }
     }
     Ok(stored(text, document))
 }
 
-fn exists(principal: &str, directory: &Directory) -> bool {
+fn exists(principal: &str, state: &State) -> bool {
     if principal == "*" {
         return true;
     }
@@ -59,8 +60,11 @@ fn exists(principal: &str, directory: &Directory) -> bool {
         [_, _, _, _, account, resource] => (account, resource),
         _ => return false,
     };
-    let account = account.parse().ok().and_then(|id| directory.accounts.get(&id));
-    let Some(account) = account else { return false };
+    let Ok(id) = account.parse() else { return false };
+    state.enforced(&id, |account| account.is_some_and(|account| holds(account, resource, principal)))
+}
+
+fn holds(account: &Account, resource: &str, principal: &str) -> bool {
     let kind = resource.split('/').next().unwrap_or_default();
     let last = resource.rsplit('/').next().unwrap_or_default();
     match kind {

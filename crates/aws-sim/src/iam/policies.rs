@@ -1,9 +1,11 @@
-//! Customer managed policies. A policy has the one version that it was created with.
+//! Managed policies: an account's own, and AWS's as far as they can be read. Must not know their versions beyond which is in force.
 
-use crate::account::{Account, ManagedPolicy};
+use std::collections::BTreeMap;
+
+use crate::account::{Account, ManagedPolicy, PolicyVersion, Touched};
 use crate::error::ApiError;
 use crate::managed::{self, AwsManaged};
-use crate::query::{Answer, Text, Validator, Xml, timestamp, url_encoded};
+use crate::query::{Answer, Text, Validator, Xml, timestamp};
 use crate::random;
 
 use super::documents::{self, DOCUMENT};
@@ -14,9 +16,10 @@ use super::roles::{PATH, checked_path};
 use super::{Call, tags};
 
 const MAX_POLICIES: usize = 1500;
-const SIZE_QUOTA: usize = 6144;
-const ARN: Text = Text::of(20, 2048);
-const ONLY_VERSION: &str = "v1";
+pub(super) const SIZE_QUOTA: usize = 6144;
+pub(super) const ARN: Text = Text::of(20, 2048);
+/// AWS's own have had more versions; only what is in force can be read here.
+pub(super) const AWS_VERSION: &str = "v1";
 
 pub(super) fn create(call: &Call<'_>) -> Result<Answer, ApiError> {
     let mut check = Validator::new(call.parameters);
@@ -32,17 +35,21 @@ pub(super) fn create(call: &Call<'_>) -> Result<Answer, ApiError> {
     if documents::size(text) > SIZE_QUOTA {
         return Err(ApiError::quota("PolicySize", SIZE_QUOTA));
     }
+    let created = call.state.now();
     let policy = ManagedPolicy {
         name: name.to_owned(),
         path: path.to_owned(),
         id: random::id("ANPA", 21),
         arn: arn.clone(),
         description: description.map(str::to_owned),
-        created: call.state.now(),
-        document: documents::identity(text)?,
+        created,
+        updated: created,
+        versions: BTreeMap::from([(1, PolicyVersion { document: documents::identity(text)?, created })]),
+        default: 1,
+        latest: 1,
         tags,
     };
-    call.write(|account| {
+    call.write(Touched::Policy(&arn), |account| {
         if account.policies.values().any(|other| other.name.eq_ignore_ascii_case(name)) {
             return Err(ApiError::already_exists(format!(
                 "A policy called {name} already exists. Duplicate names are not allowed."
@@ -54,7 +61,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<Answer, ApiError> {
         let answer = Answer::of(|xml| {
             xml.element("Policy", |xml| write_members(xml, account, &policy, true));
         });
-        account.policies.insert(arn, policy);
+        account.policies.insert(arn.clone(), policy);
         Ok(answer)
     })
 }
@@ -65,12 +72,12 @@ fn write_members(xml: &mut Xml, account: &Account, policy: &ManagedPolicy, in_fu
     xml.text("PolicyId", &policy.id);
     xml.text("Arn", &policy.arn);
     xml.text("Path", &policy.path);
-    xml.text("DefaultVersionId", ONLY_VERSION);
+    xml.text("DefaultVersionId", &format!("v{}", policy.default));
     xml.number("AttachmentCount", count(account.attachments(&policy.arn)));
     xml.number("PermissionsBoundaryUsageCount", count(account.boundary_uses(&policy.arn)));
     xml.boolean("IsAttachable", true);
     xml.text("CreateDate", &timestamp(policy.created));
-    xml.text("UpdateDate", &timestamp(policy.created));
+    xml.text("UpdateDate", &timestamp(policy.updated));
     if in_full {
         if let Some(description) = &policy.description {
             xml.text("Description", description);
@@ -85,14 +92,14 @@ fn write_aws_managed(xml: &mut Xml, account: &Account, policy: &AwsManaged) {
     xml.text("PolicyId", policy.id);
     xml.text("Arn", policy.arn);
     xml.text("Path", "/");
-    xml.text("DefaultVersionId", ONLY_VERSION);
+    xml.text("DefaultVersionId", AWS_VERSION);
     xml.number("AttachmentCount", attached);
     xml.number("PermissionsBoundaryUsageCount", 0);
     xml.boolean("IsAttachable", true);
 }
 
 /// The policy that the request names, checked and authorised.
-fn named<'a>(call: &Call<'a>) -> Result<&'a str, ApiError> {
+pub(super) fn named<'a>(call: &Call<'a>) -> Result<&'a str, ApiError> {
     let mut check = Validator::new(call.parameters);
     let arn = check.required("PolicyArn", ARN);
     check.finish()?;
@@ -100,11 +107,11 @@ fn named<'a>(call: &Call<'a>) -> Result<&'a str, ApiError> {
     Ok(arn)
 }
 
-fn absent(arn: &str) -> ApiError {
+pub(super) fn absent(arn: &str) -> ApiError {
     ApiError::no_such_entity(format!("Policy {arn} was not found."))
 }
 
-fn aws_managed(arn: &str) -> Option<&'static AwsManaged> {
+pub(super) fn aws_managed(arn: &str) -> Option<&'static AwsManaged> {
     managed::aws_managed().iter().find(|policy| policy.arn == arn)
 }
 
@@ -119,35 +126,6 @@ pub(super) fn get(call: &Call<'_>) -> Result<Answer, ApiError> {
         let policy = account.policies.get(arn).ok_or_else(|| absent(arn))?;
         Ok(Answer::of(|xml| {
             xml.element("Policy", |xml| write_members(xml, account, policy, true));
-        }))
-    })
-}
-
-pub(super) fn get_version(call: &Call<'_>) -> Result<Answer, ApiError> {
-    let mut check = Validator::new(call.parameters);
-    let version = check.required("VersionId", Text::of(1, 32));
-    check.finish()?;
-    let arn = named(call)?;
-    call.read(|account| {
-        let (text, created) = match (aws_managed(arn), account.policies.get(arn)) {
-            (Some(policy), _) => (policy.text, None),
-            (None, Some(policy)) => (&*policy.document.text, Some(policy.created)),
-            (None, None) => return Err(absent(arn)),
-        };
-        if version != ONLY_VERSION {
-            return Err(ApiError::no_such_entity(format!(
-                "Policy {arn} version {version} does not exist or is not attachable."
-            )));
-        }
-        Ok(Answer::of(|xml| {
-            xml.element("PolicyVersion", |xml| {
-                xml.text("Document", &url_encoded(text));
-                xml.text("VersionId", version);
-                xml.boolean("IsDefaultVersion", true);
-                if let Some(created) = created {
-                    xml.text("CreateDate", &timestamp(created));
-                }
-            });
         }))
     })
 }
@@ -209,12 +187,15 @@ pub(super) fn list(call: &Call<'_>) -> Result<Answer, ApiError> {
 
 pub(super) fn delete(call: &Call<'_>) -> Result<Answer, ApiError> {
     let arn = named(call)?;
-    call.write(|account| {
-        if !account.policies.contains_key(arn) {
-            return Err(absent(arn));
-        }
+    call.write(Touched::Policy(arn), |account| {
+        let policy = account.policies.get(arn).ok_or_else(|| absent(arn))?;
         if account.attachments(arn) + account.boundary_uses(arn) > 0 {
             return Err(ApiError::delete_conflict("Cannot delete a policy attached to entities."));
+        }
+        if policy.versions.len() > 1 {
+            return Err(ApiError::delete_conflict(
+                "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.",
+            ));
         }
         account.policies.remove(arn);
         Ok(Answer::empty())
@@ -230,12 +211,12 @@ pub(super) fn untag(call: &Call<'_>) -> Result<Answer, ApiError> {
     change(call, |policy| tags::remove(&mut policy.tags, call.parameters))
 }
 
-fn change(
+pub(super) fn change(
     call: &Call<'_>,
     change: impl FnOnce(&mut ManagedPolicy) -> Result<(), ApiError>,
 ) -> Result<Answer, ApiError> {
     let arn = named(call)?;
-    call.write(|account| {
+    call.write(Touched::Policy(arn), |account| {
         change(account.policies.get_mut(arn).ok_or_else(|| absent(arn))?)?;
         Ok(Answer::empty())
     })

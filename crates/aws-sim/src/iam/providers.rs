@@ -3,7 +3,7 @@
 use trust::IssuerUrl;
 use trust::policy::Context;
 
-use crate::account::{Account, Provider};
+use crate::account::{Account, Provider, Touched};
 use crate::error::ApiError;
 use crate::query::{Answer, Text, Validator, timestamp};
 use crate::sts::issuer;
@@ -39,7 +39,7 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Answer, ApiError> {
     call.read(|account| check_free(account, &arn, url))?;
 
     let thumbprints = if thumbprints.is_empty() {
-        let found = issuer::thumbprint(call.state.issuers(), &issuer).await;
+        let found = issuer::thumbprint(call.state.issuer_keys().client(), &issuer).await;
         vec![found.map_err(|error| {
             ApiError::idp_communication(format!(
                 "Please check .well-known/openid-configuration of the provider: {url} is not valid: {error}"
@@ -62,7 +62,7 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Answer, ApiError> {
         created: call.state.now(),
         tags: tags.clone(),
     };
-    call.write(|account| {
+    call.write(Touched::Provider(&arn), |account| {
         check_free(account, &arn, url)?;
         if account.providers.len() >= MAX_PROVIDERS {
             return Err(ApiError::quota("OpenIdConnectProvidersPerAccount", MAX_PROVIDERS));
@@ -134,7 +134,7 @@ fn change(
     arn: &str,
     change: impl FnOnce(&mut Provider) -> Result<(), ApiError>,
 ) -> Result<Answer, ApiError> {
-    call.write(|account| change(account.providers.get_mut(arn).ok_or_else(|| absent(arn))?))?;
+    call.write(Touched::Provider(arn), |account| change(account.providers.get_mut(arn).ok_or_else(|| absent(arn))?))?;
     Ok(Answer::empty())
 }
 
@@ -167,7 +167,7 @@ pub(super) fn list(call: &Call<'_>) -> Result<Answer, ApiError> {
 /// deleting an absent provider succeeds.
 pub(super) fn delete(call: &Call<'_>) -> Result<Answer, ApiError> {
     let arn = named(call)?;
-    call.write(|account| {
+    call.write(Touched::Provider(arn), |account| {
         account.providers.remove(arn);
         Ok(Answer::empty())
     })

@@ -1,5 +1,6 @@
 //! Policies on a role: attached managed ones and inline ones.
 
+use crate::account::Touched;
 use crate::error::ApiError;
 use crate::managed;
 use crate::query::{Answer, NAME, Text, Validator, url_encoded};
@@ -20,7 +21,7 @@ pub(super) fn attach(call: &Call<'_>) -> Result<Answer, ApiError> {
     let arn = check.required("PolicyArn", POLICY_ARN);
     check.finish()?;
     let name = named(call)?;
-    call.write(|account| {
+    call.write(Touched::Role(name), |account| {
         if managed::name(account, arn).is_none() {
             return Err(ApiError::no_such_entity(format!("Policy {arn} does not exist or is not attachable.")));
         }
@@ -38,7 +39,7 @@ pub(super) fn detach(call: &Call<'_>) -> Result<Answer, ApiError> {
     let arn = check.required("PolicyArn", POLICY_ARN);
     check.finish()?;
     let name = named(call)?;
-    call.write(|account| {
+    call.write(Touched::Role(name), |account| {
         if find_mut(account, name)?.attached.remove(arn) {
             Ok(Answer::empty())
         } else {
@@ -78,7 +79,7 @@ pub(super) fn put(call: &Call<'_>) -> Result<Answer, ApiError> {
     check.finish()?;
     let name = named(call)?;
     let policy = documents::identity(text)?;
-    call.write(|account| {
+    call.write(Touched::Role(name), |account| {
         let role = find_mut(account, name)?;
         let others: usize = role
             .inline
@@ -121,7 +122,7 @@ pub(super) fn delete(call: &Call<'_>) -> Result<Answer, ApiError> {
     let policy_name = check.required("PolicyName", POLICY_NAME);
     check.finish()?;
     let name = named(call)?;
-    call.write(|account| {
+    call.write(Touched::Role(name), |account| {
         let removed = find_mut(account, name)?.inline.remove(policy_name);
         removed.map(|_| Answer::empty()).ok_or_else(|| absent(policy_name))
     })

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::account::{Account, Role};
+use crate::account::{Account, Role, Touched};
 use crate::error::ApiError;
 use crate::managed;
 use crate::query::{Answer, NAME, Text, Validator, Xml, timestamp, url_encoded};
@@ -49,7 +49,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<Answer, ApiError> {
     }
     call.authorize_with(&arn, &context)?;
 
-    let trust = documents::trust(text, &call.state.read())?;
+    let trust = documents::trust(text, call.state)?;
     let role = Role {
         name: name.to_owned(),
         path: path.to_owned(),
@@ -64,18 +64,14 @@ pub(super) fn create(call: &Call<'_>) -> Result<Answer, ApiError> {
         inline: BTreeMap::new(),
         tags,
     };
-    call.write(|account| {
+    call.write(Touched::Role(name), |account| {
         if account.role(name).is_some() {
             return Err(ApiError::already_exists(format!("Role with name {name} already exists.")));
         }
         if account.roles.len() >= MAX_ROLES {
             return Err(ApiError::quota("RolesPerAccount", MAX_ROLES));
         }
-        if let Some(boundary) = &role.boundary
-            && managed::name(account, boundary).is_none()
-        {
-            return Err(ApiError::no_such_entity(format!("Policy {boundary} does not exist or is not attachable.")));
-        }
+        role.boundary.as_deref().map_or(Ok(()), |boundary| check_boundary(account, boundary))?;
         let answer = Answer::of(|xml| write_role(xml, &role, true));
         account.roles.insert(name.to_ascii_lowercase(), role);
         Ok(answer)
@@ -164,7 +160,7 @@ pub(super) fn update(call: &Call<'_>) -> Result<Answer, ApiError> {
     let seconds = check.integer("MaxSessionDuration", SESSION_SECONDS);
     check.finish()?;
     let name = named(call)?;
-    call.write(|account| {
+    call.write(Touched::Role(name), |account| {
         let role = find_mut(account, name)?;
         if let Some(description) = description {
             role.description = Some(description.to_owned());
@@ -177,13 +173,53 @@ pub(super) fn update(call: &Call<'_>) -> Result<Answer, ApiError> {
     })
 }
 
+/// The older way to change the description; it shows the role.
+pub(super) fn update_description(call: &Call<'_>) -> Result<Answer, ApiError> {
+    let mut check = Validator::new(call.parameters);
+    let description = check.required("Description", DESCRIPTION);
+    check.finish()?;
+    let name = named(call)?;
+    call.write(Touched::Role(name), |account| {
+        let role = find_mut(account, name)?;
+        role.description = Some(description.to_owned());
+        Ok(Answer::of(|xml| write_role(xml, role, true)))
+    })
+}
+
+pub(super) fn put_boundary(call: &Call<'_>) -> Result<Answer, ApiError> {
+    let mut check = Validator::new(call.parameters);
+    let boundary = check.required("PermissionsBoundary", Text::of(20, 2048));
+    check.finish()?;
+    let name = named(call)?;
+    call.write(Touched::Role(name), |account| {
+        check_boundary(account, boundary)?;
+        find_mut(account, name)?.boundary = Some(boundary.to_owned());
+        Ok(Answer::empty())
+    })
+}
+
+pub(super) fn delete_boundary(call: &Call<'_>) -> Result<Answer, ApiError> {
+    let name = named(call)?;
+    call.write(Touched::Role(name), |account| {
+        find_mut(account, name)?.boundary = None;
+        Ok(Answer::empty())
+    })
+}
+
+fn check_boundary(account: &Account, boundary: &str) -> Result<(), ApiError> {
+    match managed::name(account, boundary) {
+        Some(_) => Ok(()),
+        None => Err(ApiError::no_such_entity(format!("Policy {boundary} does not exist or is not attachable."))),
+    }
+}
+
 pub(super) fn update_trust(call: &Call<'_>) -> Result<Answer, ApiError> {
     let mut check = Validator::new(call.parameters);
     let text = check.required("PolicyDocument", DOCUMENT);
     check.finish()?;
     let name = named(call)?;
-    let trust = documents::trust(text, &call.state.read())?;
-    call.write(|account| {
+    let trust = documents::trust(text, call.state)?;
+    call.write(Touched::Role(name), |account| {
         find_mut(account, name)?.trust = trust;
         Ok(Answer::empty())
     })
@@ -191,7 +227,7 @@ pub(super) fn update_trust(call: &Call<'_>) -> Result<Answer, ApiError> {
 
 pub(super) fn delete(call: &Call<'_>) -> Result<Answer, ApiError> {
     let name = named(call)?;
-    call.write(|account| {
+    call.write(Touched::Role(name), |account| {
         let role = find(account, name)?;
         if !role.attached.is_empty() {
             return Err(ApiError::delete_conflict("Cannot delete entity, must detach all policies first."));
@@ -207,7 +243,7 @@ pub(super) fn delete(call: &Call<'_>) -> Result<Answer, ApiError> {
 pub(super) fn tag(call: &Call<'_>) -> Result<Answer, ApiError> {
     let added = tags::given(call.parameters)?;
     let name = named(call)?;
-    call.write(|account| {
+    call.write(Touched::Role(name), |account| {
         tags::merge(&mut find_mut(account, name)?.tags, added)?;
         Ok(Answer::empty())
     })
@@ -215,7 +251,7 @@ pub(super) fn tag(call: &Call<'_>) -> Result<Answer, ApiError> {
 
 pub(super) fn untag(call: &Call<'_>) -> Result<Answer, ApiError> {
     let name = named(call)?;
-    call.write(|account| {
+    call.write(Touched::Role(name), |account| {
         tags::remove(&mut find_mut(account, name)?.tags, call.parameters)?;
         Ok(Answer::empty())
     })

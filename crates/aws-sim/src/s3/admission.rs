@@ -5,7 +5,7 @@
 //! Version 4)".
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -33,6 +33,7 @@ pub(super) struct Visit {
     /// Of the peer, where the server says it.
     pub(super) source_ip: Option<IpAddr>,
     payload: String,
+    operation: OnceLock<String>,
     refusal: Mutex<Option<Refusal>>,
 }
 
@@ -58,6 +59,7 @@ pub(super) fn admit(simulated: &Simulated, parts: &Parts, address: &Address) -> 
         region,
         source_ip: parts.extensions.get::<transport::PeerAddr>().map(|peer| peer.0.ip()),
         payload,
+        operation: OnceLock::new(),
         refusal: Mutex::default(),
     })
 }
@@ -110,7 +112,18 @@ fn is_create_bucket(parts: &Parts, address: &Address) -> bool {
 impl Visit {
     /// Who signed, if anybody did.
     pub(super) fn caller(&self) -> Option<&Caller> {
-        self.signer.as_ref().map(|signer| &signer.caller)
+        self.signer.as_ref().map(|signer| &*signer.caller)
+    }
+
+    /// Notes what is asked for, once the protocol library has found it out.
+    pub(super) fn is_about(&self, operation: &str) {
+        // It is found out once; another time would say the same.
+        self.operation.get_or_init(|| operation.to_owned());
+    }
+
+    /// What is asked for; empty where that was not found out.
+    pub(super) fn operation(&self) -> &str {
+        self.operation.get().map_or("", String::as_str)
     }
 
     /// The same for operations that are never open to everyone.
@@ -183,8 +196,8 @@ fn without_signature(uri: &Uri) -> Result<Uri, Refusal> {
 #[async_trait::async_trait]
 impl S3Auth for Simulated {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        match self.state.secret_for(access_key) {
-            Some(record) => Ok(SecretKey::from(record.secret.expose())),
+        match self.state.secret_of(access_key) {
+            Some(secret) => Ok(SecretKey::from(secret.expose())),
             None => Err(s3_error!(InvalidAccessKeyId)),
         }
     }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use s3s::dto::{
     self, CreateBucketInput, CreateBucketOutput, DeleteBucketInput, DeleteBucketOutput, GetBucketLocationInput,
-    GetBucketLocationOutput, HeadBucketInput, HeadBucketOutput, ListBucketsInput, ListBucketsOutput, ListObjectsInput,
-    ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output,
+    GetBucketLocationOutput, HeadBucketInput, HeadBucketOutput, ListBucketsInput, ListBucketsOutput,
+    ListObjectVersionsInput, ListObjectVersionsOutput, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input,
+    ListObjectsV2Output,
 };
 
 use super::Simulated;
@@ -96,11 +97,7 @@ pub(super) fn check_ownership(ownership: &dto::ObjectOwnership) -> Result<String
         dto::ObjectOwnership::BUCKET_OWNER_PREFERRED | dto::ObjectOwnership::OBJECT_WRITER => {
             Err(Refusal::not_implemented())
         }
-        _ => Err(Refusal::new(
-            400,
-            "MalformedXML",
-            "The XML you provided was not well-formed or did not validate against our published schema",
-        )),
+        _ => Err(Refusal::malformed_xml()),
     }
 }
 
@@ -243,7 +240,7 @@ impl Spelling {
             key: Some(self.text(key)),
             last_modified: Some(wire_time(object.modified)),
             owner: owner.cloned(),
-            size: i64::try_from(object.bytes.len()).ok(),
+            size: i64::try_from(object.content.len()).ok(),
             storage_class: Some(
                 object.description.storage_class.clone().unwrap_or_else(|| "STANDARD".to_owned()).into(),
             ),
@@ -310,5 +307,45 @@ pub(super) fn list_v1(
         next_marker: next.and_then(After::into_marker).map(|marker| spelling.text(marker)),
         encoding_type: input.encoding_type,
         ..ListObjectsOutput::default()
+    })
+}
+
+/// Every object has one version, `null`: versioning was never switched on.
+pub(super) fn list_versions(
+    simulated: &Simulated,
+    _visit: &Visit,
+    input: ListObjectVersionsInput,
+) -> Result<ListObjectVersionsOutput, Refusal> {
+    let spelling = Spelling::of(input.encoding_type.as_ref())?;
+    let marker = input.key_marker.clone().unwrap_or_default();
+    let after = After::of_marker(&marker, input.delimiter.as_deref().unwrap_or(""));
+    let within = (input.prefix.as_ref(), input.delimiter.as_ref());
+    let found = list_objects(simulated, &input.bucket, within, after, input.max_keys)?;
+    let next = found.page.next.clone();
+    let versions = found.page.entries.into_iter().map(|(key, object)| dto::ObjectVersion {
+        e_tag: Some(dto::ETag::Strong(object.etag.clone())),
+        is_latest: Some(true),
+        key: Some(spelling.text(key)),
+        last_modified: Some(wire_time(object.modified)),
+        owner: Some(found.owner.clone()),
+        size: i64::try_from(object.content.len()).ok(),
+        storage_class: Some("STANDARD".to_owned().into()),
+        version_id: Some("null".to_owned()),
+        ..dto::ObjectVersion::default()
+    });
+    Ok(ListObjectVersionsOutput {
+        versions: Some(versions.collect()),
+        is_truncated: Some(next.is_some()),
+        next_version_id_marker: next.as_ref().map(|_| "null".to_owned()),
+        next_key_marker: next.and_then(After::into_marker).map(|marker| spelling.text(marker)),
+        name: Some(input.bucket),
+        prefix: Some(spelling.text(input.prefix.unwrap_or_default())),
+        key_marker: Some(spelling.text(marker)),
+        version_id_marker: input.version_id_marker,
+        max_keys: Some(found.limit),
+        common_prefixes: spelling.prefixes(found.page.prefixes),
+        delimiter: input.delimiter.map(|delimiter| spelling.text(delimiter)),
+        encoding_type: input.encoding_type,
+        ..ListObjectVersionsOutput::default()
     })
 }

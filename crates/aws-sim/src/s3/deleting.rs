@@ -37,11 +37,7 @@ pub(super) fn delete_many(
     let objects = input.delete.objects;
     simulated.store.bucket(&input.bucket, |_| ())?;
     if objects.is_empty() || objects.len() > 1000 {
-        return Err(Refusal::new(
-            400,
-            "MalformedXML",
-            "The XML you provided was not well-formed or did not validate against our published schema",
-        ));
+        return Err(Refusal::malformed_xml());
     }
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
     for object in objects {

@@ -2,6 +2,8 @@
 //!
 //! Source: Amazon S3 user guide, "Checking object integrity for data uploads in Amazon S3".
 
+mod parts;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
@@ -11,6 +13,8 @@ use s3s::dto;
 
 use super::refusal::Refusal;
 use crate::sigv4::hex;
+
+pub(super) use parts::{Algorithm, agrees, etag_of_parts, kind, of_part, of_parts};
 
 /// The hexadecimal MD5 that is the ETag of an object put in one piece.
 pub(super) fn etag(bytes: &[u8]) -> String {

@@ -17,8 +17,9 @@ use super::conditions::{Conditions, Unmet, check_overwrite, precondition_failed}
 use super::integrity;
 use super::refusal::Refusal;
 use super::store::{Description, StoredObject, wire_time};
+use super::tagging;
 
-const AES256: &str = dto::ServerSideEncryption::AES256;
+pub(super) const AES256: &str = dto::ServerSideEncryption::AES256;
 
 /// The object, if it is there and the conditions hold.
 fn find(
@@ -49,9 +50,7 @@ pub(super) fn check_version(version: Option<&str>) -> Result<(), Refusal> {
 
 pub(super) fn get(simulated: &Simulated, visit: &Visit, input: GetObjectInput) -> Result<GetObjectOutput, Refusal> {
     refuse_customer_key(input.sse_customer_algorithm.as_ref())?;
-    if input.part_number.is_some_and(|part| part != 1) {
-        return Err(Refusal::new(416, "InvalidPartNumber", "The requested partnumber is not satisfiable"));
-    }
+    check_overrides(visit, &input)?;
     let conditions = Conditions {
         matches: input.if_match,
         matches_not: input.if_none_match,
@@ -59,19 +58,30 @@ pub(super) fn get(simulated: &Simulated, visit: &Visit, input: GetObjectInput) -
         unmodified_since: input.if_unmodified_since,
     };
     let object = find(simulated, visit, (&input.bucket, &input.key), input.version_id.as_deref(), &conditions)?;
-    let size = object.bytes.len();
-    let window = match input.range {
-        None => None,
-        Some(range) => Some(range.check(size as u64).map_err(|_| {
-            Refusal::new(416, "InvalidRange", "The requested range is not satisfiable")
-                .with("ActualObjectSize", size.to_string())
-                .header("content-range", format!("bytes */{size}"))
-        })?),
+    let size = object.content.len();
+    let window = match (input.range, input.part_number) {
+        (None, None) => None,
+        (Some(_), Some(_)) => {
+            return Err(Refusal::new(
+                400,
+                "InvalidRequest",
+                "Cannot specify both Range header and partNumber query parameter",
+            ));
+        }
+        (None, Some(number)) => part_of(&object, number)?,
+        (Some(range), None) => {
+            let window = range.check(size as u64).map_err(|_| {
+                Refusal::new(416, "InvalidRange", "The requested range is not satisfiable")
+                    .with("ActualObjectSize", size.to_string())
+                    .header("content-range", format!("bytes */{size}"))
+            })?;
+            // The window lies within the bytes, whose length is a usize.
+            Some(window.start as usize..window.end as usize)
+        }
     };
-    // The window lies within the bytes, whose length is a usize.
     let bytes = match &window {
-        None => object.bytes.clone(),
-        Some(window) => object.bytes.slice(window.start as usize..window.end as usize),
+        None => object.content.bytes().clone(),
+        Some(window) => object.content.bytes().slice(window.clone()),
     };
     let content_range = window.map(|window| format!("bytes {}-{}/{size}", window.start, window.end.saturating_sub(1)));
     // A checksum covers the whole object, so it goes only with the whole of it.
@@ -105,17 +115,54 @@ pub(super) fn get(simulated: &Simulated, visit: &Visit, input: GetObjectInput) -
         checksum_sha1: checksum.checksum_sha1,
         checksum_sha256: checksum.checksum_sha256,
         checksum_type: checksum.checksum_type,
-        content_type,
-        cache_control,
-        content_disposition,
-        content_encoding,
-        content_language,
-        expires,
+        content_type: input.response_content_type.or(content_type),
+        cache_control: input.response_cache_control.or(cache_control),
+        content_disposition: input.response_content_disposition.or(content_disposition),
+        content_encoding: input.response_content_encoding.or(content_encoding),
+        content_language: input.response_content_language.or(content_language),
+        expires: input.response_expires.or(expires),
         metadata,
+        parts_count: input.part_number.and_then(|_| parts_count(&object)),
+        tag_count: (!object.tags.is_empty()).then(|| i32::try_from(object.tags.len()).unwrap_or(i32::MAX)),
         storage_class: storage_class.map(Into::into),
         website_redirect_location,
         ..GetObjectOutput::default()
     })
+}
+
+/// The bytes of a part; `None` for the only part of an object that was put in one piece.
+fn part_of(object: &StoredObject, number: i32) -> Result<Option<std::ops::Range<usize>>, Refusal> {
+    let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+    match index {
+        Some(0) if object.parts.is_empty() => Ok(None),
+        Some(index) if index < object.parts.len() => {
+            let start: usize = object.parts[..index].iter().sum();
+            Ok(Some(start..start + object.parts[index]))
+        }
+        _ => Err(Refusal::new(416, "InvalidPartNumber", "The requested partnumber is not satisfiable")),
+    }
+}
+
+fn parts_count(object: &StoredObject) -> Option<i32> {
+    i32::try_from(object.parts.len()).ok().filter(|count| *count > 0)
+}
+
+/// Headers of the answer that the request sets: not for everyone (S3 API reference, GetObject).
+fn check_overrides(visit: &Visit, input: &GetObjectInput) -> Result<(), Refusal> {
+    let overrides = input.response_cache_control.is_some()
+        || input.response_content_disposition.is_some()
+        || input.response_content_encoding.is_some()
+        || input.response_content_language.is_some()
+        || input.response_content_type.is_some()
+        || input.response_expires.is_some();
+    if overrides && visit.caller().is_none() {
+        return Err(Refusal::new(
+            400,
+            "InvalidRequest",
+            "Request specific response headers cannot be used for anonymous GET requests.",
+        ));
+    }
+    Ok(())
 }
 
 pub(super) fn head(simulated: &Simulated, visit: &Visit, input: HeadObjectInput) -> Result<HeadObjectOutput, Refusal> {
@@ -127,11 +174,17 @@ pub(super) fn head(simulated: &Simulated, visit: &Visit, input: HeadObjectInput)
         unmodified_since: input.if_unmodified_since,
     };
     let object = find(simulated, visit, (&input.bucket, &input.key), input.version_id.as_deref(), &conditions)?;
-    let checksum = if input.checksum_mode.is_some() { object.checksum.clone() } else { dto::Checksum::default() };
+    let part = input.part_number.map(|number| part_of(&object, number)).transpose()?.flatten();
+    let checksum = if input.checksum_mode.is_some() && part.is_none() {
+        object.checksum.clone()
+    } else {
+        dto::Checksum::default()
+    };
     let described = object.description.clone();
     Ok(HeadObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
-        content_length: i64::try_from(object.bytes.len()).ok(),
+        content_length: i64::try_from(part.as_ref().map_or(object.content.len(), ExactSizeIterator::len)).ok(),
+        parts_count: input.part_number.and_then(|_| parts_count(&object)),
         e_tag: Some(ETag::Strong(object.etag.clone())),
         last_modified: Some(wire_time(object.modified)),
         server_side_encryption: Some(AES256.to_owned().into()),
@@ -156,6 +209,7 @@ pub(super) fn head(simulated: &Simulated, visit: &Visit, input: HeadObjectInput)
 
 pub(super) async fn put(
     simulated: &Simulated,
+    visit: &Visit,
     input: PutObjectInput,
     trailer: Option<TrailingHeaders>,
 ) -> Result<PutObjectOutput, Refusal> {
@@ -170,9 +224,10 @@ pub(super) async fn put(
             || input.object_lock_mode.is_some()
             || input.object_lock_retain_until_date.is_some(),
     )?;
-    if input.tagging.is_some() || input.write_offset_bytes.is_some() {
+    if input.write_offset_bytes.is_some() {
         return Err(Refusal::not_implemented());
     }
+    let tags = tagging::of_header(simulated, visit, (&input.bucket, &input.key), input.tagging.as_deref())?;
 
     let bytes = match input.body {
         Some(body) => read(body).await?,
@@ -191,7 +246,9 @@ pub(super) async fn put(
     let checksum = integrity::compute(&integrity::promised(promised, trailer.as_ref()), &bytes)?;
     let object = StoredObject {
         etag: integrity::etag(&bytes),
-        bytes,
+        content: simulated.store.space().hold(bytes)?,
+        tags,
+        parts: Vec::new(),
         modified: simulated.state.now(),
         checksum: checksum.clone(),
         description: Description {
@@ -226,7 +283,7 @@ pub(super) async fn put(
     })
 }
 
-async fn read(body: StreamingBlob) -> Result<Bytes, Refusal> {
+pub(super) async fn read(body: StreamingBlob) -> Result<Bytes, Refusal> {
     let whole = body.try_fold(BytesMut::new(), |mut whole, chunk| async move {
         whole.extend_from_slice(&chunk);
         Ok(whole)
@@ -251,7 +308,7 @@ async fn read(body: StreamingBlob) -> Result<Bytes, Refusal> {
 }
 
 /// `aws-chunked` describes the transfer, not the object.
-fn without_chunks(encoding: &str) -> Option<String> {
+pub(super) fn without_chunks(encoding: &str) -> Option<String> {
     let kept: Vec<&str> =
         encoding.split(',').map(str::trim).filter(|part| !part.is_empty() && *part != "aws-chunked").collect();
     (!kept.is_empty()).then(|| kept.join(","))

@@ -12,7 +12,6 @@ use trust::policy::Context;
 
 use super::Simulated;
 use super::admission::{Guest, Visit};
-use super::public::is_public;
 use super::refusal::Refusal;
 use crate::sigv4::{Form, query_pairs};
 
@@ -47,6 +46,23 @@ fn need(operation: &str) -> Need {
         // The source of a copy is settled inside the operation.
         "PutObject" | "CopyObject" => Need::Object("s3:PutObject"),
         "DeleteObject" => Need::Object("s3:DeleteObject"),
+        // So is the source of a part.
+        "CreateMultipartUpload" | "UploadPart" | "UploadPartCopy" | "CompleteMultipartUpload" => {
+            Need::Object("s3:PutObject")
+        }
+        "AbortMultipartUpload" => Need::Object("s3:AbortMultipartUpload"),
+        "ListParts" => Need::Object("s3:ListMultipartUploadParts"),
+        "ListMultipartUploads" => Need::Bucket("s3:ListBucketMultipartUploads"),
+        "GetObjectTagging" => Need::Object("s3:GetObjectTagging"),
+        "PutObjectTagging" => Need::Object("s3:PutObjectTagging"),
+        "DeleteObjectTagging" => Need::Object("s3:DeleteObjectTagging"),
+        "GetObjectAttributes" => Need::Object("s3:GetObjectAttributes"),
+        "GetObjectAcl" => Need::Object("s3:GetObjectAcl"),
+        "GetBucketAcl" => Need::Bucket("s3:GetBucketAcl"),
+        "GetBucketVersioning" => Need::Bucket("s3:GetBucketVersioning"),
+        "GetBucketEncryption" => Need::Bucket("s3:GetEncryptionConfiguration"),
+        "GetBucketPolicyStatus" => Need::Bucket("s3:GetBucketPolicyStatus"),
+        "ListObjectVersions" => Need::Bucket("s3:ListBucketVersions"),
         _ => Need::Unsupported,
     }
 }
@@ -97,7 +113,7 @@ impl Simulated {
             .bucket(bucket, |bucket| (bucket.owner.clone(), bucket.policy.clone(), bucket.public_access_block))?;
         let foreign = visit.caller().is_none_or(|caller| caller.account != owner);
         let restricted = block.is_some_and(|block| block.restrict_buckets);
-        if foreign && restricted && policy.as_deref().is_some_and(is_public) {
+        if foreign && restricted && policy.as_ref().is_some_and(|policy| policy.is_public) {
             return Err(Refusal::denied("Access Denied"));
         }
         let mut context = visit.context();
@@ -105,7 +121,14 @@ impl Simulated {
             context.set(key, *value);
         }
         self.state
-            .authorize(visit.caller(), action, resource, &context, policy.as_deref(), &owner)
+            .authorize(
+                visit.caller(),
+                action,
+                resource,
+                &context,
+                policy.as_deref().map(|policy| &policy.document),
+                &owner,
+            )
             .map_err(|denied| Refusal::denied(denied.message))
     }
 
@@ -178,6 +201,7 @@ impl S3Access for Simulated {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
         let guest = context.extensions_mut().get::<Guest>().cloned();
         let guest = guest.ok_or_else(|| S3Error::new(S3ErrorCode::AccessDenied))?;
+        guest.is_about(context.s3_op().name());
         self.settle(&guest, context).map_err(|refusal| guest.refuse(refusal))
     }
 }

@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use super::address::Address;
 use super::put;
+use crate::body::BodyError;
 use crate::random;
 
 /// What S3 answers in place of success.
@@ -57,9 +58,36 @@ impl Refusal {
         Refusal::new(400, "InvalidArgument", message)
     }
 
+    pub(super) fn malformed_xml() -> Refusal {
+        Refusal::new(
+            400,
+            "MalformedXML",
+            "The XML you provided was not well-formed or did not validate against our published schema",
+        )
+    }
+
     /// For a header or operation that this simulator does not honour: better refused than ignored.
     pub(super) fn not_implemented() -> Refusal {
         Refusal::new(501, "NotImplemented", "A header you provided implies functionality that is not implemented")
+    }
+
+    pub(super) fn of_body(error: BodyError) -> Refusal {
+        match error {
+            BodyError::TooLarge => {
+                Refusal::new(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+            }
+            BodyError::Slow => Refusal::new(
+                400,
+                "RequestTimeout",
+                "Your socket connection to the server was not read from or written to within the timeout period. Idle \
+                 connections will be closed.",
+            ),
+            BodyError::Incomplete => Refusal::new(
+                400,
+                "IncompleteBody",
+                "You did not provide the number of bytes specified by the Content-Length HTTP header",
+            ),
+        }
     }
 
     /// Adds an element to the body.

@@ -3,6 +3,7 @@
 //! Source: S3 API reference, the page of each operation; user guide, "Blocking public access".
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use s3s::dto::{
     self, DeleteBucketOwnershipControlsInput, DeleteBucketOwnershipControlsOutput, DeleteBucketPolicyInput,
@@ -22,7 +23,7 @@ use super::buckets::check_ownership;
 use super::permission::bucket_arn;
 use super::public::is_public;
 use super::refusal::Refusal;
-use super::store::PublicAccessBlock;
+use super::store::{BucketPolicy, PublicAccessBlock};
 
 /// Bytes of a bucket's policy (S3 user guide, "Adding a bucket policy": 20 KB). AWS normalises before it counts, in a way that is not
 /// documented; here the text counts as it came. Neither is the code documented: this is the one of MinIO, which follows S3.
@@ -39,17 +40,23 @@ pub(super) fn put_tags(
 }
 
 fn checked_tags(given: dto::TagSet) -> Result<Vec<(String, String)>, Refusal> {
-    let invalid = |message: &'static str| Refusal::new(400, "InvalidTag", message);
     let tags: Vec<(String, String)> =
         given.into_iter().map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())).collect();
+    if tags.len() > 50 {
+        return Err(Refusal::new(400, "BadRequest", "Bucket tag count cannot be greater than 50"));
+    }
+    check_tags(&tags)?;
+    Ok(tags)
+}
+
+/// What holds for the tags of buckets and of objects.
+pub(super) fn check_tags(tags: &[(String, String)]) -> Result<(), Refusal> {
+    let invalid = |message: &'static str| Refusal::new(400, "InvalidTag", message);
     let names: BTreeSet<&String> = tags.iter().map(|(name, _)| name).collect();
     if names.len() != tags.len() {
         return Err(invalid("Cannot provide multiple Tags with the same key"));
     }
-    if tags.len() > 50 {
-        return Err(Refusal::new(400, "BadRequest", "Bucket tag count cannot be greater than 50"));
-    }
-    for (name, value) in &tags {
+    for (name, value) in tags {
         if name.to_ascii_lowercase().starts_with("aws:") {
             return Err(invalid("System tags cannot be added/updated by requester"));
         }
@@ -60,7 +67,7 @@ fn checked_tags(given: dto::TagSet) -> Result<Vec<(String, String)>, Refusal> {
             return Err(invalid("The TagValue you have provided is invalid"));
         }
     }
-    Ok(tags)
+    Ok(())
 }
 
 pub(super) fn get_tags(
@@ -98,14 +105,14 @@ pub(super) fn put_policy(
             "Policy exceeds the maximum allowed document size.".to_owned(),
         ));
     }
-    Document::parse(&input.policy, Kind::Resource).map_err(|error| malformed(error.aws_message()))?;
+    let document = Document::parse(&input.policy, Kind::Resource).map_err(|error| malformed(error.aws_message()))?;
     if !is_about(&input.policy, &input.bucket) {
         return Err(malformed("Policy has invalid resource".to_owned()));
     }
     let caller = visit.known_caller()?;
-    let public = is_public(&input.policy);
+    let is_public = is_public(&input.policy);
     simulated.store.change(&input.bucket, |bucket| {
-        if public && bucket.public_access_block.is_some_and(|block| block.block_policy) {
+        if is_public && bucket.public_access_block.is_some_and(|block| block.block_policy) {
             return Err(Refusal::denied(format!(
                 "User: {} is not authorized to perform: s3:PutBucketPolicy on resource: \"{}\" because public policies \
                  are blocked by the BlockPublicPolicy block public access setting.",
@@ -113,7 +120,7 @@ pub(super) fn put_policy(
                 bucket_arn(&input.bucket)
             )));
         }
-        bucket.policy = Some(input.policy.clone());
+        bucket.policy = Some(Arc::new(BucketPolicy { text: input.policy, document, is_public }));
         Ok(())
     })??;
     Ok(PutBucketPolicyOutput::default())
@@ -148,7 +155,7 @@ pub(super) fn get_policy(
     input: GetBucketPolicyInput,
 ) -> Result<GetBucketPolicyOutput, Refusal> {
     match simulated.store.bucket(&input.bucket, |bucket| bucket.policy.clone())? {
-        Some(policy) => Ok(GetBucketPolicyOutput { policy: Some(policy) }),
+        Some(policy) => Ok(GetBucketPolicyOutput { policy: Some(policy.text.clone()) }),
         None => Err(Refusal::new(404, "NoSuchBucketPolicy", "The bucket policy does not exist")),
     }
 }
@@ -211,11 +218,7 @@ pub(super) fn put_ownership(
     input: PutBucketOwnershipControlsInput,
 ) -> Result<PutBucketOwnershipControlsOutput, Refusal> {
     let [rule] = input.ownership_controls.rules.as_slice() else {
-        return Err(Refusal::new(
-            400,
-            "MalformedXML",
-            "The XML you provided was not well-formed or did not validate against our published schema",
-        ));
+        return Err(Refusal::malformed_xml());
     };
     let ownership = check_ownership(&rule.object_ownership)?;
     simulated.store.change(&input.bucket, |bucket| bucket.ownership = Some(ownership))?;

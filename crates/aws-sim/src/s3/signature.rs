@@ -3,6 +3,8 @@
 //! Source of codes and texts: S3 API reference, "Error responses" and "Authenticating Requests (AWS Signature
 //! Version 4)".
 
+use std::sync::Arc;
+
 use http::request::Parts;
 use http::{HeaderValue, header};
 use jiff::{SignedDuration, Timestamp};
@@ -11,6 +13,7 @@ use trust::Secret;
 use super::Simulated;
 use super::refusal::Refusal;
 use crate::identity::{Caller, KeyRecord};
+use crate::sessions::is_temporary;
 use crate::sigv4::{Form, Malformed, Mismatch, PathRule, Presented, SKEW, same_token};
 
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
@@ -24,7 +27,8 @@ const STREAMING: [&str; 3] = [
 /// Whose signature a request carries, and where.
 #[derive(Debug)]
 pub(super) struct Signer {
-    pub(super) caller: Caller,
+    pub(super) caller: Arc<Caller>,
+    pub(super) access_key_id: String,
     pub(super) form: Form,
 }
 
@@ -37,13 +41,13 @@ pub(super) fn verify(
 ) -> Result<Signer, Refusal> {
     let now = simulated.state.now();
     check_time(presented, now)?;
-    let record = simulated.state.secret_for(&presented.access_key_id);
+    let record = simulated.state.key(&presented.access_key_id, presented.security_token.as_ref());
     let record = check_key(presented, record, now)?;
     check_signed_headers(parts, presented)?;
     presented
         .check(parts, &record.secret, payload, PathRule::AsIs)
         .map_err(|mismatch| mismatch_refusal(presented, mismatch))?;
-    Ok(Signer { caller: record.caller, form: presented.form })
+    Ok(Signer { caller: record.caller, access_key_id: presented.access_key_id.clone(), form: presented.form })
 }
 
 pub(super) fn malformed_refusal(malformed: &Malformed, parts: &Parts) -> Refusal {
@@ -158,13 +162,16 @@ fn check_key(presented: &Presented, record: Option<KeyRecord>, now: Timestamp) -
         Refusal::new(403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
             .with("AWSAccessKeyId", presented.access_key_id.clone())
     };
-    let record = record.ok_or_else(unknown)?;
+    let invalid = || Refusal::new(400, "InvalidToken", "The provided token is malformed or otherwise invalid.");
     let shown = presented.security_token.as_ref();
-    if record.session_token.is_some() && shown.is_none() {
-        return Err(unknown());
-    }
+    let record = match record {
+        Some(record) => record,
+        // The key of a session is known by its token alone.
+        None if shown.is_some() && is_temporary(&presented.access_key_id) => return Err(invalid()),
+        None => return Err(unknown()),
+    };
     if !same_token(record.session_token.as_ref(), shown) {
-        return Err(Refusal::new(400, "InvalidToken", "The provided token is malformed or otherwise invalid."));
+        return Err(invalid());
     }
     if record.expires.is_some_and(|end| end <= now) {
         return Err(Refusal::new(400, "ExpiredToken", "The provided token has expired."));

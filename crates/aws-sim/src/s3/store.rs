@@ -3,19 +3,23 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use s3s::dto;
 use time::OffsetDateTime;
 use trust::AccountId;
+use trust::policy::Document;
 
+use super::content::{Content, Space};
 use super::refusal::Refusal;
+use super::tagging::Tags;
+use super::uploads::Upload;
 use crate::sigv4::{hex, sha256};
 
 /// All buckets. The lock is held for look-ups only, never across an await.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Store {
     buckets: RwLock<BTreeMap<String, Bucket>>,
+    space: Space,
 }
 
 #[derive(Debug)]
@@ -24,12 +28,22 @@ pub(super) struct Bucket {
     pub(super) region: String,
     pub(super) created: Timestamp,
     pub(super) objects: BTreeMap<String, Arc<StoredObject>>,
+    /// By id: uploads in parts that are under way.
+    pub(super) uploads: BTreeMap<String, Upload>,
     /// In the order given.
     pub(super) tags: Vec<(String, String)>,
-    /// The text as it was put; it was parsed once before.
-    pub(super) policy: Option<String>,
+    pub(super) policy: Option<Arc<BucketPolicy>>,
     pub(super) public_access_block: Option<PublicAccessBlock>,
     pub(super) ownership: Option<String>,
+}
+
+/// The policy on a bucket.
+#[derive(Debug)]
+pub(super) struct BucketPolicy {
+    /// As it was put.
+    pub(super) text: String,
+    pub(super) document: Document,
+    pub(super) is_public: bool,
 }
 
 /// The four settings of Block Public Access.
@@ -48,12 +62,15 @@ impl PublicAccessBlock {
 
 #[derive(Clone, Debug)]
 pub(super) struct StoredObject {
-    pub(super) bytes: Bytes,
-    /// Hexadecimal MD5 of the bytes, without quotes.
+    pub(super) content: Content,
+    /// Hexadecimal MD5 of the bytes, or of those of the parts with their number; without quotes.
     pub(super) etag: String,
     pub(super) modified: Timestamp,
     pub(super) checksum: dto::Checksum,
     pub(super) description: Description,
+    pub(super) tags: Tags,
+    /// The sizes of the parts; none where it was put in one piece.
+    pub(super) parts: Vec<usize>,
 }
 
 /// What the writer of an object says of it, given back as it was.
@@ -79,6 +96,7 @@ impl Bucket {
             region,
             created,
             objects: BTreeMap::new(),
+            uploads: BTreeMap::new(),
             tags: Vec::new(),
             policy: None,
             public_access_block: Some(PublicAccessBlock::ALL),
@@ -88,6 +106,15 @@ impl Bucket {
 }
 
 impl Store {
+    /// Empty, for this many bytes of objects.
+    pub(super) fn new(limit: usize) -> Store {
+        Store { buckets: RwLock::default(), space: Space::new(limit) }
+    }
+
+    pub(super) fn space(&self) -> &Space {
+        &self.space
+    }
+
     /// Reads one bucket.
     pub(super) fn bucket<T>(&self, name: &str, read: impl FnOnce(&Bucket) -> T) -> Result<T, Refusal> {
         let buckets = self.buckets.read().unwrap_or_else(PoisonError::into_inner);

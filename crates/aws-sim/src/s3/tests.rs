@@ -13,16 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::{digest, hmac};
-use axum::Router;
 use axum::body::{Body, Bytes};
 use http::{HeaderMap, Request};
 use jiff::{SignedDuration, Timestamp};
-use tower::ServiceExt as _;
 use trust::policy::{Context, Document, Kind};
-use trust::{AccountId, Clock as _, FixedClock, Secret};
+use trust::{AccountId, Clock as _, FixedClock};
 
 use crate::account::{Role, StoredPolicy};
-use crate::identity::{Caller, CallerKind, KeyRecord, RoleSession};
+use crate::identity::RoleSession;
 use crate::state::State;
 
 const ACCOUNT: &str = "111122223333";
@@ -40,7 +38,7 @@ struct Key {
 struct World {
     state: State,
     clock: Arc<FixedClock>,
-    router: Router,
+    front: super::Front,
     admin: Key,
 }
 
@@ -50,9 +48,10 @@ impl World {
         let clock = Arc::new(FixedClock::new("2026-05-04T10:00:00Z".parse().expect("timestamp must parse")));
         let authority = transport::Authority::generate("test", &*clock).expect("authority must generate");
         let roots = transport::Roots::of(&authority).expect("roots must load");
-        let state = State::new(clock.clone(), transport::Client::new(roots, Duration::from_secs(1)));
+        let state =
+            State::new(clock.clone(), transport::Client::new(roots, Duration::from_secs(1)), &Default::default());
         let admin = admin_of(&state, ACCOUNT);
-        World { router: super::service(state.clone()), state, clock, admin }
+        World { front: super::Front::new(state.clone(), 1 << 26, Duration::from_secs(1)), state, clock, admin }
     }
 
     /// With the bucket `data`, and in it `hello.txt`.
@@ -71,11 +70,6 @@ impl World {
             text: text.into(),
         };
         let account: AccountId = ACCOUNT.parse().expect("account must parse");
-        let key = Key {
-            id: crate::random::id("ASIA", 20),
-            secret: "session-secret".to_owned(),
-            token: Some("session-token".to_owned()),
-        };
         let role = Role {
             name: "reader".to_owned(),
             path: "/".to_owned(),
@@ -90,28 +84,22 @@ impl World {
             inline: [("only".to_owned(), policy)].into(),
             tags: Vec::new(),
         };
-        let caller = Caller {
-            account: account.clone(),
-            arn: format!("arn:aws:sts::{ACCOUNT}:assumed-role/reader/pod"),
-            user_id: "AROAREADER:pod".to_owned(),
-            kind: CallerKind::AssumedRole(Box::new(RoleSession {
-                role_arn: role.arn.clone(),
-                role_name: role.name.clone(),
-                role_id: role.id.clone(),
-                policies: None,
-                context: Context::new(),
-            })),
+        let session = RoleSession {
+            role_arn: role.arn.clone(),
+            role_name: role.name.clone(),
+            role_id: role.id.clone(),
+            policies: None,
+            context: Context::new(),
         };
-        let record = KeyRecord {
-            secret: Secret::new(&key.secret),
-            session_token: key.token.as_ref().map(Secret::new),
-            expires: Some(self.clock.now() + SignedDuration::from_hours(1)),
-            caller,
-        };
+        let expires = self.clock.now() + SignedDuration::from_hours(1);
+        let given = self.state.sessions().issue(&account, &session, "pod", expires);
         let mut directory = self.state.write();
-        directory.keys.insert(key.id.clone(), record);
         directory.accounts.get_mut(&account).expect("account must exist").roles.insert(role.name.clone(), role);
-        key
+        Key {
+            id: given.access_key_id,
+            secret: given.secret.expose().to_owned(),
+            token: Some(given.token.expose().to_owned()),
+        }
     }
 
     fn call(&self, method: &'static str, host: &str, target: &str) -> Call<'_> {
@@ -271,7 +259,8 @@ impl Call<'_> {
             format!("X-Amz-Expires={expires}"),
             "X-Amz-SignedHeaders=host".to_owned(),
         ];
-        pairs.extend(self.key.token.iter().map(|token| format!("X-Amz-Security-Token={token}")));
+        let token = |token: &String| crate::sigv4::percent_encode(token.as_bytes(), false);
+        pairs.extend(self.key.token.iter().map(|one| format!("X-Amz-Security-Token={}", token(one))));
         pairs.extend((!query.is_empty()).then_some(query));
         pairs.sort();
         let query = pairs.join("&");
@@ -293,7 +282,7 @@ impl Call<'_> {
 
 impl World {
     async fn deliver(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.expect("router never fails");
+        let response = self.front.answer(request).await;
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.expect("body must arrive");
         Answer {

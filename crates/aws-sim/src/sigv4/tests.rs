@@ -16,12 +16,12 @@ fn record(secret: &str, token: Option<&str>, expires: Option<&str>) -> KeyRecord
         secret: Secret::new(secret),
         session_token: token.map(Secret::new),
         expires: expires.map(|at| at.parse().expect("timestamp must parse")),
-        caller: Caller {
+        caller: Arc::new(Caller {
             arn: format!("arn:aws:iam::{account}:user/admin"),
             account,
             user_id: "AIDAEXAMPLE".to_owned(),
             kind: CallerKind::User { name: "admin".to_owned() },
-        },
+        }),
     }
 }
 
@@ -53,7 +53,7 @@ fn vector(method: &str, uri: &str, extra: &[(&str, &str)], body: &str, signed_he
     let now = AT.parse().expect("timestamp must parse");
     let token = parts.headers.get("x-amz-security-token").map(|token| token.to_str().expect("ascii").to_owned());
     let verified =
-        verify(&parts, body.as_bytes(), now, |key| (key == KEY).then(|| record(SECRET, token.as_deref(), None)))
+        verify(&parts, body.as_bytes(), now, |key, _| (key == KEY).then(|| record(SECRET, token.as_deref(), None)))
             .unwrap_or_else(|error| panic!("{method} {uri} must verify: {error}"));
     assert_eq!((verified.region.as_str(), verified.service.as_str()), ("us-east-1", "service"));
 }
@@ -109,7 +109,7 @@ const PRESIGNED: &str = "/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKI
 
 fn presigned_at(now: &str) -> Result<Verified, SigError> {
     let parts = parts("GET", PRESIGNED, &[("host", "example.amazonaws.com")]);
-    verify(&parts, b"", now.parse().expect("timestamp must parse"), |_| Some(record(SECRET, None, None)))
+    verify(&parts, b"", now.parse().expect("timestamp must parse"), |_, _| Some(record(SECRET, None, None)))
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn vanilla(change: impl FnOnce(&mut http::HeaderMap, &mut KeyRecord, &mut Timest
     let mut record = record(SECRET, None, None);
     let mut now = AT.parse().expect("timestamp must parse");
     change(&mut parts.headers, &mut record, &mut now);
-    match verify(&parts, b"", now, |key| (key == KEY).then(|| record.clone())) {
+    match verify(&parts, b"", now, |key, _| (key == KEY).then(|| record.clone())) {
         Ok(_) => ("ok".to_owned(), String::new()),
         Err(error) => (format!("{} {}", error.status.as_u16(), error.code), error.message),
     }
@@ -245,7 +245,7 @@ fn refuses_another_body_than_the_signed_one() {
         "/",
         &[("host", "example.amazonaws.com"), ("x-amz-date", "20150830T123600Z"), ("authorization", &authorization)],
     );
-    let verify = |body: &[u8]| verify(&parts, body, at(AT), |_| Some(record(SECRET, None, None)));
+    let verify = |body: &[u8]| verify(&parts, body, at(AT), |_, _| Some(record(SECRET, None, None)));
     verify(b"").expect("the signed body must be accepted");
     assert_eq!(verify(b"x").expect_err("another body must be refused").code, "SignatureDoesNotMatch");
 }

@@ -1,7 +1,12 @@
-//! Asks an issuer for its keys, over the wire and anew for every token.
+//! Asks an issuer for its keys, over the wire: anew for every token, or as often as it is told to. How long AWS keeps keys is
+//! not documented.
 //! Must not know roles or tokens.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use aws_lc_rs::digest;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use thiserror::Error;
 use transport::{Client, FetchError, Fetched};
@@ -35,20 +40,121 @@ struct Discovery {
     id_token_signing_alg_values_supported: Option<Vec<String>>,
 }
 
-/// The issuer's key set.
-///
-/// A chain that leads to the client's roots is good whatever the thumbprints; any other must end in a
-/// certificate whose thumbprint is registered (IAM API reference, `UpdateOpenIDConnectProviderThumbprint`).
-pub(super) async fn keys(client: &Client, issuer: &IssuerUrl, thumbprints: &[String]) -> Result<Jwks, IssuerError> {
-    let document = fetch(client, &issuer.discovery_url(), thumbprints).await?;
+/// More issuers than this are not kept: each is registered in an account, and an account has a hundred.
+const MAX_KEPT: usize = 1000;
+
+/// The keys of issuers.
+#[derive(Debug)]
+pub(crate) struct IssuerKeys {
+    client: Client,
+    kept_for: SignedDuration,
+    kept: Mutex<HashMap<IssuerUrl, Kept>>,
+}
+
+#[derive(Clone, Debug)]
+struct Kept {
+    until: Timestamp,
+    keys: Arc<Published>,
+}
+
+/// A key set and who served it.
+#[derive(Debug)]
+struct Published {
+    keys: Arc<Jwks>,
+    discovery: Shown,
+    jwks: Shown,
+}
+
+/// The certificates that a server showed.
+#[derive(Debug)]
+struct Shown {
+    url: String,
+    trusted: bool,
+    thumbprint: Option<String>,
+}
+
+impl IssuerKeys {
+    /// Keeps a key set for `kept_for`; a token that names a key which is not in it has it fetched anew.
+    pub(crate) fn new(client: Client, kept_for: SignedDuration) -> IssuerKeys {
+        IssuerKeys { client, kept_for, kept: Mutex::default() }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The issuer's key set, for a token that names `kid`.
+    ///
+    /// A chain that leads to the client's roots is good whatever the thumbprints; any other must end in a
+    /// certificate whose thumbprint is registered (IAM API reference, `UpdateOpenIDConnectProviderThumbprint`).
+    pub(super) async fn keys(
+        &self,
+        issuer: &IssuerUrl,
+        kid: Option<&str>,
+        thumbprints: &[String],
+        now: Timestamp,
+    ) -> Result<Arc<Jwks>, IssuerError> {
+        let published = match self.kept(issuer, kid, now) {
+            Some(kept) => kept,
+            None => {
+                let published = Arc::new(fetch_all(&self.client, issuer, thumbprints).await?);
+                self.keep(issuer, &published, now);
+                published
+            }
+        };
+        // A provider may have other thumbprints than the one for which the keys were fetched.
+        published.discovery.check(thumbprints)?;
+        published.jwks.check(thumbprints)?;
+        Ok(published.keys.clone())
+    }
+
+    fn kept(&self, issuer: &IssuerUrl, kid: Option<&str>, now: Timestamp) -> Option<Arc<Published>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = kept.get(issuer).filter(|one| now < one.until)?;
+        let is_known = one.keys.keys.keys.iter().any(|key| key.kid.as_deref() == kid);
+        is_known.then(|| one.keys.clone())
+    }
+
+    fn keep(&self, issuer: &IssuerUrl, published: &Arc<Published>, now: Timestamp) {
+        if !self.kept_for.is_positive() {
+            return;
+        }
+        let until = now.saturating_add(self.kept_for).unwrap_or(Timestamp::MAX);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= MAX_KEPT {
+            kept.clear();
+        }
+        kept.insert(issuer.clone(), Kept { until, keys: published.clone() });
+    }
+}
+
+impl Shown {
+    fn of(url: &str, fetched: &Fetched) -> Shown {
+        Shown { url: url.to_owned(), trusted: fetched.trusted, thumbprint: thumbprint_of(fetched) }
+    }
+
+    fn check(&self, thumbprints: &[String]) -> Result<(), IssuerError> {
+        let is_known = || self.thumbprint.as_ref().is_some_and(|found| thumbprints.contains(found));
+        if self.trusted || is_known() { Ok(()) } else { Err(IssuerError::Thumbprint(self.url.clone())) }
+    }
+}
+
+/// Both documents; the second is not asked for where the first comes from a stranger.
+async fn fetch_all(client: &Client, issuer: &IssuerUrl, thumbprints: &[String]) -> Result<Published, IssuerError> {
+    let url = issuer.discovery_url();
+    let document = get(client, &url).await?;
+    let discovery = Shown::of(&url, &document);
+    discovery.check(thumbprints)?;
     let jwks_uri = key_location(&document, issuer)?;
-    let document = fetch(client, &jwks_uri, thumbprints).await?;
+    let document = get(client, &jwks_uri).await?;
+    let jwks = Shown::of(&jwks_uri, &document);
+    jwks.check(thumbprints)?;
     let keys: Jwks = trust::object(&document.body).map_err(|_| IssuerError::KeySet("it is no JSON key set"))?;
     let too_many = |kind: &str| keys.keys.iter().filter(|key| key.kty == kind).count() > MAX_KEYS;
     if too_many("RSA") || too_many("EC") {
         return Err(IssuerError::KeySet("it has too many keys"));
     }
-    Ok(keys)
+    Ok(Published { keys: Arc::new(keys), discovery, jwks })
 }
 
 /// The thumbprint that IAM registers by itself: of the host that serves the keys.
@@ -73,12 +179,6 @@ fn key_location(document: &Fetched, issuer: &IssuerUrl) -> Result<String, Issuer
         .id_token_signing_alg_values_supported
         .ok_or(absent("id_token_signing_alg_values_supported is missing"))?;
     discovery.jwks_uri.ok_or(absent("jwks_uri is missing"))
-}
-
-async fn fetch(client: &Client, url: &str, thumbprints: &[String]) -> Result<Fetched, IssuerError> {
-    let fetched = get(client, url).await?;
-    let known = || thumbprint_of(&fetched).is_some_and(|found| thumbprints.contains(&found));
-    if fetched.trusted || known() { Ok(fetched) } else { Err(IssuerError::Thumbprint(url.to_owned())) }
 }
 
 async fn get(client: &Client, url: &str) -> Result<Fetched, IssuerError> {

@@ -207,7 +207,7 @@ async fn refuses_what_it_would_otherwise_ignore() {
     let put = |name: &str, value: &str| world.call("PUT", HOST, HELLO).body("x").header(name, value).send();
     assert_eq!(put("x-amz-server-side-encryption", "AES256").await.verdict(), "200");
     assert_eq!(put("x-amz-server-side-encryption", "aws:kms").await.verdict(), "501 NotImplemented");
-    assert_eq!(put("x-amz-tagging", "a=b").await.verdict(), "501 NotImplemented");
+    assert_eq!(put("x-amz-object-lock-mode", "GOVERNANCE").await.verdict(), "400 InvalidRequest");
     assert_eq!(put("x-amz-acl", "bucket-owner-full-control").await.verdict(), "200");
     assert_eq!(put("x-amz-acl", "public-read").await.verdict(), "400 AccessControlListNotSupported");
 }
