@@ -8,7 +8,9 @@ use kube::Client;
 use trust::SharedClock;
 
 use crate::logs::LogShelf;
+use crate::namespace::Namespaces;
 use crate::programs::Programs;
+use crate::resources::Capacity;
 
 /// Where pods find the API server: `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,4 +29,6 @@ pub(crate) struct Context {
     pub(crate) clock: SharedClock,
     pub(crate) api_server: ApiServerAddress,
     pub(crate) logs: LogShelf,
+    pub(crate) capacity: Capacity,
+    pub(crate) namespaces: Namespaces,
 }

@@ -1,6 +1,6 @@
 //! What a pod may learn about itself: `fieldRef` paths of the downward API. Pure.
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Container, Pod};
 use kube::ResourceExt as _;
 
 /// All pods of a process node live at this address, and so does the node.
@@ -29,6 +29,13 @@ pub(crate) fn field(pod: &Pod, path: &str) -> Result<String, FieldError> {
         },
     };
     Ok(value)
+}
+
+/// All containers of a pod, whichever kind.
+pub(crate) fn containers(pod: &Pod) -> Vec<&Container> {
+    let spec = pod.spec.as_ref();
+    let init = spec.and_then(|spec| spec.init_containers.as_deref()).unwrap_or_default();
+    init.iter().chain(spec.map_or(&[][..], |spec| &spec.containers)).collect()
 }
 
 /// `key` of `name['key']`.

@@ -10,10 +10,11 @@ use k8s_openapi::api::core::v1::{Container, EnvVarSource, Pod};
 
 use crate::downward::{self, FieldError};
 use crate::paths::PathMap;
+use crate::resources::{self, Capacity, ResourceError};
 use crate::sources::{SourceError, SourceKey, Sources};
 
 /// The search path that container runtimes give to images that set none.
-const CONTAINER_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(crate) const CONTAINER_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Why a container's configuration cannot be made (`CreateContainerConfigError`).
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub(crate) enum EnvironmentError {
     Source(#[from] SourceError),
     #[error("env {variable}: {reason}")]
     Field { variable: String, reason: FieldError },
+    #[error("env {variable}: {reason}")]
+    Resource { variable: String, reason: ResourceError },
     #[error("env {variable}: {kind} is not supported by a process node")]
     Unsupported { variable: String, kind: &'static str },
 }
@@ -33,6 +36,9 @@ pub(crate) struct Base {
     pub(crate) home: String,
     pub(crate) api_host: String,
     pub(crate) api_port: u16,
+    /// The search path, unless the specification has one.
+    pub(crate) path: String,
+    pub(crate) capacity: Capacity,
     /// The node's own variables.
     pub(crate) node: Arc<BTreeMap<String, String>>,
 }
@@ -66,10 +72,8 @@ pub(crate) fn build(
     base: &Base,
 ) -> Result<Environment, EnvironmentError> {
     let mut environment = Environment { variables: (*base.node).clone(), ..Environment::default() };
-    for (name, value) in
-        [("KUBERNETES_SERVICE_HOST", base.api_host.clone()), ("KUBERNETES_SERVICE_PORT", base.api_port.to_string())]
-    {
-        environment.variables.insert(name.to_owned(), value);
+    for (name, value) in kubernetes_service(&base.api_host, base.api_port) {
+        environment.variables.insert(name, value);
     }
     for from in container.env_from.iter().flatten() {
         let (source_key, optional) = match (&from.config_map_ref, &from.secret_ref) {
@@ -90,7 +94,7 @@ pub(crate) fn build(
     for variable in container.env.iter().flatten() {
         let value = match (&variable.value, &variable.value_from) {
             (Some(value), _) if !value.is_empty() => Some(environment.expand(value)),
-            (_, Some(from)) => from_source(pod, &variable.name, from, sources)?,
+            (_, Some(from)) => from_source(pod, (container, &variable.name), from, sources, base.capacity)?,
             _ => Some(String::new()),
         };
         if let Some(value) = value {
@@ -98,17 +102,35 @@ pub(crate) fn build(
         }
     }
     // The container runtime's own defaults give way to the specification, and `$(NAME)` does not see them.
-    for (name, value) in [("PATH", CONTAINER_PATH), ("HOSTNAME", &base.hostname), ("HOME", &base.home)] {
+    for (name, value) in [("PATH", &base.path), ("HOSTNAME", &base.hostname), ("HOME", &base.home)] {
         environment.variables.entry(name.to_owned()).or_insert_with(|| value.to_owned());
     }
     Ok(environment)
 }
 
+/// What every pod has of the service `kubernetes`, whether it wants service links or not. (Of other services a process
+/// node tells nothing: no local process reaches their addresses.)
+fn kubernetes_service(host: &str, port: u16) -> [(String, String); 8] {
+    let bracketed = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let url = format!("tcp://{bracketed}:{port}");
+    [
+        ("KUBERNETES_SERVICE_HOST".to_owned(), host.to_owned()),
+        ("KUBERNETES_SERVICE_PORT".to_owned(), port.to_string()),
+        ("KUBERNETES_SERVICE_PORT_HTTPS".to_owned(), port.to_string()),
+        ("KUBERNETES_PORT".to_owned(), url.clone()),
+        (format!("KUBERNETES_PORT_{port}_TCP"), url),
+        (format!("KUBERNETES_PORT_{port}_TCP_PROTO"), "tcp".to_owned()),
+        (format!("KUBERNETES_PORT_{port}_TCP_PORT"), port.to_string()),
+        (format!("KUBERNETES_PORT_{port}_TCP_ADDR"), host.to_owned()),
+    ]
+}
+
 fn from_source(
     pod: &Pod,
-    variable: &str,
+    (container, variable): (&Container, &str),
     from: &EnvVarSource,
     sources: &Sources,
+    capacity: Capacity,
 ) -> Result<Option<String>, EnvironmentError> {
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
     if let Some(reference) = &from.field_ref {
@@ -124,11 +146,12 @@ fn from_source(
         let source_key = SourceKey::Secret(reference.name.clone());
         return Ok(sources.key(&source_key, &reference.key, reference.optional.unwrap_or(false))?.map(text));
     }
-    let kind = match (&from.resource_field_ref, &from.file_key_ref) {
-        (Some(_), _) => "resourceFieldRef",
-        (_, Some(_)) => "fileKeyRef",
-        _ => "this kind of valueFrom",
-    };
+    if let Some(reference) = &from.resource_field_ref {
+        return resources::value(&downward::containers(pod), Some(container), reference, capacity)
+            .map(Some)
+            .map_err(|reason| EnvironmentError::Resource { variable: variable.to_owned(), reason });
+    }
+    let kind = if from.file_key_ref.is_some() { "fileKeyRef" } else { "this kind of valueFrom" };
     Err(EnvironmentError::Unsupported { variable: variable.to_owned(), kind })
 }
 
@@ -205,6 +228,8 @@ mod tests {
             home: "/pods/u/home".into(),
             api_host: "127.0.0.1".into(),
             api_port: 6443,
+            path: CONTAINER_PATH.into(),
+            capacity: Capacity { cpus: 2, memory_bytes: 1 << 30 },
             node: Arc::new(node),
         }
     }
@@ -231,8 +256,14 @@ mod tests {
         insta::assert_snapshot!(listed(json!({"name": "app"})), @r"
         HOME=/pods/u/home
         HOSTNAME=p
+        KUBERNETES_PORT=tcp://127.0.0.1:6443
+        KUBERNETES_PORT_6443_TCP=tcp://127.0.0.1:6443
+        KUBERNETES_PORT_6443_TCP_ADDR=127.0.0.1
+        KUBERNETES_PORT_6443_TCP_PORT=6443
+        KUBERNETES_PORT_6443_TCP_PROTO=tcp
         KUBERNETES_SERVICE_HOST=127.0.0.1
         KUBERNETES_SERVICE_PORT=6443
+        KUBERNETES_SERVICE_PORT_HTTPS=6443
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
         ");
     }
@@ -265,8 +296,14 @@ mod tests {
         HOME=/root
         HOSTNAME=p
         K=env-wins
+        KUBERNETES_PORT=tcp://127.0.0.1:6443
+        KUBERNETES_PORT_6443_TCP=tcp://127.0.0.1:6443
+        KUBERNETES_PORT_6443_TCP_ADDR=127.0.0.1
+        KUBERNETES_PORT_6443_TCP_PORT=6443
+        KUBERNETES_PORT_6443_TCP_PROTO=tcp
         KUBERNETES_SERVICE_HOST=127.0.0.1
         KUBERNETES_SERVICE_PORT=6443
+        KUBERNETES_SERVICE_PORT_HTTPS=6443
         LABEL=x
         LATER=late
         P=/pods/u/root/var/run/secrets/t/k
@@ -293,8 +330,8 @@ mod tests {
         check(json!({"configMapKeyRef": {"name": "x", "key": "k"}}), r#"configmap "x" not found"#);
         check(json!({"secretKeyRef": {"name": "s", "key": "k"}}), r#"couldn't find key k in secret "s""#);
         check(
-            json!({"resourceFieldRef": {"resource": "limits.cpu"}}),
-            "env V: resourceFieldRef is not supported by a process node",
+            json!({"resourceFieldRef": {"resource": "limits.gpu"}}),
+            "env V: unsupported container resource : limits.gpu",
         );
         check(
             json!({"fieldRef": {"fieldPath": "status.phase"}}),

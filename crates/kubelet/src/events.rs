@@ -9,6 +9,15 @@ use crate::context::Context;
 
 /// Writes a warning about the pod.
 pub(crate) async fn warn(context: &Context, pod: &Pod, reason: &str, message: &str) {
+    write(context, pod, "Warning", reason, message).await;
+}
+
+/// Writes that something went its way.
+pub(crate) async fn note(context: &Context, pod: &Pod, reason: &str, message: &str) {
+    write(context, pod, "Normal", reason, message).await;
+}
+
+async fn write(context: &Context, pod: &Pod, kind: &str, reason: &str, message: &str) {
     let namespace = pod.namespace().unwrap_or_default();
     let now = Some(Time(context.clock.now()));
     let event = Event {
@@ -26,7 +35,7 @@ pub(crate) async fn warn(context: &Context, pod: &Pod, reason: &str, message: &s
             resource_version: pod.metadata.resource_version.clone(),
             ..ObjectReference::default()
         },
-        type_: Some("Warning".to_owned()),
+        type_: Some(kind.to_owned()),
         reason: Some(reason.to_owned()),
         message: Some(message.to_owned()),
         source: Some(EventSource { component: Some("kubelet".to_owned()), host: Some(context.node.clone()) }),

@@ -25,8 +25,10 @@ use trust::{Clock, SharedClock};
 use crate::context::{ApiServerAddress, Context};
 use crate::downward::HOST_IP;
 use crate::logs::{self, LogShelf};
+use crate::namespace::Namespaces;
 use crate::pod::{self, Fate, Wish};
 use crate::programs::Programs;
+use crate::resources::Capacity;
 use crate::schedule::{self, Placement};
 use crate::{control_plane, events};
 
@@ -133,7 +135,8 @@ impl ProcessNode {
 
         let nodes: Api<Node> = Api::all(client.clone());
         let labels = mk_labels(&name);
-        let node = mk_node(&name, &labels, server.addr().port(), clock.as_ref());
+        let capacity = Capacity::of_this_machine();
+        let node = mk_node(&name, &labels, server.addr().port(), capacity, clock.as_ref());
         register(&nodes, &name, &node).await?;
 
         let stop = CancellationToken::new();
@@ -155,6 +158,8 @@ impl ProcessNode {
             clock,
             api_server,
             logs: shelf,
+            capacity,
+            namespaces: Namespaces::default(),
         };
         let context = Arc::new(context);
         let runner = Runner { context, labels, pods: HashMap::new(), tasks: JoinSet::new(), told: HashSet::new() };
@@ -204,7 +209,15 @@ fn mk_labels(name: &str) -> BTreeMap<String, String> {
     .into()
 }
 
-fn mk_node(name: &str, labels: &BTreeMap<String, String>, log_port: u16, clock: &dyn Clock) -> serde_json::Value {
+fn mk_node(
+    name: &str,
+    labels: &BTreeMap<String, String>,
+    log_port: u16,
+    capacity: Capacity,
+    clock: &dyn Clock,
+) -> serde_json::Value {
+    let memory = format!("{}Ki", capacity.memory_bytes / 1024);
+    let capacity = json!({"pods": "110", "cpu": capacity.cpus.to_string(), "memory": memory});
     json!({
         "apiVersion": "v1",
         "kind": "Node",
@@ -214,8 +227,8 @@ fn mk_node(name: &str, labels: &BTreeMap<String, String>, log_port: u16, clock: 
                 {"type": "InternalIP", "address": HOST_IP},
                 {"type": "Hostname", "address": name},
             ],
-            "capacity": {"pods": "110"},
-            "allocatable": {"pods": "110"},
+            "capacity": capacity,
+            "allocatable": capacity,
             "conditions": [mk_ready(clock)],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": log_port}},
         },

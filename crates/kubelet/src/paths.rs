@@ -11,10 +11,8 @@ pub(crate) enum MountError {
     Root(String),
     #[error("mountPath {0:?} must not contain '..'")]
     Upwards(String),
-    #[error("mountPath {inner:?} lies below mountPath {outer:?}: nested mounts are not supported by a process node")]
-    Nested { inner: String, outer: String },
-    #[error("subPathExpr of mountPath {0:?} is not supported by a process node")]
-    SubPathExpr(String),
+    #[error("mountPath {0:?} is used twice")]
+    Twice(String),
     #[error("subPath {0:?} must be relative and must not contain '..'")]
     SubPath(String),
 }
@@ -27,6 +25,19 @@ pub(crate) struct Mount {
     pub(crate) volume: String,
     /// Relative to the volume; empty for all of it.
     pub(crate) sub_path: String,
+    /// `sub_path` is still to be expanded: it was given as `subPathExpr`.
+    pub(crate) is_expression: bool,
+}
+
+impl Mount {
+    /// The path within the volume, with variables filled in.
+    pub(crate) fn sub_path(&self, expand: impl Fn(&str) -> String) -> Result<String, MountError> {
+        let sub_path = if self.is_expression { expand(&self.sub_path) } else { self.sub_path.clone() };
+        match sub_path.starts_with('/') || sub_path.split('/').any(|segment| segment == "..") {
+            true => Err(MountError::SubPath(sub_path)),
+            false => Ok(sub_path),
+        }
+    }
 }
 
 /// Maps a container's mounted paths into its private root.
@@ -34,7 +45,9 @@ pub(crate) struct Mount {
 pub(crate) struct PathMap {
     root: PathBuf,
     pod_folder: String,
+    /// Sorted by path.
     mounts: Vec<Mount>,
+    real: bool,
 }
 
 impl PathMap {
@@ -42,31 +55,39 @@ impl PathMap {
     pub(crate) fn new(root: PathBuf, pod_folder: &Path, mounts: &[VolumeMount]) -> Result<Self, MountError> {
         let mut mapped = Vec::with_capacity(mounts.len());
         for mount in mounts {
-            if mount.sub_path_expr.as_deref().is_some_and(|expression| !expression.is_empty()) {
-                return Err(MountError::SubPathExpr(mount.mount_path.clone()));
-            }
-            let sub_path = mount.sub_path.clone().unwrap_or_default();
-            if sub_path.starts_with('/') || sub_path.split('/').any(|segment| segment == "..") {
-                return Err(MountError::SubPath(sub_path));
-            }
+            let expression = mount.sub_path_expr.as_deref().filter(|expression| !expression.is_empty());
+            let sub_path = expression.or(mount.sub_path.as_deref()).unwrap_or_default().to_owned();
             let mount_path = normalise(&mount.mount_path)?;
-            mapped.push(Mount {
+            let mount = Mount {
                 private: root.join(&mount_path[1..]),
                 mount_path,
                 volume: mount.name.clone(),
                 sub_path,
-            });
-        }
-        for inner in &mapped {
-            if let Some(outer) = mapped.iter().find(|outer| {
-                outer.mount_path != inner.mount_path && below(&inner.mount_path, &outer.mount_path).is_some()
-            }) {
-                return Err(MountError::Nested { inner: inner.mount_path.clone(), outer: outer.mount_path.clone() });
+                is_expression: expression.is_some(),
+            };
+            if !mount.is_expression {
+                mount.sub_path(str::to_owned)?;
             }
+            mapped.push(mount);
         }
-        Ok(Self { root, pod_folder: pod_folder.to_string_lossy().into_owned(), mounts: mapped })
+        // Outer ones first: an inner one lies in what an outer one shows.
+        mapped.sort_by(|one, other| one.mount_path.cmp(&other.mount_path));
+        if let Some(pair) = mapped.windows(2).find(|pair| pair[0].mount_path == pair[1].mount_path) {
+            return Err(MountError::Twice(pair[0].mount_path.clone()));
+        }
+        Ok(Self { root, pod_folder: pod_folder.to_string_lossy().into_owned(), mounts: mapped, real: false })
     }
 
+    /// The same, for a process that sees its mounts where the pod says: nothing is rewritten.
+    pub(crate) fn real(self) -> Self {
+        Self { real: true, ..self }
+    }
+
+    pub(crate) fn is_real(&self) -> bool {
+        self.real
+    }
+
+    /// Outer ones first.
     pub(crate) fn mounts(&self) -> &[Mount] {
         &self.mounts
     }
@@ -74,10 +95,11 @@ impl PathMap {
     /// The value, with a leading mounted path replaced by the private one. A value that already lies in
     /// the pod's folder is left alone: a mount at `/tmp` must not catch a private folder below `/tmp`.
     pub(crate) fn rewrite(&self, value: &str) -> String {
-        if below(value, &self.pod_folder).is_some() {
+        if self.real || below(value, &self.pod_folder).is_some() {
             return value.to_owned();
         }
-        for mount in &self.mounts {
+        // The innermost of nested ones comes last.
+        for mount in self.mounts.iter().rev() {
             if let Some(rest) = below(value, &mount.mount_path) {
                 return format!("{}{rest}", mount.private.display());
             }
@@ -85,8 +107,15 @@ impl PathMap {
         value.to_owned()
     }
 
-    /// Where a folder that the container works in lies here, mounted or not.
+    /// Where a folder that the container works in lies here, mounted or not; its real name where nothing is rewritten.
     pub(crate) fn working_dir(&self, path: &str) -> Result<PathBuf, MountError> {
+        if self.real {
+            return match normalise(path) {
+                Ok(path) => Ok(PathBuf::from(path)),
+                Err(MountError::Root(_)) => Ok(PathBuf::from("/")),
+                Err(error) => Err(error),
+            };
+        }
         let rewritten = self.rewrite(path);
         if rewritten != path {
             return Ok(PathBuf::from(rewritten));
@@ -161,10 +190,16 @@ mod tests {
         };
         check(&["/"], r#"mountPath "/" is not supported: a process cannot have its own root"#);
         check(&["/a/../b"], r#"mountPath "/a/../b" must not contain '..'"#);
-        check(
-            &["/a/b", "/a"],
-            r#"mountPath "/a/b" lies below mountPath "/a": nested mounts are not supported by a process node"#,
-        );
+        check(&["/a/b", "/a", "/a/b/"], r#"mountPath "/a/b" is used twice"#);
+    }
+
+    #[test]
+    fn the_innermost_of_nested_mounts_counts() {
+        let map = mk_map(&["/a/b", "/a", "/a/b/c"]).expect("mounts must be accepted");
+        let order: Vec<_> = map.mounts().iter().map(|mount| mount.mount_path.as_str()).collect();
+        assert_eq!(order, ["/a", "/a/b", "/a/b/c"]);
+        assert_eq!(map.rewrite("/a/b/x"), "/tmp/x/uid/root/app/a/b/x");
+        assert_eq!(map.real().rewrite("/a/b/x"), "/a/b/x");
     }
 
     #[test]
@@ -179,6 +214,12 @@ mod tests {
         check("a/b", true);
         check("../b", false);
         check("/b", false);
+        let mut mounts = mk_mounts(&["/logs"]);
+        mounts[0].sub_path_expr = Some("$(P)".to_owned());
+        let map = PathMap::new(PathBuf::from("/r"), Path::new("/r"), &mounts).expect("mounts must be accepted");
+        let expanded = |value: &'static str| map.mounts()[0].sub_path(move |_| value.to_owned()).ok();
+        assert_eq!(expanded("p-1").as_deref(), Some("p-1"));
+        assert_eq!(expanded("../p"), None);
     }
 
     #[test]

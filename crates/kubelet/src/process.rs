@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 use tokio_util::task::AbortOnDropHandle;
@@ -25,10 +25,13 @@ const LONGEST_LINE: usize = 16 * 1024;
 /// How long output may still come after the group is dead: only a process that left the group can hold it open.
 const DRAIN: Duration = Duration::from_secs(1);
 
+/// What is kept of the output of a probe's or hook's command.
+const LONGEST_OUTPUT: usize = 10 * 1024;
+
 /// What to run. No `Debug`: the environment may hold secrets.
 pub(crate) struct Launch {
     pub(crate) program: PathBuf,
-    pub(crate) args: Vec<String>,
+    pub(crate) args: Vec<OsString>,
     pub(crate) env: Vec<(OsString, OsString)>,
     pub(crate) folder: PathBuf,
 }
@@ -41,21 +44,86 @@ pub(crate) struct Process {
     reaped: bool,
 }
 
+/// The process, not started yet: with nothing of our own environment, no input, and in a group of its own.
+fn command(launch: Launch) -> Command {
+    let mut command = Command::new(&launch.program);
+    command
+        .args(&launch.args)
+        .env_clear()
+        .envs(launch.env)
+        .current_dir(&launch.folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    command
+}
+
+fn group(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
+}
+
+fn exit_code(status: std::process::ExitStatus) -> i32 {
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
+}
+
+/// Runs a process to its end and gives its exit code and the beginning of its output. Dropping this kills its group.
+pub(crate) async fn capture(launch: Launch) -> io::Result<(i32, String)> {
+    let mut child = command(launch).spawn()?;
+    let mut killed = KillOnDrop(group(&child));
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let output = async { tokio::join!(beginning(stdout), beginning(stderr)) };
+    let mut output = std::pin::pin!(output);
+    let (mut status, mut told) = (None, None);
+    while status.is_none() || told.is_none() {
+        tokio::select! {
+            ended = child.wait(), if status.is_none() => {
+                status = Some(ended?);
+                // What it left behind would hold its output open.
+                killed.now();
+            }
+            texts = &mut output, if told.is_none() => told = Some(texts),
+        }
+    }
+    let (stdout, stderr) = told.unwrap_or_default();
+    let text = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
+    Ok((status.map_or(-1, exit_code), text))
+}
+
+struct KillOnDrop(Option<Pid>);
+
+impl KillOnDrop {
+    fn now(&mut self) {
+        if let Some(group) = self.0.take() {
+            // Fails only when the group is gone.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+impl Drop for KillOnDrop {
+    fn drop(&mut self) {
+        self.now();
+    }
+}
+
+/// What a pipe gives, of which the beginning is kept.
+async fn beginning(pipe: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
+    let (mut kept, mut piece) = (Vec::new(), vec![0; 4096]);
+    let Some(mut pipe) = pipe else { return kept };
+    while let Ok(read @ 1..) = pipe.read(&mut piece).await {
+        let room = LONGEST_OUTPUT - kept.len();
+        kept.extend_from_slice(&piece[..read.min(room)]);
+    }
+    kept
+}
+
 impl Process {
-    /// Starts it, with nothing of our own environment and no input.
+    /// Starts it.
     pub(crate) fn spawn(launch: Launch, log: Arc<Log>, clock: SharedClock) -> io::Result<Self> {
-        let mut child = Command::new(&launch.program)
-            .args(&launch.args)
-            .env_clear()
-            .envs(launch.env)
-            .current_dir(&launch.folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
-        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let mut child = command(launch).spawn()?;
+        let group = group(&child);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let pump_log = log.clone();
         let pump = AbortOnDropHandle::new(tokio::spawn(async move {
@@ -73,28 +141,36 @@ impl Process {
         let status = self.child.wait().await?;
         if !self.reaped {
             // What the leader left behind; the number cannot be another group's while a member lives.
-            self.signal(Signal::KILL);
+            self.kill();
             self.reaped = true;
         }
         if tokio::time::timeout(DRAIN, &mut self.pump).await.is_err() {
             tracing::warn!("a process outside its container's group holds its output open");
         }
         self.log.close();
-        Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
+        Ok(exit_code(status))
     }
 
-    /// Sends a signal to the whole group, if it is there.
-    pub(crate) fn signal(&self, signal: Signal) {
+    /// Asks it to end: the first process alone hears of it, as a container's does.
+    pub(crate) fn terminate(&self) {
+        if let Some(leader) = self.group.filter(|_| !self.reaped) {
+            // Fails only when it is gone.
+            let _ = kill_process(leader, Signal::TERM);
+        }
+    }
+
+    /// Ends the whole group, if it is there.
+    pub(crate) fn kill(&self) {
         if let Some(group) = self.group.filter(|_| !self.reaped) {
             // Fails only when the group is gone.
-            let _ = kill_process_group(group, signal);
+            let _ = kill_process_group(group, Signal::KILL);
         }
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.signal(Signal::KILL);
+        self.kill();
         self.log.close();
     }
 }
@@ -139,7 +215,7 @@ mod tests {
         let log = Log::create(folder.path().join("log")).expect("log must be made");
         let launch = Launch {
             program: "/bin/sh".into(),
-            args: vec!["-c".to_owned(), script.to_owned()],
+            args: vec!["-c".into(), script.into()],
             env: vec![("ONLY".into(), "this".into())],
             folder: folder.path().into(),
         };

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{
-    ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus,
+    Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -34,6 +34,11 @@ impl RestartPolicy {
             Self::Never => false,
         }
     }
+}
+
+/// Whether an init container goes on beside the others. (On a main container the field means something else.)
+pub(crate) fn is_sidecar(init: &Container) -> bool {
+    init.restart_policy.as_deref() == Some("Always")
 }
 
 /// How one run of a container ended.
@@ -72,6 +77,12 @@ pub(crate) struct ContainerRecord {
     pub(crate) restarts: i32,
     pub(crate) state: State,
     pub(crate) last: Option<Termination>,
+    /// An init container that goes on beside the others.
+    pub(crate) sidecar: bool,
+    /// While it runs: its start-up probe has succeeded, or it has none.
+    pub(crate) started: bool,
+    /// While it runs: its readiness probe holds, or it has none.
+    pub(crate) ready: bool,
 }
 
 impl ContainerRecord {
@@ -84,10 +95,19 @@ impl ContainerRecord {
             restarts: 0,
             state: State::waiting(waiting),
             last: None,
+            sidecar: false,
+            started: false,
+            ready: false,
         }
     }
 
-    fn is_running(&self) -> bool {
+    /// The record of a container as its pod specifies it.
+    pub(crate) fn of(container: &Container, waiting: &'static str) -> Self {
+        let image = container.image.as_deref().unwrap_or_default();
+        Self { sidecar: is_sidecar(container), ..Self::new(&container.name, image, waiting) }
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
         matches!(self.state, State::Running { .. })
     }
 
@@ -102,6 +122,15 @@ impl ContainerRecord {
         self.last.is_some() || !matches!(self.state, State::Waiting { .. })
     }
 
+    /// Runs, and is past its start-up probe.
+    pub(crate) fn is_started(&self) -> bool {
+        self.is_running() && self.started
+    }
+
+    fn is_ready(&self) -> bool {
+        self.is_started() && self.ready
+    }
+
     fn status(&self, ready: bool) -> ContainerStatus {
         ContainerStatus {
             name: self.name.clone(),
@@ -110,7 +139,7 @@ impl ContainerRecord {
             container_id: self.container_id.clone(),
             ready,
             restart_count: self.restarts,
-            started: Some(self.is_running()),
+            started: Some(self.is_started()),
             state: Some(match &self.state {
                 State::Waiting { reason, message } => ContainerState {
                     waiting: Some(ContainerStateWaiting {

@@ -1,6 +1,9 @@
 //! What a pod asks for that a process node cannot give. Pure.
 
-use k8s_openapi::api::core::v1::{Container, PodSpec};
+use k8s_openapi::api::core::v1::{Container, PodSpec, Probe};
+
+use crate::handler::Action;
+use crate::status::is_sidecar;
 
 /// Fields that would change what the pod means, by what is done about them.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -35,9 +38,9 @@ pub(crate) fn unsupported(spec: &PodSpec) -> Unsupported {
         }
     }
     for init in spec.init_containers.iter().flatten() {
-        if init.restart_policy.is_some() {
+        if init.restart_policy.is_some() && !is_sidecar(init) {
             found.refused.push(format!(
-                "spec.initContainers[{}].restartPolicy (a sidecar container) is not supported by a process node",
+                "spec.initContainers[{}].restartPolicy other than Always is not supported by a process node",
                 init.name
             ));
         }
@@ -62,17 +65,24 @@ pub(crate) fn unsupported(spec: &PodSpec) -> Unsupported {
     found
 }
 
-fn ignored_fields(container: &Container) -> [(bool, &'static str); 7] {
+fn ignored_fields(container: &Container) -> [(bool, &'static str); 8] {
     let limits = container.resources.as_ref().and_then(|resources| resources.limits.as_ref());
     let security = container.security_context.as_ref();
+    let unknown = |probe: &Option<Probe>| probe.as_ref().is_some_and(|it| Action::of_probe(it, container).is_none());
+    let hooks = container.lifecycle.as_ref();
+    let hooks = hooks.into_iter().flat_map(|hooks| hooks.post_start.iter().chain(&hooks.pre_stop));
     [
-        (container.readiness_probe.is_some(), "readinessProbe"),
-        (container.liveness_probe.is_some(), "livenessProbe"),
-        (container.startup_probe.is_some(), "startupProbe"),
-        (container.lifecycle.is_some(), "lifecycle"),
+        (unknown(&container.readiness_probe), "readinessProbe"),
+        (unknown(&container.liveness_probe), "livenessProbe"),
+        (unknown(&container.startup_probe), "startupProbe"),
+        (hooks.into_iter().any(|hook| Action::of_hook(hook, container).is_none()), "lifecycle"),
         (limits.is_some_and(|limits| !limits.is_empty()), "resources.limits"),
         (container.stdin == Some(true) || container.tty == Some(true), "stdin/tty"),
         (security.is_some_and(|it| it.run_as_user.is_some() || it.run_as_non_root.is_some()), "securityContext.runAs*"),
+        (
+            security.is_some_and(|it| it.read_only_root_filesystem == Some(true)),
+            "securityContext.readOnlyRootFilesystem",
+        ),
     ]
 }
 
@@ -93,7 +103,7 @@ mod tests {
         check(json!({"containers": [{"name": "a"}], "securityContext": {}}), &[], &[]);
         check(
             json!({
-                "containers": [{"name": "a", "readinessProbe": {}, "resources": {"limits": {"memory": "1Mi"}}}],
+                "containers": [{"name": "a", "readinessProbe": {"grpc": {"port": 1}}, "livenessProbe": {"tcpSocket": {"port": 1}}, "resources": {"limits": {"memory": "1Mi"}}}],
                 "securityContext": {"runAsUser": 1},
             }),
             &[],
@@ -105,7 +115,12 @@ mod tests {
         );
         check(
             json!({"containers": [{"name": "a"}], "initContainers": [{"name": "s", "restartPolicy": "Always"}]}),
-            &["spec.initContainers[s].restartPolicy (a sidecar container) is not supported by a process node"],
+            &[],
+            &[],
+        );
+        check(
+            json!({"containers": [{"name": "a"}], "initContainers": [{"name": "s", "restartPolicy": "Never"}]}),
+            &["spec.initContainers[s].restartPolicy other than Always is not supported by a process node"],
             &[],
         );
     }

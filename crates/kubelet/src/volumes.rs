@@ -11,10 +11,11 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use kube::{Client, ResourceExt as _};
 
-use crate::atomic::{AtomicFolder, create_folder};
+use crate::atomic::AtomicFolder;
 use crate::context::Context;
 use crate::downward::FieldError;
 use crate::pod::PodContext;
+use crate::resources::{Capacity, ResourceError};
 use crate::sources::{self, FetchError, SourceError, SourceKey, Sources};
 use crate::token::{self, ProjectedToken, TokenError};
 
@@ -37,6 +38,8 @@ pub(crate) enum VolumeError {
     Source { volume: String, reason: SourceError },
     #[error("MountVolume.SetUp failed for volume {volume:?} : {reason}")]
     Field { volume: String, reason: FieldError },
+    #[error("MountVolume.SetUp failed for volume {volume:?} : {reason}")]
+    Resource { volume: String, reason: ResourceError },
     #[error("MountVolume.SetUp failed for volume {volume:?} : {reason}")]
     Write { volume: String, reason: io::Error },
     #[error(transparent)]
@@ -122,7 +125,11 @@ impl Volumes {
     }
 
     /// Writes what the volumes show; without `sources`, those that need none.
-    pub(crate) fn write(&mut self, pod: &Pod, sources: Option<&Sources>) -> Result<(), VolumeError> {
+    pub(crate) fn write(
+        &mut self,
+        (pod, capacity): (&Pod, Capacity),
+        sources: Option<&Sources>,
+    ) -> Result<(), VolumeError> {
         let none = Sources::default();
         for (index, volume) in self.volumes.iter_mut().enumerate() {
             if volume.has_keys() && sources.is_none() {
@@ -135,7 +142,7 @@ impl Volumes {
                 (index, &volume.name),
                 (*mode, parts),
                 self.token_mode,
-                pod,
+                (pod, capacity),
                 sources.unwrap_or(&none),
                 &self.tokens,
             )?;
@@ -182,7 +189,7 @@ impl Volumes {
             self.fetch_tokens(&node.client, pod, node.clock.now()),
             sources::fetch(&node.client, &namespace, wanted),
         );
-        self.write(pod, sources.as_ref().ok())?;
+        self.write((pod, node.capacity), sources.as_ref().ok())?;
         tokens?;
         sources?;
         Ok(())
@@ -198,16 +205,4 @@ async fn sleep_or_never(duration: Option<Duration>) {
 
 fn volume_folder(folder: &Path, name: &str) -> PathBuf {
     folder.join(name)
-}
-
-/// What a mount of `sub_path` shows; a folder is made if it is not there.
-pub(crate) fn mounted(folder: &Path, volume: &str, sub_path: &str) -> io::Result<PathBuf> {
-    let mut path = volume_folder(folder, volume);
-    if !sub_path.is_empty() {
-        path.push(sub_path);
-        if !path.exists() {
-            create_folder(&path, 0o755)?;
-        }
-    }
-    Ok(path)
 }

@@ -1,24 +1,24 @@
-//! A pod's way: check, make volumes, run init containers one by one, then the others together.
+//! A pod's way: check what it asks for, make its folders and volumes, run its containers, keep the volumes fresh.
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
 use k8s_openapi::api::core::v1::{Container, PodSpec};
 
-use super::container::{Ending, Supervisor};
-use super::{Pauses, PodContext, Report, Reports};
+use super::{PodContext, Report, Reports, order};
 use crate::atomic::create_folder;
+use crate::mounts::Shelf;
+use crate::namespace::Tool;
 use crate::paths::PathMap;
+use crate::pauses::Pauses;
 use crate::sources::{self, FetchError, Sources};
-use crate::status::{ContainerRecord, RestartPolicy, State};
+use crate::status::{ContainerRecord, State};
 use crate::token::TokenError;
 use crate::unsupported::unsupported;
-use crate::volumes::{self, VolumeError, Volumes};
+use crate::volumes::{VolumeError, Volumes};
 use crate::{environment, events};
 
 /// Runs the pod until all of it is over, or until it shall stop and has stopped.
@@ -34,11 +34,13 @@ pub(super) async fn run(context: &Arc<PodContext>, reports: Reports) {
         // An event is for people: the pod does not wait for it.
         tokio::spawn(async move { events::warn(&context.node, &context.bound, "Unsupported", &message).await });
     }
-    let paths = match lay_out(context, &spec) {
+    let tool = namespace_tool(context, &spec).await;
+    let paths = match lay_out(context, &spec, tool.is_some()) {
         Ok(paths) => paths,
         Err(message) => return refuse(context, &spec, &reports, "FailedMount", &message).await,
     };
-    let volumes = match Volumes::create(&context.folder.join("volumes"), &spec) {
+    let shelf = Shelf::new(&context.folder, &spec);
+    let volumes = match Volumes::create(&shelf.volumes(), &spec) {
         Ok(volumes) => volumes,
         Err(error) => {
             return refuse(context, &spec, &reports, "FailedMount", &error.to_string()).await;
@@ -47,53 +49,10 @@ pub(super) async fn run(context: &Arc<PodContext>, reports: Reports) {
     let Some((volumes, sources)) = fill(context, &spec, &reports, volumes).await else {
         return;
     };
-    if let Err(error) = link_mounts(context, &paths) {
-        let message = format!("failed to link the volumes: {error}");
-        return refuse(context, &spec, &reports, "FailedMount", &message).await;
-    }
     tokio::select! {
-        () = run_containers(context, &spec, &reports, paths, sources) => {}
+        () = order::run(context, &spec, &reports, order::Laid { paths, tool, shelf, sources }) => {}
         never = volumes.keep_fresh(context) => match never {},
     }
-}
-
-async fn run_containers(
-    context: &Arc<PodContext>,
-    spec: &PodSpec,
-    reports: &Reports,
-    paths: Vec<PathMap>,
-    sources: Sources,
-) {
-    let policy = RestartPolicy::of(spec.restart_policy.as_deref());
-    let mut paths = paths.into_iter();
-    // What was fetched with the volumes serves the first containers only: later ones look again.
-    let mut fetched = Some(Arc::new(sources));
-    let mk_supervisor = |init: bool, index: usize, container: &Container, paths: PathMap| Supervisor {
-        context: context.clone(),
-        reports: reports.clone(),
-        init,
-        index,
-        record: ContainerRecord::new(
-            &container.name,
-            container.image.as_deref().unwrap_or_default(),
-            "ContainerCreating",
-        ),
-        container: container.clone(),
-        paths,
-        // An init container that has done its work is not run again.
-        policy: if init && policy == RestartPolicy::Always { RestartPolicy::OnFailure } else { policy },
-    };
-    for ((index, init), paths) in spec.init_containers.iter().flatten().enumerate().zip(&mut paths) {
-        let ending = mk_supervisor(true, index, init, paths).run(fetched.take()).await;
-        if ending != Ending::Succeeded || context.is_stopping() {
-            return;
-        }
-    }
-    let main = spec.containers.iter().enumerate().zip(paths);
-    join_all(
-        main.map(|((index, container), paths)| mk_supervisor(false, index, container, paths).run(fetched.clone())),
-    )
-    .await;
 }
 
 /// Tells all containers why they do not start, and waits for the pod's end.
@@ -107,15 +66,42 @@ fn report_waiting(spec: &PodSpec, reports: &Reports, reason: &'static str, messa
     let init = spec.init_containers.iter().flatten().enumerate().map(|(index, container)| (true, index, container));
     let main = spec.containers.iter().enumerate().map(|(index, container)| (false, index, container));
     for (init, index, container) in init.chain(main) {
-        let mut record = ContainerRecord::new(&container.name, container.image.as_deref().unwrap_or_default(), reason);
+        let mut record = Box::new(ContainerRecord::of(container, reason));
         record.state = State::Waiting { reason, message: Some(message.to_owned()) };
         // Refused only when the pod's task is over.
-        let _ = reports.send(Report { init, index, record });
+        let _ = reports.send(Report::Container { init, index, record });
     }
 }
 
+fn wants_real_paths(context: &PodContext, container: &Container) -> bool {
+    let image = container.image.as_deref().unwrap_or_default();
+    context.node.programs.image(image).is_some_and(|image| image.real_paths)
+}
+
+/// What makes a mount namespace, if a container wants one and the system permits; that it does not is told in an event.
+async fn namespace_tool(context: &Arc<PodContext>, spec: &PodSpec) -> Option<Tool> {
+    let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
+    let names: Vec<_> =
+        containers.filter(|it| wants_real_paths(context, it)).map(|container| container.name.as_str()).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let reason = match context.node.namespaces.tool(&context.node.root).await {
+        Ok(tool) => return Some(tool),
+        Err(reason) => reason,
+    };
+    let message = format!(
+        "this system permits no private mount namespace ({reason}): in {}, values, commands and arguments that begin with a mount path are \
+         rewritten, and a path that a program has built in is not found",
+        names.join(", ")
+    );
+    let context = context.clone();
+    tokio::spawn(async move { events::warn(&context.node, &context.bound, "RewrittenPaths", &message).await });
+    None
+}
+
 /// Makes the private folders, and says where each container's paths lie; init containers first.
-fn lay_out(context: &PodContext, spec: &PodSpec) -> Result<Vec<PathMap>, String> {
+fn lay_out(context: &PodContext, spec: &PodSpec, real_paths: bool) -> Result<Vec<PathMap>, String> {
     let told = |error: io::Error| format!("failed to make the pod's folder: {error}");
     // The node's folder is there; only what is ours is made, for our eyes only.
     create_folder(&context.folder, 0o700).map_err(told)?;
@@ -128,7 +114,7 @@ fn lay_out(context: &PodContext, spec: &PodSpec) -> Result<Vec<PathMap>, String>
         let mounts = container.volume_mounts.as_deref().unwrap_or_default();
         let map = PathMap::new(root, &context.folder, mounts)
             .map_err(|error| format!("container {:?}: {error}", container.name))?;
-        maps.push(map);
+        maps.push(if real_paths && wants_real_paths(context, container) { map.real() } else { map });
     }
     Ok(maps)
 }
@@ -136,18 +122,6 @@ fn lay_out(context: &PodContext, spec: &PodSpec) -> Result<Vec<PathMap>, String>
 /// A container's home folder.
 pub(super) fn home(folder: &Path, container: &str) -> std::path::PathBuf {
     folder.join("home").join(container)
-}
-
-/// Puts each mounted volume where its container looks for it.
-fn link_mounts(context: &PodContext, paths: &[PathMap]) -> io::Result<()> {
-    for mount in paths.iter().flat_map(PathMap::mounts) {
-        if let Some(folder) = mount.private.parent() {
-            create_folder(folder, 0o755)?;
-        }
-        let shown = volumes::mounted(&context.folder.join("volumes"), &mount.volume, &mount.sub_path)?;
-        symlink(shown, &mount.private)?;
-    }
-    Ok(())
 }
 
 /// Fetches tokens and all that the volumes and the first containers refer to, and writes the volumes; tries
@@ -160,9 +134,8 @@ async fn fill(
 ) -> Option<(Volumes, Sources)> {
     let mut wanted = BTreeSet::new();
     volumes.wanted(&mut wanted);
-    match spec.init_containers.iter().flatten().next() {
-        Some(first) => sources::wanted_by_container(first, &mut wanted),
-        None => spec.containers.iter().for_each(|container| sources::wanted_by_container(container, &mut wanted)),
+    for container in order::first(spec) {
+        sources::wanted_by_container(container, &mut wanted);
     }
     let mut pauses = Pauses::new(Duration::from_millis(250), Duration::from_secs(60));
     let mut told = String::new();
@@ -176,7 +149,7 @@ async fn fill(
             );
             tokens?;
             let sources = sources?;
-            volumes.write(&pod, Some(&sources)).map_err(|error| Failure::new(error, &sources))?;
+            volumes.write((&pod, node.capacity), Some(&sources)).map_err(|error| Failure::new(error, &sources))?;
             Ok::<_, Failure>(sources)
         };
         let outcome = tokio::select! {
@@ -253,6 +226,8 @@ pub(super) fn base(context: &PodContext, container: &str) -> environment::Base {
         home: home(&context.folder, container).to_string_lossy().into_owned(),
         api_host: context.node.api_server.host.clone(),
         api_port: context.node.api_server.port,
+        path: environment::CONTAINER_PATH.to_owned(),
+        capacity: context.node.capacity,
         node: context.node.environment.clone(),
     }
 }

@@ -52,10 +52,16 @@ impl PodRecord {
         Self { policy, init, main, start_time, stopping: false, ended: None, transitions: BTreeMap::new() }
     }
 
+    /// Init containers are done and sidecars have started; a sidecar that fails later changes nothing of that.
     fn initialized(&self) -> bool {
-        self.init.iter().all(|container| container.exit_code() == Some(0))
+        self.main.iter().any(ContainerRecord::has_started) || self.init.iter().all(is_settled)
     }
 
+    fn sidecars(&self) -> impl Iterator<Item = &ContainerRecord> {
+        self.init.iter().filter(|init| init.sidecar)
+    }
+
+    /// As the kubelet counts: sidecars keep a pod running, and have no say in how it ended.
     pub(crate) fn phase(&self) -> Phase {
         let running = self.init.iter().chain(&self.main).any(ContainerRecord::is_running);
         if self.stopping && !running {
@@ -63,18 +69,16 @@ impl PodRecord {
             return if succeeded { Phase::Succeeded } else { Phase::Failed };
         }
         if !self.initialized() {
-            let failed = |init: &ContainerRecord| init.exit_code().is_some_and(|code| code != 0);
-            return if self.policy == RestartPolicy::Never && self.init.iter().any(failed) {
-                Phase::Failed
-            } else {
-                Phase::Pending
-            };
+            let failed = |init: &ContainerRecord| !init.sidecar && init.exit_code().is_some_and(|code| code != 0);
+            // A pod is not called failed while something of it still runs.
+            let over = self.policy == RestartPolicy::Never && self.init.iter().any(failed) && !running;
+            return if over { Phase::Failed } else { Phase::Pending };
         }
         if self.main.iter().any(|main| !main.has_started()) {
             return Phase::Pending;
         }
         let over = |main: &ContainerRecord| main.exit_code().is_some_and(|code| !self.policy.restarts(code));
-        if !self.main.iter().all(over) {
+        if running || !self.main.iter().all(over) {
             return Phase::Running;
         }
         if self.main.iter().all(|main| main.exit_code() == Some(0)) { Phase::Succeeded } else { Phase::Failed }
@@ -83,13 +87,8 @@ impl PodRecord {
     /// The status to write. `now` dates the conditions that changed.
     pub(crate) fn status(&mut self, now: Timestamp) -> PodStatus {
         let phase = self.phase();
-        let waiting_for = |containers: &[ContainerRecord], done: fn(&ContainerRecord) -> bool| {
-            containers
-                .iter()
-                .filter(|container| !done(container))
-                .map(|container| container.name.as_str())
-                .collect::<Vec<_>>()
-                .join(" ")
+        let names = |containers: Vec<&ContainerRecord>| {
+            containers.iter().map(|container| container.name.as_str()).collect::<Vec<_>>().join(" ")
         };
         let over = match phase {
             Phase::Succeeded => Some("PodCompleted"),
@@ -99,13 +98,13 @@ impl PodRecord {
         let initialized = if self.initialized() {
             (true, (phase == Phase::Succeeded).then_some("PodCompleted"), None)
         } else {
-            let names = waiting_for(&self.init, |init| init.exit_code() == Some(0));
+            let names = names(self.init.iter().filter(|init| !is_settled(init)).collect());
             (false, Some("ContainersNotInitialized"), Some(format!("containers with incomplete status: [{names}]")))
         };
         let ready = if over.is_some() {
             (false, over, None)
         } else {
-            let names = waiting_for(&self.main, ContainerRecord::is_running);
+            let names = names(self.sidecars().chain(&self.main).filter(|container| !container.is_ready()).collect());
             match names.is_empty() {
                 true => (true, None, None),
                 false => {
@@ -133,7 +132,7 @@ impl PodRecord {
                 ..PodCondition::default()
             }
         });
-        let settled = |init: &ContainerRecord| init.exit_code() == Some(0);
+        let init_ready = |init: &ContainerRecord| if init.sidecar { init.is_ready() } else { is_settled(init) };
         PodStatus {
             phase: Some(phase.as_str().to_owned()),
             reason: self.ended.map(|(reason, _)| reason.to_owned()),
@@ -145,11 +144,16 @@ impl PodRecord {
             pod_ips: Some(vec![PodIP { ip: HOST_IP.to_owned() }]),
             start_time: Some(Time(self.start_time)),
             init_container_statuses: (!self.init.is_empty())
-                .then(|| self.init.iter().map(|init| init.status(settled(init))).collect()),
-            container_statuses: Some(self.main.iter().map(|main| main.status(main.is_running())).collect()),
+                .then(|| self.init.iter().map(|init| init.status(init_ready(init))).collect()),
+            container_statuses: Some(self.main.iter().map(|main| main.status(main.is_ready())).collect()),
             ..PodStatus::default()
         }
     }
+}
+
+/// Lets the next container start.
+fn is_settled(init: &ContainerRecord) -> bool {
+    if init.sidecar { init.is_started() } else { init.exit_code() == Some(0) }
 }
 
 #[cfg(test)]
@@ -173,7 +177,11 @@ mod tests {
         };
         container.state = match state {
             "waiting" => State::waiting("ContainerCreating"),
-            "running" => State::Running { since: at(1) },
+            "running" => {
+                (container.started, container.ready) = (true, true);
+                State::Running { since: at(1) }
+            }
+            "starting" => State::Running { since: at(1) },
             "backoff" => {
                 container.last = Some(end(1));
                 State::waiting("CrashLoopBackOff")
@@ -183,8 +191,15 @@ mod tests {
         container
     }
 
+    /// `+state` is a sidecar's.
     fn mk_pod(policy: RestartPolicy, init: &[&str], main: &[&str]) -> PodRecord {
-        let containers = |states: &[&str]| states.iter().map(|state| mk_container(state)).collect();
+        let containers = |states: &[&str]| {
+            let one = |state: &&str| ContainerRecord {
+                sidecar: state.starts_with('+'),
+                ..mk_container(state.trim_start_matches('+'))
+            };
+            states.iter().map(one).collect()
+        };
         PodRecord::new(policy, containers(init), containers(main), at(0))
     }
 
@@ -212,6 +227,25 @@ mod tests {
     }
 
     #[test]
+    fn sidecars_keep_a_pod_running_and_do_not_decide_its_end() {
+        use RestartPolicy::{Always, Never, OnFailure};
+        let check = |policy, init: &[&str], main: &[&str], expected| {
+            assert_eq!(mk_pod(policy, init, main).phase(), expected, "{policy:?} {init:?} {main:?}");
+        };
+        check(Never, &["+starting"], &["waiting"], Phase::Pending);
+        check(Never, &["+running"], &["waiting"], Phase::Pending);
+        check(Never, &["+running"], &["running"], Phase::Running);
+        check(Never, &["+backoff"], &["running"], Phase::Running);
+        check(Never, &["+running"], &["0"], Phase::Running);
+        check(Never, &["+137"], &["0"], Phase::Succeeded);
+        check(Never, &["+0"], &["1"], Phase::Failed);
+        check(OnFailure, &["+running"], &["1"], Phase::Running);
+        check(Always, &["+running"], &["backoff"], Phase::Running);
+        check(Never, &["+running", "1"], &["waiting"], Phase::Pending);
+        check(Never, &["+143", "1"], &["waiting"], Phase::Failed);
+    }
+
+    #[test]
     fn stopping_pod_ends_whatever_its_policy() {
         let check = |main: &[&str], expected| {
             let mut pod = mk_pod(RestartPolicy::Always, &[], main);
@@ -228,7 +262,7 @@ mod tests {
     fn conditions_keep_the_time_of_their_change() {
         let mut pod = mk_pod(RestartPolicy::Never, &[], &["waiting"]);
         pod.status(at(10));
-        pod.main[0].state = State::Running { since: at(20) };
+        pod.main[0] = mk_container("running");
         pod.status(at(20));
         let status = pod.status(at(30));
         let times: Vec<_> = status

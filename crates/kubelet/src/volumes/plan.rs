@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::VolumeError;
 use crate::atomic::{Payload, Payloads};
 use crate::downward;
+use crate::resources::{self, Capacity};
 use crate::sources::{SourceKey, Sources};
 use crate::token::ProjectedToken;
 
@@ -49,13 +50,7 @@ pub(super) fn plan(volume: &Volume) -> Result<Plan, VolumeError> {
     };
     let config_map = |name: &String| SourceKey::ConfigMap(name.clone());
     let secret = |name: &String| SourceKey::Secret(name.clone());
-    let downward = |items: &Option<Vec<DownwardAPIVolumeFile>>| {
-        let items = items.clone().unwrap_or_default();
-        match items.iter().any(|item| item.resource_field_ref.is_some()) {
-            true => Err(unsupported("resourceFieldRef")),
-            false => Ok(Part::Downward(items)),
-        }
-    };
+    let downward = |items: &Option<Vec<DownwardAPIVolumeFile>>| Part::Downward(items.clone().unwrap_or_default());
     if volume.empty_dir.is_some() {
         return Ok(Plan::Empty);
     }
@@ -67,7 +62,7 @@ pub(super) fn plan(volume: &Volume) -> Result<Plan, VolumeError> {
         return Ok(files(source.default_mode, keys(secret(&name), &source.items, source.optional)));
     }
     if let Some(source) = &volume.downward_api {
-        return Ok(files(source.default_mode, downward(&source.items)?));
+        return Ok(files(source.default_mode, downward(&source.items)));
     }
     let Some(projected) = &volume.projected else {
         let spelled = serde_json::to_value(volume).unwrap_or_default();
@@ -87,7 +82,7 @@ pub(super) fn plan(volume: &Volume) -> Result<Plan, VolumeError> {
         } else if let Some(source) = &source.secret {
             keys(secret(&source.name), &source.items, source.optional)
         } else if let Some(source) = &source.downward_api {
-            downward(&source.items)?
+            downward(&source.items)
         } else {
             let spelled = serde_json::to_value(source).unwrap_or(Value::Null);
             let kind = spelled.as_object().and_then(|fields| fields.keys().next());
@@ -105,7 +100,7 @@ pub(super) fn payloads(
     volume: (usize, &str),
     (mode, parts): (i32, &[Part]),
     token_mode: Option<u32>,
-    pod: &Pod,
+    (pod, capacity): (&Pod, Capacity),
     sources: &Sources,
     tokens: &BTreeMap<TokenKey, ProjectedToken>,
 ) -> Result<Payloads, VolumeError> {
@@ -138,9 +133,15 @@ pub(super) fn payloads(
             }
             Part::Downward(items) => {
                 for item in items {
-                    let path = item.field_ref.as_ref().map_or("", |reference| reference.field_path.as_str());
-                    let text = downward::field(pod, path)
-                        .map_err(|reason| VolumeError::Field { volume: name.to_owned(), reason })?;
+                    let volume = name.to_owned();
+                    let text = match &item.resource_field_ref {
+                        Some(field) => resources::value(&downward::containers(pod), None, field, capacity)
+                            .map_err(|reason| VolumeError::Resource { volume, reason })?,
+                        None => {
+                            let path = item.field_ref.as_ref().map_or("", |reference| reference.field_path.as_str());
+                            downward::field(pod, path).map_err(|reason| VolumeError::Field { volume, reason })?
+                        }
+                    };
                     files.insert(item.path.clone(), Payload { bytes: text.into_bytes(), mode: bits(item.mode) });
                 }
             }
@@ -161,9 +162,11 @@ mod tests {
         serde_json::from_value(volume).expect("volume must parse")
     }
 
+    const CAPACITY: Capacity = Capacity { cpus: 2, memory_bytes: 1 << 30 };
+
     fn listed(volume: Value) -> Result<String, String> {
         let pod: Pod = serde_json::from_value(json!({
-            "metadata": {"name": "p", "namespace": "n"}, "spec": {"containers": []},
+            "metadata": {"name": "p", "namespace": "n"}, "spec": {"containers": [{"name": "a", "resources": {"limits": {"cpu": "1500m"}}}]},
         }))
         .expect("pod must parse");
         let sources = Sources::of(&[
@@ -176,8 +179,8 @@ mod tests {
         let Plan::Files { mode, parts } = plan else {
             return Ok("empty".to_owned());
         };
-        let files =
-            payloads((0, "v"), (mode, &parts), None, &pod, &sources, &tokens).map_err(|error| error.to_string())?;
+        let files = payloads((0, "v"), (mode, &parts), None, (&pod, CAPACITY), &sources, &tokens)
+            .map_err(|error| error.to_string())?;
         Ok(files
             .iter()
             .map(|(path, file)| format!("{path} {:o} {}\n", file.mode, String::from_utf8_lossy(&file.bytes)))
@@ -208,6 +211,12 @@ mod tests {
         check(
             json!({"name": "v", "configMap": {"name": "c", "items": [{"key": "x", "path": "d/x", "mode": 384}]}}),
             Ok("d/x 600 X\n"),
+        );
+        check(
+            json!({"name": "v", "downwardAPI": {"items": [
+                {"path": "cpu", "mode": 256, "resourceFieldRef": {"containerName": "a", "resource": "limits.cpu", "divisor": "1m"}},
+            ]}}),
+            Ok("cpu 400 1500\n"),
         );
         check(json!({"name": "v", "configMap": {"name": "no", "optional": true}}), Ok(""));
         check(

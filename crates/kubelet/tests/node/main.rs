@@ -3,6 +3,10 @@
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod fake_api;
+mod images;
+mod probes;
+mod sidecars;
+mod volumes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,10 +19,10 @@ use tempfile::TempDir;
 use transport::{Client as HttpsClient, Roots};
 use trust::SystemClock;
 
-struct World {
-    running: Running,
-    node: ProcessNode,
-    folder: TempDir,
+pub(crate) struct World {
+    pub(crate) running: Running,
+    pub(crate) node: ProcessNode,
+    pub(crate) folder: TempDir,
 }
 
 impl std::ops::Deref for World {
@@ -29,7 +33,7 @@ impl std::ops::Deref for World {
     }
 }
 
-fn mk_config(running: &Running, folder: &TempDir) -> NodeConfig {
+pub(crate) fn mk_config(running: &Running, folder: &TempDir) -> NodeConfig {
     NodeConfig {
         client: running.client.clone(),
         name: "local".to_owned(),
@@ -50,16 +54,16 @@ async fn world_with_tokens_of(lifetime: Duration) -> World {
     World { running, node, folder }
 }
 
-async fn world() -> World {
+pub(crate) async fn world() -> World {
     world_with_tokens_of(Duration::from_secs(3600)).await
 }
 
-fn shell(script: &str) -> Value {
+pub(crate) fn shell(script: &str) -> Value {
     json!({"name": "app", "image": "sh:1", "args": ["-c", script]})
 }
 
 impl World {
-    async fn logs(&self, path_and_query: &str) -> (u16, String) {
+    pub(crate) async fn logs(&self, path_and_query: &str) -> (u16, String) {
         let node = self.get("nodes", "", "local").expect("node must be registered");
         let port = &node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"];
         let client = HttpsClient::new(Roots::of(&self.running.authority).expect("roots"), Duration::from_secs(20));
@@ -109,7 +113,8 @@ async fn environment_is_the_specification_and_nothing_else() {
     );
     world.await_phase("p", "Succeeded").await;
     let (_, lines) = world.logs("p/app").await;
-    let mut names: Vec<&str> = lines.lines().filter(|line| !line.starts_with("HOME=")).collect();
+    let mut names: Vec<&str> =
+        lines.lines().filter(|line| !line.starts_with("HOME=") && !line.starts_with("KUBERNETES_PORT")).collect();
     names.sort_unstable();
     assert_eq!(
         names,
@@ -117,6 +122,7 @@ async fn environment_is_the_specification_and_nothing_else() {
             "HOSTNAME=p",
             "KUBERNETES_SERVICE_HOST=127.0.0.1",
             "KUBERNETES_SERVICE_PORT=6443",
+            "KUBERNETES_SERVICE_PORT_HTTPS=6443",
             "NODE=local",
             "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "REGION=eu-central-1",
@@ -284,8 +290,8 @@ async fn what_cannot_run_says_why() {
     let mut host_path = app(json!({}));
     host_path["volumes"] = json!([{"name": "h", "hostPath": {"path": "/"}}]);
     check("volume", host_path, "CreateContainerError", r#"volume "h": hostPath is not supported"#).await;
-    let field = json!({"env": [{"name": "C", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}]});
-    check("resource", app(field), "CreateContainerConfigError", "resourceFieldRef is not supported").await;
+    let field = json!({"env": [{"name": "C", "valueFrom": {"resourceFieldRef": {"resource": "limits.gpu"}}}]});
+    check("resource", app(field), "CreateContainerConfigError", "unsupported container resource : limits.gpu").await;
     let removed = async {
         while world.pod_folders() > 0 {
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -375,7 +381,7 @@ async fn deadline_fails_the_pod() {
 async fn what_a_process_cannot_honour_is_told_in_an_event() {
     let world = world().await;
     let mut container = shell("exit 0");
-    container["readinessProbe"] = json!({"exec": {"command": ["true"]}});
+    container["readinessProbe"] = json!({"grpc": {"port": 1}});
     world.create_pod("p", json!({"restartPolicy": "Never", "containers": [container]}));
     let event =
         world.await_that("event", |api| api.list("events").into_iter().find(|it| it["reason"] == "Unsupported")).await;
