@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use axum::body::Body;
@@ -23,7 +24,7 @@ use crate::status::Status;
 use crate::store::{Key, Store};
 use crate::tokens::Issuer;
 use crate::user::User;
-use crate::{discovery, handlers, protobuf, rbac, respond};
+use crate::{discovery, handlers, impersonation, protobuf, rbac, respond};
 
 /// Largest body of a request, in bytes.
 const BODY_LIMIT: usize = 3 * 1024 * 1024;
@@ -44,6 +45,8 @@ pub(crate) struct Api {
     pub(crate) stopping: CancellationToken,
     /// Namespaces are furnished and emptied by us; otherwise by whoever plays the controllers.
     pub(crate) has_controllers: bool,
+    /// Controllers of workloads run, since there is one.
+    pub(crate) controllers: AtomicBool,
 }
 
 impl Api {
@@ -64,6 +67,7 @@ impl Api {
             addr,
             stopping,
             has_controllers,
+            controllers: AtomicBool::new(false),
         })
     }
 
@@ -147,7 +151,7 @@ async fn handle(State(api): State<Arc<Api>>, request: Request<Body>) -> Response
 }
 
 async fn serve(api: &Arc<Api>, mut parts: Parts, body: Body) -> Answer {
-    let user = authenticate(api, &parts).await?;
+    let user = impersonation::acting(&api.store, authenticate(api, &parts).await?, &parts.headers)?;
     let params = Params::of(&parts.uri);
     let info = RequestInfo::of(&parts.method, parts.uri.path(), &params);
     let decision = rbac::authorize(&api.store, &user, &info);

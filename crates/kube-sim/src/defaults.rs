@@ -2,6 +2,8 @@
 //!
 //! Applied again after every webhook's patch, as the real server does. Pure.
 
+mod workload;
+
 use serde_json::{Value, json};
 
 use crate::object::{self, Fields, default, section};
@@ -17,8 +19,7 @@ pub(crate) fn apply(resource: &Resource, value: &mut Value) {
         ("", "secrets") => default(object::fields(value), "type", "Opaque"),
         ("", "namespaces") => namespace(value),
         ("", "services") => service(value),
-        ("apps", "deployments") => deployment(value),
-        ("batch", "jobs") => job(value),
+        ("apps" | "batch", _) => workload::apply(resource.kind, value),
         ("admissionregistration.k8s.io", "mutatingwebhookconfigurations") => webhooks(value, true),
         ("admissionregistration.k8s.io", "validatingwebhookconfigurations") => webhooks(value, false),
         ("apiextensions.k8s.io", "customresourcedefinitions") => definition(value),
@@ -86,45 +87,6 @@ fn webhooks(value: &mut Value, mutating: bool) {
             default(service, "port", 443);
         }
     }
-}
-
-fn deployment(value: &mut Value) {
-    let spec = section(value, "spec");
-    default(spec, "replicas", 1);
-    default(spec, "revisionHistoryLimit", 10);
-    default(spec, "progressDeadlineSeconds", 600);
-    let strategy = object::fields(spec.entry("strategy").or_insert_with(|| json!({})));
-    default(strategy, "type", "RollingUpdate");
-    if strategy.get("type").and_then(Value::as_str) == Some("RollingUpdate") {
-        let rolling = object::fields(strategy.entry("rollingUpdate").or_insert_with(|| json!({})));
-        default(rolling, "maxUnavailable", "25%");
-        default(rolling, "maxSurge", "25%");
-    }
-    template(spec);
-    default(object::fields(value), "status", json!({}));
-}
-
-fn job(value: &mut Value) {
-    let spec = section(value, "spec");
-    if !spec.contains_key("completions") && !spec.contains_key("parallelism") {
-        default(spec, "completions", 1);
-    }
-    for (key, number) in [("parallelism", 1), ("backoffLimit", 6)] {
-        default(spec, key, number);
-    }
-    default(spec, "completionMode", "NonIndexed");
-    default(spec, "suspend", false);
-    default(spec, "manualSelector", false);
-    let replacement = if spec.contains_key("podFailurePolicy") { "Failed" } else { "TerminatingOrFailed" };
-    default(spec, "podReplacementPolicy", replacement);
-    template(spec);
-    default(object::fields(value), "status", json!({}));
-}
-
-fn template(spec: &mut Fields) {
-    let template = spec.entry("template").or_insert_with(|| json!({}));
-    default(object::fields(template), "metadata", json!({}));
-    pod_spec(section(template, "spec"));
 }
 
 fn pod(value: &mut Value) {

@@ -7,6 +7,7 @@ mod log;
 mod patch;
 mod read;
 mod reviews;
+mod scale;
 mod token;
 mod update;
 mod watch;
@@ -17,6 +18,7 @@ use serde_json::Value;
 
 use crate::api::{Answer, Call};
 use crate::object::Object;
+use crate::request::WriteOptions;
 use crate::respond;
 use crate::status::Status;
 
@@ -65,12 +67,39 @@ async fn part(call: &mut Call<'_>, verb: &str, name: &str) -> Answer {
         ("token", _) => token::create(call).await,
         ("log", _) => log::get(call).await,
         ("binding", _) => create::bind(call).await,
+        ("scale", _) => scale::scale(call, verb).await,
         ("status" | "finalize", "get") => read::get(call),
         ("status" | "finalize", "update") if is_own => update::update(call).await,
         ("status" | "finalize", "patch") if is_own => patch::patch(call).await,
         // Announced for clients that read discovery, and not part of this server yet.
         _ => Err(Status::method_not_allowed()),
     }
+}
+
+/// Creates an object as a client would whose body is this.
+///
+/// # Errors
+/// The refusal.
+pub(crate) async fn create_object(call: &mut Call<'_>, value: Value) -> Result<(), Status> {
+    create::store(call, value, &WriteOptions::default(), "CreateOptions").await.map(drop)
+}
+
+/// Changes the object of the call, from the newest state.
+///
+/// # Errors
+/// The refusal.
+pub(crate) async fn change_object(call: &mut Call<'_>, change: impl Fn(&Value) -> Value) -> Result<(), Status> {
+    let (options, owners) = (WriteOptions::default(), update::Owners::Found);
+    let changed = update::change(call, &options, "UpdateOptions", owners, |old, _| Ok(change(old)));
+    changed.await.map(drop)
+}
+
+/// Deletes the object of the call, with the options of its body.
+///
+/// # Errors
+/// The refusal.
+pub(crate) async fn delete_object(call: &mut Call<'_>) -> Result<(), Status> {
+    delete::delete(call).await.map(drop)
 }
 
 /// One stored object.

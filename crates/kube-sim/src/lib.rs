@@ -5,17 +5,22 @@
 //! Facts behind its answers are those of kube-apiserver 1.36.
 //! The longest lifetime of a token may be of seconds here, so that a renewal can be waited for; the real flag asks for an hour.
 //!
-//! Not served yet: server-side apply, strategic merge patch, tables, OpenAPI, protobuf, custom resources, CEL, controllers of workloads.
+//! Workloads are turned into pods by controllers that run once there is one; what an owner leaves behind is collected.
+//!
+//! Not served: CEL, quotas and limits, volume claims, services' endpoints, aggregated APIs, exec and port-forward.
 
 mod admission;
 mod api;
 mod bootstrap;
+mod controllers;
 mod custom;
 mod decode;
 mod defaults;
 mod discovery;
+mod garbage;
 mod go_json;
 mod handlers;
+mod impersonation;
 mod lifecycle;
 mod managed;
 mod names;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::custom;
+use crate::garbage::{self, Propagation};
 use crate::object::{self, Object, text};
 use crate::resources::{self, Resource};
 use crate::status::Status;
@@ -24,6 +25,7 @@ pub(crate) struct DeleteOptions {
     pub(crate) grace: Option<i64>,
     pub(crate) uid: Option<String>,
     pub(crate) resource_version: Option<String>,
+    pub(crate) propagation: Option<Propagation>,
 }
 
 /// What a deletion came to.
@@ -65,14 +67,22 @@ pub(crate) fn delete(
             _ => Deletion::Marked(current),
         });
     }
-    match grace {
+    let marked = Propagation::marked(current.value()).unwrap_or(Propagation::default_of(resource));
+    let mut value = current.value().clone();
+    options.propagation.unwrap_or(marked).mark(&mut value);
+    let has_finalizers = object::has_finalizers(&value);
+    let deletion = match grace {
         Some(seconds) => {
-            let marked = mark(api, tx, key, current.value(), seconds, true);
-            Ok(if seconds > 0 || has_finalizers { Deletion::Marked(marked) } else { gone(api, tx, key, marked) })
+            let marked = mark(api, tx, key, &value, seconds, true);
+            if seconds > 0 || has_finalizers { Deletion::Marked(marked) } else { gone(api, tx, key, marked) }
         }
-        None if has_finalizers => Ok(Deletion::Marked(mark(api, tx, key, current.value(), 0, true))),
-        None => Ok(gone(api, tx, key, current)),
+        None if has_finalizers => Deletion::Marked(mark(api, tx, key, &value, 0, true)),
+        None => gone(api, tx, key, current),
+    };
+    if api.has_controllers && has_finalizers {
+        garbage::settle(api, tx, key);
     }
+    Ok(deletion)
 }
 
 fn preconditions(resource: &Resource, value: &Value, options: &DeleteOptions) -> Result<(), Status> {
@@ -128,6 +138,9 @@ pub(crate) fn created(api: &Api, tx: &mut Transaction<'_>, resource: &Resource, 
         api.kinds.learn(&accepted);
         tx.put(key.clone(), accepted);
     }
+    if api.has_controllers {
+        garbage::sweep(api, tx, key, object.value());
+    }
 }
 
 /// What follows a change of an object.
@@ -148,11 +161,14 @@ fn gone(api: &Api, tx: &mut Transaction<'_>, key: &Key, last: Arc<Object>) -> De
 
 /// Takes an object away, and with the last one of a namespace that goes, the namespace. What a namespace is furnished with comes again.
 pub(crate) fn remove(api: &Api, tx: &mut Transaction<'_>, key: &Key) {
-    tx.remove(key);
+    let last = tx.remove(key);
     if key.is_of(resources::known("apiextensions.k8s.io", "customresourcedefinitions")) {
         for served in api.kinds.forget(&key.name) {
             tx.of(served).iter().for_each(|inner| drop(tx.remove(inner)));
         }
+    }
+    if let Some(last) = last.filter(|_| api.has_controllers) {
+        garbage::follow(api, tx, last.value(), &key.namespace);
     }
     if !api.has_controllers || key.namespace.is_empty() {
         return;
@@ -190,7 +206,8 @@ fn delete_namespace(api: &Api, tx: &mut Transaction<'_>, key: &Key, current: &Ar
         for (inner, _) in tx.in_namespace(&key.name) {
             if let Some(resource) = api.kinds.all().into_iter().find(|resource| inner.is_of(resource)) {
                 // Whatever is gone already needs no deletion.
-                let _ = delete(api, tx, resource, &inner, &DeleteOptions::default());
+                let options = DeleteOptions { propagation: Some(Propagation::Background), ..DeleteOptions::default() };
+                let _ = delete(api, tx, resource, &inner, &options);
             }
         }
         settle(tx, &key.name);

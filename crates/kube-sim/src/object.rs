@@ -18,11 +18,23 @@ pub(crate) type Fields = Map<String, Value>;
 pub(crate) struct Object {
     value: Value,
     json: OnceLock<Bytes>,
+    weight: usize,
+}
+
+/// Bytes that a value takes as text, about.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => items.iter().map(|item| weight(item) + 1).sum(),
+        Value::Object(fields) => fields.iter().map(|(key, value)| key.len() + weight(value) + 4).sum(),
+        _ => 4,
+    }
 }
 
 impl Object {
     pub(crate) fn new(value: Value) -> Arc<Self> {
-        Arc::new(Self { value, json: OnceLock::new() })
+        let weight = weight(&value);
+        Arc::new(Self { value, json: OnceLock::new(), weight })
     }
 
     pub(crate) fn value(&self) -> &Value {
@@ -32,6 +44,11 @@ impl Object {
     /// As it stands in a list.
     pub(crate) fn json(&self) -> &Bytes {
         self.json.get_or_init(|| Bytes::from(self.value.to_string()))
+    }
+
+    /// Bytes that it takes as text, about.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight
     }
 
     pub(crate) fn resource_version(&self) -> u64 {

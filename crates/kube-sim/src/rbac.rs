@@ -2,9 +2,11 @@
 //!
 //! It knows stored objects and a request's attributes; how the caller was identified is no concern of it.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use crate::object::{self, list, text};
+use crate::object::{self, Object, list, text};
 use crate::request::RequestInfo;
 use crate::resources;
 use crate::status::Status;
@@ -19,6 +21,32 @@ pub(crate) struct Decision {
     pub(crate) allowed: bool,
     /// Empty for the privileged group and for a plain refusal.
     pub(crate) reason: String,
+}
+
+/// The rules that hold for a caller: everywhere, and in one namespace.
+pub(crate) fn rules(store: &Store, user: &User, namespace: &str) -> Vec<Value> {
+    let mut rules = Vec::new();
+    for (plural, home) in [("clusterrolebindings", ""), ("rolebindings", namespace)] {
+        if plural == "rolebindings" && namespace.is_empty() {
+            continue;
+        }
+        for binding in store.list(resources::known(GROUP, plural), home, None).0 {
+            if list(binding.value(), "/subjects").iter().any(|subject| is_subject(subject, home, user))
+                && let Some(role) = role_of(store, binding.value(), home)
+            {
+                rules.extend(list(role.value(), "/rules").iter().cloned());
+            }
+        }
+    }
+    rules
+}
+
+fn role_of(store: &Store, binding: &Value, namespace: &str) -> Option<Arc<Object>> {
+    let name = text(binding, "/roleRef/name");
+    store.get(&match text(binding, "/roleRef/kind") {
+        "ClusterRole" => Key::new(resources::known(GROUP, "clusterroles"), "", name),
+        _ => Key::new(resources::known(GROUP, "roles"), namespace, name),
+    })
 }
 
 /// Decides on a request.
@@ -82,11 +110,7 @@ fn grants(
 ) -> Option<String> {
     let subject = list(binding, "/subjects").iter().find(|subject| is_subject(subject, namespace, user))?;
     let (kind, name) = (text(binding, "/roleRef/kind"), text(binding, "/roleRef/name"));
-    let key = match kind {
-        "ClusterRole" => Key::new(resources::known(GROUP, "clusterroles"), "", name),
-        _ => Key::new(resources::known(GROUP, "roles"), namespace, name),
-    };
-    let Some(role) = store.get(&key) else {
+    let Some(role) = role_of(store, binding, namespace) else {
         errors.push(format!("{}.{GROUP} {name:?} not found", kind.to_lowercase()));
         return None;
     };

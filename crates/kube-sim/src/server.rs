@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use transport::{Authority, AuthorityError, PemIdentity, Server, ServerError};
 use trust::{IssuerUrl, KeyRing, SharedClock};
 
@@ -64,6 +64,8 @@ pub struct ApiServer {
     api: Arc<Api>,
     kubeconfig: String,
     stopping: CancellationToken,
+    /// What runs beside it ends with it, even when it is dropped.
+    _ending: DropGuard,
 }
 
 impl ApiServer {
@@ -113,7 +115,8 @@ impl ApiServer {
         let api = Arc::new(api);
         let server =
             Server::tls_with_client_ca(listener, identity, config.authority.root_der(), api::router(api.clone()))?;
-        Ok(Self { server, api, kubeconfig, stopping })
+        let _ending = stopping.clone().drop_guard();
+        Ok(Self { server, api, kubeconfig, stopping, _ending })
     }
 
     /// Where it listens.

@@ -14,6 +14,8 @@ pub(crate) struct Status {
     pub(crate) reason: Option<String>,
     pub(crate) message: String,
     pub(crate) details: Option<Box<Value>>,
+    /// Where a list goes on that could not be continued as it was begun.
+    pub(crate) continued: Option<String>,
 }
 
 /// One violated rule of an object: what `details.causes` lists.
@@ -73,7 +75,13 @@ fn with_detail(body: String, detail: &str) -> String {
 
 impl Status {
     fn new(code: u16, reason: &str, message: impl Into<String>) -> Self {
-        Self { code, reason: (!reason.is_empty()).then(|| reason.to_owned()), message: message.into(), details: None }
+        Self {
+            code,
+            reason: (!reason.is_empty()).then(|| reason.to_owned()),
+            message: message.into(),
+            details: None,
+            continued: None,
+        }
     }
 
     fn with(mut self, details: Value) -> Self {
@@ -160,6 +168,24 @@ impl Status {
         Self::new(410, "Expired", format!("too old resource version: {asked} ({oldest})"))
     }
 
+    /// A list that was begun too long ago to be continued as it was; the token continues it as things are now.
+    pub(crate) fn stale_page(token: String) -> Self {
+        let message = "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
+        let mut status = Self::new(410, "Expired", message);
+        status.continued = Some(token);
+        status
+    }
+
+    pub(crate) fn stale_list() -> Self {
+        Self::new(410, "Expired", "The resourceVersion for the provided list is too old.")
+    }
+
+    /// A version that there is not yet.
+    pub(crate) fn from_the_future(asked: u64, current: u64) -> Self {
+        let message = format!("Timeout: Too large resource version: {asked}, current: {current}");
+        Self::new(504, "Timeout", message).caused("ResourceVersionTooLarge", "Too large resource version", "")
+    }
+
     pub(crate) fn too_large(limit: usize) -> Self {
         Self::new(413, "RequestEntityTooLarge", format!("Request entity too large: limit is {limit}"))
     }
@@ -223,6 +249,9 @@ impl Status {
     pub(crate) fn to_value(&self) -> Value {
         let mut value =
             json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": self.message});
+        if let Some(token) = &self.continued {
+            value["metadata"]["continue"] = token.as_str().into();
+        }
         if let Some(reason) = &self.reason {
             value["reason"] = reason.as_str().into();
         }

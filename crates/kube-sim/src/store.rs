@@ -3,7 +3,7 @@
 //! Changes happen in transactions under one lock, so that a namespace and its contents change together.
 //! It knows no HTTP, no validation and no admission.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +15,8 @@ use crate::resources::Resource;
 
 /// Events that a watch may fall behind; an older starting point gets `410 Expired`.
 const HISTORY: usize = 8192;
+/// They are fewer when they hold more than this, in bytes of text.
+const HISTORY_BYTES: usize = 256 * 1024 * 1024;
 
 /// Where an object lies: resource, namespace (empty at cluster scope), name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +33,11 @@ impl Key {
 
     pub(crate) fn is_of(&self, resource: &Resource) -> bool {
         self.resource == resource.id
+    }
+
+    /// Of a resource, and in a namespace unless that is empty.
+    fn is_in(&self, resource: &Resource, namespace: &str) -> bool {
+        self.is_of(resource) && (namespace.is_empty() || self.namespace == namespace)
     }
 }
 
@@ -52,7 +59,56 @@ struct Inner {
     /// Version of the newest event that fell out of the history.
     forgotten: u64,
     objects: BTreeMap<Key, Arc<Object>>,
+    /// Who names an object as an owner, by its id.
+    dependents: BTreeMap<String, BTreeSet<Key>>,
     history: VecDeque<Event>,
+    /// Bytes that the history holds, about.
+    held: usize,
+}
+
+impl Inner {
+    /// Objects of a resource in key order, after a key when one is given.
+    fn range<'a>(
+        &'a self,
+        resource: &Resource,
+        namespace: &str,
+        start: Option<&Key>,
+    ) -> impl Iterator<Item = (&'a Key, &'a Arc<Object>)> {
+        let first = Key::new(resource, namespace, "");
+        let from = start.map_or(Bound::Included(&first), Bound::Excluded);
+        self.objects.range((from, Bound::Unbounded)).take_while(move |(key, _)| key.is_in(resource, namespace))
+    }
+
+    /// Events after a version.
+    fn after(&self, version: u64) -> Result<impl DoubleEndedIterator<Item = &Event>, TooOld> {
+        if version < self.forgotten {
+            return Err(TooOld { oldest: self.forgotten });
+        }
+        let first = self.history.partition_point(|event| event.version <= version);
+        Ok(self.history.range(first..))
+    }
+
+    /// Keeps the index of owners in step with a change.
+    fn index(&mut self, key: &Key, before: Option<&Object>, after: Option<&Object>) {
+        let owners = |object: &Object| -> Vec<String> {
+            let list = object::list(object.value(), "/metadata/ownerReferences");
+            list.iter().map(|owner| object::text(owner, "/uid").to_owned()).collect()
+        };
+        let (old, new) = (before.map(owners).unwrap_or_default(), after.map(owners).unwrap_or_default());
+        for uid in old.iter().filter(|uid| !new.contains(uid)) {
+            if let Some(keys) = self.dependents.get_mut(uid) {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.dependents.remove(uid);
+                }
+            }
+        }
+        for uid in new {
+            if !old.contains(&uid) {
+                self.dependents.entry(uid).or_default().insert(key.clone());
+            }
+        }
+    }
 }
 
 /// The store; one a server.
@@ -70,7 +126,14 @@ pub(crate) struct TooOld {
 
 impl Store {
     pub(crate) fn new() -> Self {
-        let inner = Inner { version: 1, forgotten: 0, objects: BTreeMap::new(), history: VecDeque::new() };
+        let inner = Inner {
+            version: 1,
+            forgotten: 0,
+            objects: BTreeMap::new(),
+            dependents: BTreeMap::new(),
+            history: VecDeque::new(),
+            held: 0,
+        };
         Self { inner: Mutex::new(inner), changed: watch::Sender::new(1) }
     }
 
@@ -85,16 +148,31 @@ impl Store {
     /// Objects of a resource in key order, after `start` when one is given, with the version they were read at.
     pub(crate) fn list(&self, resource: &Resource, namespace: &str, start: Option<&Key>) -> (Vec<Arc<Object>>, u64) {
         let inner = self.lock();
-        let first = Key::new(resource, namespace, "");
-        let from = start.map_or(Bound::Included(&first), Bound::Excluded);
-        let of_scope = |key: &Key| key.is_of(resource) && (namespace.is_empty() || key.namespace == namespace);
-        let found = inner
-            .objects
-            .range((from, Bound::Unbounded))
-            .take_while(|(key, _)| of_scope(key))
-            .map(|(_, object)| object.clone())
-            .collect();
+        let found = inner.range(resource, namespace, start).map(|(_, object)| object.clone()).collect();
         (found, inner.version)
+    }
+
+    /// The same as it was at a version: what happened since is undone.
+    ///
+    /// # Errors
+    /// When the history does not reach back.
+    pub(crate) fn list_at(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        start: Option<&Key>,
+        version: u64,
+    ) -> Result<Vec<Arc<Object>>, TooOld> {
+        let inner = self.lock();
+        let mut objects: BTreeMap<&Key, &Arc<Object>> = inner.range(resource, namespace, start).collect();
+        let events: Vec<&Event> = inner.after(version)?.filter(|event| event.key.is_in(resource, namespace)).collect();
+        for event in events.into_iter().rev().filter(|event| start.is_none_or(|start| event.key > *start)) {
+            match &event.before {
+                Some(before) => objects.insert(&event.key, before),
+                None => objects.remove(&event.key),
+            };
+        }
+        Ok(objects.into_values().cloned().collect())
     }
 
     /// Changes several objects at once. Watches are told once, at the end.
@@ -119,6 +197,19 @@ impl Store {
         self.changed.subscribe()
     }
 
+    /// Objects that name another one as an owner, by its id.
+    pub(crate) fn dependents(&self, uid: &str) -> Vec<(Key, Arc<Object>)> {
+        let inner = self.lock();
+        let keys = inner.dependents.get(uid).into_iter().flatten();
+        keys.filter_map(|key| Some((key.clone(), inner.objects.get(key)?.clone()))).collect()
+    }
+
+    /// Every event after a version, and the version up to which they were looked for.
+    pub(crate) fn all_after(&self, version: u64) -> Result<(Vec<Event>, u64), TooOld> {
+        let inner = self.lock();
+        Ok((inner.after(version)?.cloned().collect(), inner.version))
+    }
+
     /// Events of a resource after a version, and the version up to which they were looked for.
     pub(crate) fn events_after(
         &self,
@@ -127,13 +218,8 @@ impl Store {
         namespace: &str,
     ) -> Result<(Vec<Event>, u64), TooOld> {
         let inner = self.lock();
-        if version < inner.forgotten {
-            return Err(TooOld { oldest: inner.forgotten });
-        }
-        let first = inner.history.partition_point(|event| event.version <= version);
-        let of_scope =
-            |event: &&Event| event.key.is_of(resource) && (namespace.is_empty() || event.key.namespace == namespace);
-        Ok((inner.history.range(first..).filter(of_scope).cloned().collect(), inner.version))
+        let events = inner.after(version)?.filter(|event| event.key.is_in(resource, namespace));
+        Ok((events.cloned().collect(), inner.version))
     }
 }
 
@@ -153,6 +239,11 @@ impl Transaction<'_> {
         self.inner.objects.keys().filter(|key| key.is_of(resource)).cloned().collect()
     }
 
+    /// Where the objects lie that name another one as an owner, by its id.
+    pub(crate) fn dependents(&self, uid: &str) -> Vec<Key> {
+        self.inner.dependents.get(uid).into_iter().flatten().cloned().collect()
+    }
+
     /// Every object in a namespace, of whatever kind.
     pub(crate) fn in_namespace(&self, namespace: &str) -> Vec<(Key, Arc<Object>)> {
         let inside = self.inner.objects.iter().filter(|(key, _)| key.namespace == namespace);
@@ -164,6 +255,7 @@ impl Transaction<'_> {
         let version = self.stamp(&mut value);
         let object = Object::new(value);
         let before = self.inner.objects.insert(key.clone(), object.clone());
+        self.inner.index(&key, before.as_deref(), Some(&object));
         self.record(Event { version, key, object: object.clone(), before, deleted: false });
         object
     }
@@ -171,6 +263,7 @@ impl Transaction<'_> {
     /// Removes; the object in the event is the last state with a version of its own, as watches of the real server see it.
     pub(crate) fn remove(&mut self, key: &Key) -> Option<Arc<Object>> {
         let before = self.inner.objects.remove(key)?;
+        self.inner.index(key, Some(&before), None);
         let mut value = before.value().clone();
         let version = self.stamp(&mut value);
         let object = Object::new(value);
@@ -191,10 +284,11 @@ impl Transaction<'_> {
     }
 
     fn record(&mut self, event: Event) {
+        self.inner.held += event.object.weight();
         self.inner.history.push_back(event);
-        if self.inner.history.len() > HISTORY
-            && let Some(dropped) = self.inner.history.pop_front()
-        {
+        while self.inner.history.len() > HISTORY || self.inner.held > HISTORY_BYTES {
+            let Some(dropped) = self.inner.history.pop_front() else { break };
+            self.inner.held -= dropped.object.weight();
             self.inner.forgotten = dropped.version;
         }
     }
@@ -236,6 +330,35 @@ mod tests {
         };
         assert_eq!(names(None), ["a", "b", "c"]);
         assert_eq!(names(Some(&Key::new(maps, "ns", "a"))), ["b", "c"]);
+    }
+
+    #[test]
+    fn a_list_of_the_past_is_what_it_was() {
+        let store = Store::new();
+        let maps = resources::core("configmaps");
+        ["a", "b", "c"].iter().for_each(|name| drop(put(&store, name)));
+        let then = store.version();
+        let shown = |start: Option<&Key>| -> Vec<String> {
+            let found = store.list_at(maps, "ns", start, then).expect("history must reach back");
+            found.iter().map(|one| format!("{}{}", object::name(one.value()), one.resource_version())).collect()
+        };
+        let before = shown(None);
+        store.change(|tx| tx.remove(&Key::new(maps, "ns", "b")));
+        ["c", "d", "a"].iter().for_each(|name| drop(put(&store, name)));
+        assert_eq!(shown(None), before);
+        assert_eq!(shown(Some(&Key::new(maps, "ns", "a"))), before[1..]);
+    }
+
+    #[test]
+    fn large_objects_are_remembered_for_a_shorter_time() {
+        let store = Store::new();
+        let text = "x".repeat(HISTORY_BYTES / 4);
+        for name in ["a", "b", "c", "d", "e"] {
+            let value = json!({"metadata": {"name": name}, "data": {"x": text}});
+            store.change(|tx| tx.put(Key::new(resources::core("configmaps"), "ns", name), value));
+        }
+        let inner = store.lock();
+        assert!(inner.held <= HISTORY_BYTES && inner.history.len() == 3, "{} {}", inner.held, inner.history.len());
     }
 
     #[test]

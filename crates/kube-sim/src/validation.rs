@@ -28,8 +28,9 @@ pub(crate) fn create(resource: &Resource, value: &Value) -> Errors {
         ("", "pods") => pod::create(value, &mut errors),
         ("", "configmaps") => data::config_map(value, &mut errors),
         ("", "secrets") => data::secret(value, &mut errors),
-        ("apps", "deployments") => workload::deployment(value, &mut errors),
-        ("batch", "jobs") => workload::job(value, &mut errors),
+        ("apps", "deployments" | "replicasets" | "statefulsets" | "daemonsets") => workload::set(value, &mut errors),
+        ("batch", "jobs") => workload::job(value, "spec.template.spec", &mut errors),
+        ("batch", "cronjobs") => workload::cron_job(value, &mut errors),
         ("admissionregistration.k8s.io", "mutatingwebhookconfigurations" | "validatingwebhookconfigurations") => {
             webhook::configuration(value, &mut errors);
         }
@@ -51,10 +52,12 @@ pub(crate) fn update(resource: &Resource, value: &Value, old: &Value) -> Errors 
     match (resource.group, resource.plural) {
         ("", "pods") => pod::update(value, old, &mut errors),
         ("", "configmaps" | "secrets") => data::update(resource, value, old, &mut errors),
-        ("apps", "deployments") => {
-            workload::deployment(value, &mut errors);
+        ("apps", "deployments" | "replicasets" | "statefulsets" | "daemonsets") => {
+            workload::set(value, &mut errors);
             workload::immutable_selector(value, old, &mut errors);
         }
+        ("batch", "jobs") => workload::job_update(value, old, &mut errors),
+        ("batch", "cronjobs") => workload::cron_job(value, &mut errors),
         ("admissionregistration.k8s.io", "mutatingwebhookconfigurations" | "validatingwebhookconfigurations") => {
             webhook::configuration(value, &mut errors);
         }

@@ -25,6 +25,8 @@ const TABLE: &[(&str, &str)] = &[
     (r"web-identity-token-\d+", "web-identity-token-[milliseconds]"),
     // The id of a key, made of itself.
     (r"\bkey [A-Za-z0-9_-]{43}", "key [kid]"),
+    // Variables of the service `kubernetes`, whose port is that of the embedded API server.
+    (r"\bKUBERNETES_PORT_\d+_", "KUBERNETES_PORT_[port]_"),
     // The command line, with the way to a temporary folder in it.
     (r"127\.0\.0\.1:\d{2,5}", "127.0.0.1:[port]"),
 ];

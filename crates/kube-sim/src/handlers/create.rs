@@ -13,7 +13,7 @@ use crate::resources;
 use crate::respond;
 use crate::status::Status;
 use crate::store::Key;
-use crate::{defaults, lifecycle, strategy, validation};
+use crate::{controllers, defaults, lifecycle, strategy, validation};
 
 /// Letters of `generateName` that are kept: five more come behind.
 const LONGEST_BASE: usize = 58;
@@ -88,6 +88,9 @@ pub(super) async fn store(call: &mut Call<'_>, mut value: Value, options: &Write
         lifecycle::created(api, tx, resource, &key, &object);
         Ok(object)
     })?;
+    if controllers::is_workload(resource) {
+        controllers::start(api);
+    }
     Ok(super::single(call, StatusCode::CREATED, &created))
 }
 

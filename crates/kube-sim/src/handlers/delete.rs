@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 use super::read::{self, Selection};
 use crate::admission::{self, Attributes, Operation};
 use crate::api::{Answer, Call};
+use crate::garbage::Propagation;
 use crate::go_json;
 use crate::lifecycle::{self, DeleteOptions, Deletion};
 use crate::object::{self, text};
 use crate::request::WriteOptions;
 use crate::respond;
-use crate::status::Status;
+use crate::status::{FieldError, Status};
 use crate::store::Key;
 use crate::strategy;
 
@@ -19,10 +20,11 @@ use crate::strategy;
 fn options(call: &Call<'_>) -> Result<(DeleteOptions, WriteOptions), Status> {
     let mut write = WriteOptions::of(&call.params, "DeleteOptions")?;
     if call.body.is_empty() {
-        return Ok((
-            DeleteOptions { grace: call.params.number("gracePeriodSeconds"), ..DeleteOptions::default() },
-            write,
-        ));
+        let asked = Some(call.params.get("propagationPolicy")).filter(|word| !word.is_empty());
+        let orphan = call.params.has("orphanDependents").then(|| call.params.flag("orphanDependents"));
+        let propagation = propagation(asked, orphan)?;
+        let grace = call.params.number("gracePeriodSeconds");
+        return Ok((DeleteOptions { grace, propagation, ..DeleteOptions::default() }, write));
     }
     call.require_json()?;
     let body = go_json::parse(&call.body)
@@ -35,13 +37,49 @@ fn options(call: &Call<'_>) -> Result<(DeleteOptions, WriteOptions), Status> {
             grace,
             uid: given("/preconditions/uid"),
             resource_version: given("/preconditions/resourceVersion"),
+            propagation: propagation(
+                body["propagationPolicy"].as_str(),
+                body.get("orphanDependents").and_then(Value::as_bool),
+            )?,
         },
         write,
     ))
 }
 
+/// How far a deletion reaches, in the new spelling or the old one.
+///
+/// # Errors
+/// 422.
+fn propagation(asked: Option<&str>, orphan: Option<bool>) -> Result<Option<Propagation>, Status> {
+    let invalid = |error| Err(Status::invalid("meta.k8s.io", "DeleteOptions", "", &[error]));
+    match (asked, orphan) {
+        (Some(word), Some(_)) => {
+            let why = "orphanDependents and deletionPropagation cannot be both set";
+            invalid(FieldError::invalid("propagationPolicy", &word.into(), why))
+        }
+        (Some(word), None) => match Propagation::parse(word) {
+            Some(known) => Ok(Some(known)),
+            None => invalid(FieldError::unsupported("propagationPolicy", &word.into(), &Propagation::NAMES)),
+        },
+        (None, Some(true)) => Ok(Some(Propagation::Orphan)),
+        (None, Some(false)) => Ok(Some(Propagation::Background)),
+        (None, None) => Ok(None),
+    }
+}
+
+/// A job's pods stay when it is not said what becomes of them, and the client is told.
+fn warn(call: &mut Call<'_>, options: &DeleteOptions) {
+    if call.resource.group == "batch" && call.resource.plural == "jobs" && options.propagation.is_none() {
+        call.warnings.push(
+            "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning"
+                .to_owned(),
+        );
+    }
+}
+
 pub(super) async fn delete(call: &mut Call<'_>) -> Answer {
     let (options, write) = options(call)?;
+    warn(call, &options);
     let (api, resource, key) = (call.api, call.resource, call.key());
     let current = api.store.get(&key).ok_or_else(|| call.not_found())?;
     admit(call, &key, current.value(), &write).await?;
@@ -67,6 +105,7 @@ pub(super) async fn delete(call: &mut Call<'_>) -> Answer {
 
 pub(super) async fn delete_collection(call: &mut Call<'_>) -> Answer {
     let (options, write) = options(call)?;
+    warn(call, &options);
     let selection = Selection::of(call)?;
     let (api, resource) = (call.api, call.resource);
     let (found, version) = api.store.list(resource, &call.info.namespace, None);

@@ -14,7 +14,7 @@ use crate::{defaults, go_json, object, schema, strategic};
 
 /// The ways to describe a change that this server understands.
 #[derive(Debug)]
-enum Patch {
+pub(super) enum Patch {
     Json(Vec<Value>),
     Merge(Value),
     Strategic(Value),
@@ -25,7 +25,9 @@ const MERGE: &str = "application/merge-patch+json";
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
 
 impl Patch {
-    fn parse(call: &Call<'_>) -> Result<Self, Status> {
+    /// # Errors
+    /// 400, or 415 for another media type.
+    pub(super) fn parse(call: &Call<'_>) -> Result<Self, Status> {
         let decoding = |why: String| Status::bad_request(format!("error decoding patch: {why}"));
         let content = call.content_type();
         if ![JSON, MERGE, STRATEGIC].contains(&content) {
@@ -47,7 +49,9 @@ impl Patch {
         }
     }
 
-    fn apply(&self, value: &mut Value, shape: Shape<'_>) -> Result<(), Status> {
+    /// # Errors
+    /// 422 for a patch that does not fit.
+    pub(super) fn apply(&self, value: &mut Value, shape: Shape<'_>) -> Result<(), Status> {
         match self {
             Self::Strategic(change) => strategic::merge(value, change, shape).map_err(Status::internal_plain),
             Self::Merge(change) => {

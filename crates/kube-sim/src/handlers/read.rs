@@ -1,22 +1,20 @@
 //! Reading: one object, or a list with selectors and pages.
 
+pub(super) mod versions;
+
 use std::sync::Arc;
 
 use axum::response::Response;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::{BufMut, BytesMut};
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::api::{Answer, Call};
-use crate::go_json;
-use crate::object::{self, Object, text};
+use crate::object::{self, Object};
 use crate::resources::Resource;
 use crate::respond::{self, Form};
 use crate::selector::{FieldSelector, LabelSelector};
 use crate::status::Status;
-use crate::store::Key;
 use crate::table::{self, Include, Table};
 
 pub(super) fn get(call: &Call<'_>) -> Answer {
@@ -80,22 +78,9 @@ impl Selection {
 pub(super) fn list(call: &Call<'_>) -> Answer {
     let form = respond::form(&call.headers)?;
     let selection = Selection::of(call)?;
-    let current = call.api.store.version();
-    let asked = resource_version(call)?;
-    if asked > current {
-        let message = format!("Too large resource version: {asked}, current: {current}");
-        let mut status = Status::plain(504, format!("Timeout: {message}")).caused(
-            "ResourceVersionTooLarge",
-            "Too large resource version",
-            "",
-        );
-        status.reason = Some("Timeout".to_owned());
-        return Err(status);
-    }
-    let start = continue_after(call)?;
+    versions::check_list(&call.params)?;
     let limit = call.params.number("limit").and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0);
-    let (found, version) = call.api.store.list(call.resource, &call.info.namespace, start.as_ref().map(|(key, _)| key));
-    let version = start.map_or(version, |(_, version)| version);
+    let (found, version) = versions::state(call)?;
     let mut matching = found.into_iter().filter(|object| selection.matches(object.value()));
     let page: Vec<Arc<Object>> = matching.by_ref().take(limit.unwrap_or(usize::MAX)).collect();
     let mut metadata = json!({"resourceVersion": version.to_string()});
@@ -103,7 +88,7 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
     if rest > 0
         && let Some(last) = page.last()
     {
-        metadata["continue"] = continue_from(version, last.value()).into();
+        metadata["continue"] = versions::continue_from(version, last.value()).into();
         // With a selector the real server cannot know how many are left.
         if selection.is_all() {
             metadata["remainingItemCount"] = rest.into();
@@ -168,36 +153,4 @@ pub(super) fn resource_version(call: &Call<'_>) -> Result<u64, Status> {
             )
         }),
     }
-}
-
-fn continue_from(version: u64, last: &Value) -> String {
-    let start = format!("{}/{}", object::namespace(last), object::name(last));
-    URL_SAFE_NO_PAD.encode(json!({"v": "meta.k8s.io/v1", "rv": version, "start": start}).to_string())
-}
-
-fn continue_after(call: &Call<'_>) -> Result<Option<(Key, u64)>, Status> {
-    let token = call.params.get("continue");
-    if token.is_empty() {
-        return Ok(None);
-    }
-    let bad = |why: String| Status::bad_request(format!("invalid continue token: continue key is not valid: {why}"));
-    // Go's decoder ignores bits that are left over.
-    let lenient = base64::engine::GeneralPurpose::new(
-        &base64::alphabet::URL_SAFE,
-        base64::engine::GeneralPurposeConfig::new()
-            .with_decode_allow_trailing_bits(true)
-            .with_decode_padding_mode(base64::engine::DecodePaddingMode::RequireNone),
-    );
-    let bytes = lenient.decode(token).map_err(|error| match error {
-        base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _) => {
-            bad(format!("illegal base64 data at input byte {at}"))
-        }
-        _ => bad(format!("illegal base64 data at input byte {}", token.len() / 4 * 4)),
-    })?;
-    let token = go_json::parse(&bytes).map_err(bad)?;
-    let start = text(&token, "/start");
-    let (namespace, name) =
-        start.split_once('/').ok_or_else(|| bad("incorrect encoded start key (version meta.k8s.io/v1)".to_owned()))?;
-    let version = token["rv"].as_u64().unwrap_or(0);
-    Ok(Some((Key::new(call.resource, namespace, name), version)))
 }

@@ -26,6 +26,7 @@ pub(super) async fn create(call: &mut Call<'_>) -> Answer {
         "SubjectAccessReview" | "LocalSubjectAccessReview" => {
             access(call, &review["spec"], &subject(&review["spec"])?)?
         }
+        "SelfSubjectRulesReview" => rules(call, text(&review, "/spec/namespace"))?,
         _ => return Err(Status::method_not_allowed()),
     };
     let metadata =
@@ -52,6 +53,22 @@ async fn token(call: &Call<'_>, review: &Value) -> Result<Value, Status> {
         }
         Err(error) => json!({"user": {}, "error": error}),
     })
+}
+
+/// What the caller may do, as the rules of its roles.
+fn rules(call: &Call<'_>, namespace: &str) -> Result<Value, Status> {
+    if namespace.is_empty() {
+        return Err(Status::bad_request("no namespace on request"));
+    }
+    let (mut of_resources, mut of_paths) = (Vec::new(), Vec::new());
+    for rule in rbac::rules(&call.api.store, &call.user, namespace) {
+        if rule.get("nonResourceURLs").is_some() {
+            of_paths.push(json!({"verbs": rule["verbs"], "nonResourceURLs": rule["nonResourceURLs"]}));
+        } else {
+            of_resources.push(rule);
+        }
+    }
+    Ok(json!({"resourceRules": of_resources, "nonResourceRules": of_paths, "incomplete": false}))
 }
 
 fn subject(spec: &Value) -> Result<User, Status> {

@@ -60,14 +60,11 @@ pub(super) fn watch(call: &Call<'_>) -> Answer {
     };
     let selection = Selection::of(call)?;
     let version = read::resource_version(call)?;
-    // As a server whose storage cannot report progress: clients fall back to list and watch.
-    if call.params.flag("sendInitialEvents") {
-        let mut status = Status::plain(
-            500,
-            "a watch stream was requested by the client but the required storage feature RequestWatchProgress is disabled",
-        );
-        status.reason = Some("InternalError".to_owned());
-        return Ok(respond::json(StatusCode::OK, error_line(&status)));
+    read::versions::check_watch(&call.params)?;
+    let sends = call.params.has("sendInitialEvents").then(|| call.params.flag("sendInitialEvents"));
+    let current = call.api.store.version();
+    if sends == Some(true) && version > current {
+        return Err(Status::from_the_future(version, current));
     }
     let seconds = call
         .params
@@ -91,13 +88,18 @@ pub(super) fn watch(call: &Call<'_>) -> Answer {
         view,
         bookmark,
     };
-    if version == 0 {
+    if sends.unwrap_or(version == 0) {
         let (objects, now) = watch.api.store.list(watch.resource, &watch.namespace, None);
         for object in objects.iter().filter(|object| watch.selection.matches(object.value())) {
             let line = watch.view.line("ADDED", object, watch.resource, &watch.api);
             watch.waiting.push_back(line);
         }
         watch.version = now;
+        if sends.is_some() && watch.bookmark.is_some() {
+            watch.mark(true);
+        }
+    } else if version == 0 {
+        watch.version = current;
     }
     Ok(respond::json(StatusCode::OK, Body::from_stream(stream::unfold(watch, next))))
 }
@@ -122,7 +124,7 @@ async fn next(mut watch: Watch) -> Option<(Result<Bytes, Infallible>, Watch)> {
             let (due, is_due) = (watch.bookmark.unwrap_or(watch.deadline), watch.bookmark.is_some());
             tokio::select! {
                 changed = watch.changed.changed() => watch.is_over |= changed.is_err(),
-                () = tokio::time::sleep_until(due), if is_due => watch.mark(),
+                () = tokio::time::sleep_until(due), if is_due => watch.mark(false),
                 () = tokio::time::sleep_until(watch.deadline) => watch.is_over = true,
                 () = stopping.cancelled() => watch.is_over = true,
             }
@@ -161,15 +163,18 @@ impl Watch {
         }
     }
 
-    /// Tells how far the watch is, and when it will be told again.
-    fn mark(&mut self) {
+    /// Tells how far the watch is, and when it will be told again; once, that what there was is told.
+    fn mark(&mut self, is_start: bool) {
         let (kind, api_version) = match self.view {
             View::Plain => (self.resource.kind, self.resource.api_version()),
             View::Metadata => ("PartialObjectMetadata", "meta.k8s.io/v1".to_owned()),
             View::Table(..) => ("Table", "meta.k8s.io/v1".to_owned()),
         };
-        let mut object =
-            json!({"kind": kind, "apiVersion": api_version, "metadata": {"resourceVersion": self.version.to_string()}});
+        let mut metadata = json!({"resourceVersion": self.version.to_string()});
+        if is_start {
+            metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
+        }
+        let mut object = json!({"kind": kind, "apiVersion": api_version, "metadata": metadata});
         if let View::Table(table, _) = &self.view {
             object = table.of_rows([].into_iter(), &object["metadata"], false, self.api.issuer.clock.now());
         }

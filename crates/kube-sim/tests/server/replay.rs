@@ -1,7 +1,6 @@
 //! Calls that a real kube-apiserver 1.36 answered, sent again: status, headers, body and the webhooks' calls must be the same.
 //!
 //! `fixtures/kube-api.jsonl` has a call a line. A line without a status only prepares the next one.
-#![allow(clippy::expect_used, reason = "helpers of tests, outside of any test function")]
 
 mod normal;
 
@@ -17,8 +16,8 @@ use normal::{differences, normal};
 const RECORDED: &str = include_str!("../../../../fixtures/kube-api.jsonl");
 const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 
-/// Calls that are answered in another way so far.
-const OPEN: [&str; 1] = ["discovery/apis"];
+/// Calls that are answered in another way: the first not yet, the second because the recorded server had a storage without progress.
+const OPEN: [&str; 2] = ["discovery/apis", "watch/streaming-list"];
 
 struct Answer {
     status: u16,

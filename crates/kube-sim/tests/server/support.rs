@@ -1,5 +1,4 @@
 //! What the tests of the server share: a running one, clients for it, a webhook with many habits, a node's log endpoint.
-#![allow(clippy::expect_used, reason = "helpers of tests, outside of any test function")]
 
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
