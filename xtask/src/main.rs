@@ -6,6 +6,7 @@
 
 mod cargo;
 mod ci;
+mod clients;
 mod pass;
 mod programs;
 mod test;

@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::Result;
 
 use crate::cargo;
+use crate::clients;
 use crate::programs::Programs;
 
 pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
@@ -17,7 +18,9 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
         .is_ok_and(|status| status.success());
     // The tests of `crossfed` start the workloads, which are programs of another package.
     Programs::build()?;
+    let clients = clients::variables();
     for mut command in commands(nextest, args) {
+        command.envs(clients.iter().map(|(name, path)| (name, path)));
         eprintln!("test: {}", cargo::words(&command));
         let status = cargo::status(&mut command)?;
         if !status.success() {
