@@ -47,9 +47,9 @@ enum Addressed {
     Plain,
 }
 
-pub(crate) fn router(state: State, log: Arc<RequestLog>, options: &AwsSimOptions) -> Router {
+pub(crate) fn router(state: State, s3: s3::Front, log: Arc<RequestLog>, options: &AwsSimOptions) -> Router {
     let body_idle = options.body_idle;
-    let house = House { s3: s3::Front::new(state.clone(), options.storage_limit, body_idle), state, log, body_idle };
+    let house = House { s3, state, log, body_idle };
     Router::new().fallback(move |request: Request| {
         let house = house.clone();
         async move { house.answer(request).await }

@@ -8,6 +8,7 @@ mod error;
 mod host;
 mod iam;
 mod identity;
+mod inventory;
 mod managed;
 mod propagation;
 mod query;
@@ -78,6 +79,7 @@ pub struct AdminCredentials {
 pub struct AwsSim {
     state: state::State,
     requests: Arc<requests::RequestLog>,
+    s3: s3::Front,
     router: axum::Router,
 }
 
@@ -89,13 +91,20 @@ impl AwsSim {
     pub fn with_options(config: AwsSimConfig, options: &AwsSimOptions) -> AwsSim {
         let state = state::State::new(config.clock, config.issuers.recording_untrusted(), options);
         let requests = Arc::new(requests::RequestLog::new(options.requests_kept));
-        let router = host::router(state.clone(), requests.clone(), options);
-        AwsSim { state, requests, router }
+        let s3 = s3::Front::new(state.clone(), options.storage_limit, options.body_idle);
+        let router = host::router(state.clone(), s3.clone(), requests.clone(), options);
+        AwsSim { state, requests, s3, router }
     }
 
     /// The requests that were answered after the one numbered `seq`, oldest first, as far as the log still has them; 0 for all.
     pub fn requests_after(&self, seq: u64) -> Vec<LoggedRequest> {
         self.requests.after(seq)
+    }
+
+    /// Everything that stands in the accounts, but for the user that each is opened with: a line each, in order. Two of equal state
+    /// are equal.
+    pub fn inventory(&self) -> Vec<String> {
+        inventory::of_iam(&self.state).into_iter().chain(self.s3.inventory()).collect()
     }
 
     /// Opens an account that holds one IAM user with `AdministratorAccess`. Called again for the

@@ -77,6 +77,21 @@ impl Front {
         Front { simulated, protocol: builder.build(), body_idle }
     }
 
+    /// Every bucket, object and upload under way, in order.
+    pub(crate) fn inventory(&self) -> Vec<String> {
+        self.simulated.store.all(|buckets| {
+            let each = buckets.iter().flat_map(|(name, bucket)| {
+                let arn = format!("{} arn:aws:s3:::{name}", bucket.owner);
+                let policy = bucket.policy.iter().map(|_| "bucket policy".to_owned());
+                let uploads = bucket.uploads.keys().map(|id| format!("upload {id}"));
+                let inside: Vec<String> = policy.chain(uploads).map(|what| format!("{arn} {what}")).collect();
+                let objects = bucket.objects.keys().map(|key| format!("{arn}/{key}")).collect::<Vec<_>>();
+                [vec![arn], inside, objects].concat()
+            });
+            each.collect()
+        })
+    }
+
     pub(crate) async fn answer(&self, request: Request) -> Response {
         let address = Address::of(request.uri(), request.headers());
         let method = request.method().clone();

@@ -1,20 +1,24 @@
 //! Who answers for AWS.
 
+mod elsewhere;
 mod endpoint;
 mod simulated;
 
 use std::fmt;
 
 use egress::Egress;
+use serde::{Deserialize, Serialize};
 use trust::{AccountId, Secret};
 
 use crate::{Capabilities, CloudError};
 
+pub use elsewhere::{Elsewhere, ElsewhereConfig};
 pub use endpoint::{Endpoint, EndpointConfig};
+pub use aws_sim::{AwsSimOptions, Propagation};
 pub use simulated::{STS_CLIENT, Simulated, SimulatedConfig};
 
 /// An account that the run may use.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Account {
     /// Its id.
     pub id: AccountId,
@@ -23,6 +27,7 @@ pub struct Account {
     /// Its secret.
     pub secret_access_key: Secret,
     /// For temporary keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_token: Option<Secret>,
 }
 

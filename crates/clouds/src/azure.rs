@@ -1,18 +1,21 @@
 //! Who answers for Azure.
 
+mod elsewhere;
 mod simulated;
 
 use std::fmt;
 
 use egress::Egress;
+use serde::{Deserialize, Serialize};
 use trust::Secret;
 
 use crate::{Capabilities, CloudError};
 
+pub use elsewhere::{Elsewhere, ElsewhereConfig};
 pub use simulated::{ENTRA_CLIENT, Simulated, SimulatedConfig};
 
 /// A subscription that the run may use, and the service principal that provisions in it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Subscription {
     /// The directory that it trusts.
     pub tenant: String,

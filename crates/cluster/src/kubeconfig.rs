@@ -22,18 +22,27 @@ const NOT_OURS: &str = "they belong to who runs this cluster";
 pub struct Kubeconfig {
     file: PathBuf,
     context: Option<String>,
+    title: Option<String>,
 }
 
 impl Kubeconfig {
     /// The cluster of a kubeconfig's context, or of its current context.
     pub fn new(file: PathBuf, context: Option<String>) -> Self {
-        Self { file, context }
+        Self { file, context, title: None }
+    }
+
+    /// The current context's cluster, under another name for reports.
+    pub fn titled(file: PathBuf, title: String) -> Self {
+        Self { file, context: None, title: Some(title) }
     }
 }
 
 #[async_trait::async_trait]
 impl Provider for Kubeconfig {
     fn title(&self) -> String {
+        if let Some(title) = &self.title {
+            return title.clone();
+        }
         match &self.context {
             Some(context) => format!("kubeconfig {} ({context})", self.file.display()),
             None => format!("kubeconfig {}", self.file.display()),

@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::Inner;
 use crate::log::{Exchange, Outcome};
 use crate::tunnel::Tunnel;
+use crate::way::Way;
 
 const SLOW_PEER: Duration = Duration::from_secs(10);
 
@@ -49,7 +50,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, inner: Arc<Inner>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let inner = inner.clone();
-        async move { Ok::<_, Infallible>(answer(request, peer, &inner)) }
+        async move { Ok::<_, Infallible>(answer(request, peer, &inner).await) }
     });
     let serving = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -61,7 +62,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, inner: Arc<Inner>) {
     }
 }
 
-fn answer(request: Request<Incoming>, peer: SocketAddr, inner: &Arc<Inner>) -> Response<Body> {
+async fn answer(request: Request<Incoming>, peer: SocketAddr, inner: &Arc<Inner>) -> Response<Body> {
     let host = request.uri().host().map_or_else(|| header_host(&request), str::to_owned);
     let Some(client) = client(&request, inner) else {
         record(inner, "", &host, Outcome::Unauthenticated);
@@ -74,7 +75,11 @@ fn answer(request: Request<Incoming>, peer: SocketAddr, inner: &Arc<Inner>) -> R
     };
     let upstream = inner.table.read().unwrap_or_else(PoisonError::into_inner).find(&host).cloned();
     // Asked without the lock: it is somebody else's code.
-    let Some(upstream) = upstream.filter(|upstream| upstream.knows(&host)) else {
+    let upstream = match upstream.filter(|upstream| upstream.knows(&host)) {
+        Some(upstream) => Way::to(upstream, &host).await,
+        None => None,
+    };
+    let Some(way) = upstream else {
         record(inner, &client, &host, Outcome::UnknownHost);
         return refusal(
             StatusCode::FORBIDDEN,
@@ -88,7 +93,7 @@ fn answer(request: Request<Incoming>, peer: SocketAddr, inner: &Arc<Inner>) -> R
             format!("crossfed: `{host}` is reached over https only (CONNECT)\n"),
         );
     }
-    let tunnel = Tunnel { host, client, peer, upstream, inner: inner.clone() };
+    let tunnel = Tunnel { host, client, peer, way, inner: inner.clone() };
     let stopping = inner.stopping.clone();
     inner.tasks.spawn(async move {
         tokio::select! {

@@ -8,11 +8,11 @@
 
 pub mod assertion;
 mod body;
-mod forward;
 mod gate;
 pub mod log;
 pub mod table;
 mod tunnel;
+mod way;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use http::Uri;
 use http::uri::{Authority, Scheme};
+use transport::{Proxy, Roots};
 
 /// A host name, or all names below one (`*.amazonaws.com`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -86,6 +87,13 @@ pub enum Upstream {
         /// `http` only: an emulator on this machine or in a container.
         authority: Authority,
     },
+    /// The host itself, through the proxy of somebody else: the wire of another process.
+    Beyond {
+        /// The proxy. Which names it lets through is its own affair.
+        proxy: Proxy,
+        /// Whose certificates hosts show behind it.
+        roots: Roots,
+    },
 }
 
 /// Why a URL cannot be an upstream.
@@ -119,7 +127,7 @@ impl Upstream {
     pub(crate) fn knows(&self, host: &str) -> bool {
         match self {
             Self::Service { knows: Some(knows), .. } => knows(&host.to_ascii_lowercase()),
-            Self::Service { knows: None, .. } | Self::Url { .. } => true,
+            Self::Service { knows: None, .. } | Self::Url { .. } | Self::Beyond { .. } => true,
         }
     }
 
@@ -148,6 +156,7 @@ impl fmt::Display for Upstream {
         match self {
             Self::Service { title, .. } => f.write_str(title),
             Self::Url { authority } => write!(f, "http://{authority}"),
+            Self::Beyond { proxy, .. } => write!(f, "beyond the proxy {}", proxy.addr),
         }
     }
 }

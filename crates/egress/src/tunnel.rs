@@ -13,13 +13,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio_rustls::TlsAcceptor;
-use tower::ServiceExt;
 use transport::PeerAddr;
 
 use crate::assertion::{self, Assertion};
 use crate::log::{ERROR_BODY, Exchange, Outcome};
-use crate::table::Upstream;
-use crate::{CLIENT_HEADER, Inner, body, forward};
+use crate::way::Way;
+use crate::{CLIENT_HEADER, Inner, body};
 
 const SLOW_PEER: Duration = Duration::from_secs(10);
 /// Error answers are small; a larger one is cut off rather than held.
@@ -30,7 +29,7 @@ pub(crate) struct Tunnel {
     pub(crate) host: String,
     pub(crate) client: String,
     pub(crate) peer: SocketAddr,
-    pub(crate) upstream: Upstream,
+    pub(crate) way: Way,
     pub(crate) inner: Arc<Inner>,
 }
 
@@ -96,15 +95,8 @@ impl Tunnel {
             Ok(client) => request.headers_mut().insert(CLIENT_HEADER, client),
             Err(_) => request.headers_mut().remove(CLIENT_HEADER),
         };
-        let answer = match &self.upstream {
-            Upstream::Service { router, .. } => {
-                request.extensions_mut().insert(PeerAddr(self.peer));
-                let Ok(response) = router.clone().oneshot(request).await;
-                Ok(response)
-            }
-            Upstream::Url { authority } => forward::send(authority, request).await,
-        };
-        match answer {
+        request.extensions_mut().insert(PeerAddr(self.peer));
+        match self.way.send(request).await {
             Ok(response) => keep_error(response).await,
             Err(error) => {
                 let text = format!("crossfed: the endpoint behind `{}` cannot be reached: {error}\n", self.host);

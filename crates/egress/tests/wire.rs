@@ -167,3 +167,30 @@ async fn an_endpoint_elsewhere_gets_the_request_with_its_host_name() {
         Some(Outcome::Unreachable { .. })
     ));
 }
+
+#[tokio::test]
+async fn what_lies_beyond_another_wire_is_answered_there_under_its_own_name() {
+    let (near, far) = (wire().await, wire().await);
+    let names = Router::new().route("/", any(async |request: Request| format!("{:?}", request.headers().get("host"))));
+    far.egress.route("a.example".parse().expect("pattern"), Upstream::service("far", names));
+    let beyond = |password: &str| Upstream::Beyond {
+        proxy: Proxy { addr: far.egress.addr(), user: "pod-a".into(), password: Secret::new(password) },
+        roots: Roots::pem(far.egress.root_pem()).expect("roots"),
+    };
+    near.egress.route("*.example".parse().expect("pattern"), beyond("right"));
+    for _ in 0..2 {
+        let fetched = near.client.get("https://a.example/").await.expect("must fetch");
+        assert_eq!((fetched.status, &fetched.body[..], fetched.trusted), (200, &br#"Some("a.example")"#[..], true));
+    }
+    assert_eq!((near.egress.log().all().len(), far.egress.log().of("pod-a").len()), (2, 2), "each wire logs it");
+    let refused = near.client.get("https://b.example/").await;
+    assert_eq!(refused.err(), Some(FetchError::Proxy { host: "b.example".into(), status: 403 }), "it has no such name");
+    near.egress.route("c.example".parse().expect("pattern"), beyond("wrong"));
+    let fetched = near.client.get("https://c.example/").await.expect("the wire must answer");
+    assert_eq!(fetched.status, 502);
+    assert!(String::from_utf8_lossy(&fetched.body).contains("407"), "{fetched:?}");
+    far.egress.stop().await;
+    let gone = near.client.get("https://a.example/").await.expect("the wire must answer");
+    assert_eq!(gone.status, 502);
+    near.egress.stop().await;
+}

@@ -102,6 +102,9 @@ pub struct E2e {
     /// embedded cluster's tokens then last 3 seconds; elsewhere it is skipped
     #[arg(long)]
     pub renewal: bool,
+    /// Give the simulated clouds the delays of the real ones, times FACTOR, so that waiting for them is tried, too
+    #[arg(long, value_name = "FACTOR", num_args = 0..=1, default_missing_value = "1", conflicts_with = "sandbox", value_parser = crate::sandbox::factor)]
+    pub propagation: Option<f64>,
     /// Show what would be created and checked, and create nothing (the same as `plan`)
     #[arg(long)]
     pub dry_run: bool,
@@ -161,6 +164,10 @@ pub struct Place {
     /// Where pods run
     #[arg(long, value_name = "PLACE", default_value = "embedded")]
     pub cluster: ClusterKind,
+    /// Run in a sandbox that is up: a URL (its HTTPS_PROXY) or the file sandbox.json of its folder. Cluster, pods and clouds
+    /// are the sandbox's
+    #[arg(long, value_name = "URL|FILE", conflicts_with_all = ["cluster", "kubeconfig", "aws_endpoint", "node", "images"])]
+    pub sandbox: Option<String>,
     /// Kubeconfig of the cluster; needs --cluster kubeconfig, which also takes it from KUBECONFIG
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
@@ -186,6 +193,17 @@ pub struct Place {
     /// A container image that is a local program, for the process node; may be given several times
     #[arg(long = "image", value_name = "IMAGE=PROGRAM", value_parser = image)]
     pub images: Vec<(String, PathBuf)>,
+}
+
+/// Where pods run, as the flags together say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PodsRun {
+    /// In this process's own cluster
+    Embedded,
+    /// In the cluster of a kubeconfig
+    Kubeconfig,
+    /// In a sandbox
+    Sandbox,
 }
 
 /// `--cluster`.
@@ -301,6 +319,15 @@ impl Place {
             return usage(&format!("--aws-endpoint: {error}"));
         }
         Ok(())
+    }
+
+    /// Where pods run.
+    pub fn pods(&self) -> PodsRun {
+        match (self.sandbox.is_some(), self.cluster) {
+            (true, _) => PodsRun::Sandbox,
+            (false, ClusterKind::Embedded) => PodsRun::Embedded,
+            (false, ClusterKind::Kubeconfig) => PodsRun::Kubeconfig,
+        }
     }
 
     /// What the endpoint is said to check.

@@ -40,11 +40,12 @@ use tokio::sync::Semaphore;
 use trust::{SharedClock, SystemClock};
 use uuid::Uuid;
 
-use crate::cli::{Cleanup, ClusterKind, E2e};
+use crate::cli::{Cleanup, E2e, PodsRun};
 use crate::environment::Environment;
 use crate::exit::{Exit, Stop};
 use crate::journal::Journal;
 use crate::naming::RunId;
+use crate::sandbox::pass::Pass;
 use events::Events;
 use interrupt::Interrupts;
 use places::Shared;
@@ -70,6 +71,8 @@ pub(crate) struct Settings {
     pub(crate) artifacts: PathBuf,
     pub(crate) clock: SharedClock,
     pub(crate) pod_timeout: Duration,
+    /// The sandbox in which it runs, if it does.
+    pub(crate) sandbox: Option<Arc<Pass>>,
 }
 
 impl Settings {
@@ -154,7 +157,11 @@ pub async fn e2e(options: E2e, environment: Environment) -> Result<Exit, Stop> {
     if options.place.aws_endpoint.is_some() && plans.iter().all(|plan| plan.scenario.aws.is_none()) {
         return Err(Stop::new(Exit::Usage, "--aws-endpoint: no selected scenario uses AWS"));
     }
-    let settings = settings(options, environment)?;
+    let sandbox = match &options.place.sandbox {
+        Some(sandbox) => Some(Arc::new(Pass::of(sandbox, &environment.working_dir).await?)),
+        None => None,
+    };
+    let settings = settings(options, environment, sandbox)?;
     let events = Events::new(stream(&settings)?);
     events.emit(Event::RunStarted {
         run_id: settings.run.to_string(),
@@ -183,9 +190,9 @@ async fn run_all(settings: &Settings, plans: &[Plan], events: &Events) -> Result
     let pods = Semaphore::new(settings.options.parallel.map_or(Semaphore::MAX_PERMITS, usize::from));
     let company = Company { plans, shared: &shared, events, journal: &journal, interrupts: &interrupts, pods: &pods };
     // Scenarios share nothing in the clouds. In one cluster of a kubeconfig they would register the same webhooks.
-    let at_once = match settings.options.place.cluster {
-        ClusterKind::Embedded => plans.len(),
-        ClusterKind::Kubeconfig => 1,
+    let at_once = match settings.options.place.pods() {
+        PodsRun::Embedded => plans.len(),
+        PodsRun::Kubeconfig | PodsRun::Sandbox => 1,
     };
     let several = plans.len() > 1;
     let company = &company;
@@ -222,7 +229,7 @@ fn gravity(exit: Exit) -> u8 {
 }
 
 /// Fills in the defaults and makes the folder of the run.
-fn settings(options: E2e, environment: Environment) -> Result<Settings, Stop> {
+fn settings(options: E2e, environment: Environment, sandbox: Option<Arc<Pass>>) -> Result<Settings, Stop> {
     let clock: SharedClock = Arc::new(SystemClock);
     let run = options.run_id.clone().unwrap_or_else(|| RunId::mint(clock.now(), random_u32()));
     let artifacts = environment.working_dir.join(&options.artifacts_dir).join(run.as_str());
@@ -234,6 +241,7 @@ fn settings(options: E2e, environment: Environment) -> Result<Settings, Stop> {
         part: None,
         artifacts,
         clock,
+        sandbox,
         options,
         environment,
     })

@@ -4,8 +4,10 @@
 //! process and in one private folder, and ends with them.
 #![allow(clippy::print_stdout, reason = "printing is what this verb is for")]
 
+mod desk;
 mod exports;
 mod flags;
+pub(crate) mod pass;
 mod serving;
 
 use std::process::ExitStatus;
@@ -18,6 +20,7 @@ use crate::exit::{Exit, Stop};
 use serving::Serving;
 
 pub use flags::{AFTER_HELP, Flags, FlavorKind};
+pub(crate) use flags::factor;
 
 /// Serves until it is interrupted, or until the command that it was given has ended. The answer is the exit code.
 ///

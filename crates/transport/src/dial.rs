@@ -101,6 +101,20 @@ impl Proxy {
     }
 }
 
+/// Opens TLS to a host, straight or through a CONNECT proxy.
+///
+/// # Errors
+/// When there is no connection, the proxy refuses, or the host shows what the roots do not vouch for.
+pub async fn tls(
+    proxy: Option<&Proxy>,
+    roots: &Roots,
+    host: &str,
+    port: u16,
+) -> Result<Box<dyn Stream + 'static>, FetchError> {
+    let stream = open(proxy, host, port).await?;
+    Ok(Box::new(secure(stream, host, roots, false).await?.stream))
+}
+
 /// A TLS connection with what its server showed.
 pub(crate) struct Connection<S> {
     pub(crate) stream: TlsStream<S>,
@@ -109,7 +123,7 @@ pub(crate) struct Connection<S> {
 }
 
 /// Anything that bytes go through.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// Opens the byte stream to `host:port`.

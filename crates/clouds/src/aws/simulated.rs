@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use aws_sim::{AwsSim, AwsSimConfig};
+use aws_sim::{AwsSim, AwsSimConfig, AwsSimOptions, LoggedRequest};
 use egress::{Egress, Upstream};
 use transport::{Client, Roots};
 use trust::{AccountId, Secret, SharedClock};
@@ -30,6 +30,8 @@ pub struct SimulatedConfig<'a> {
     pub wire_password: Secret,
     /// Twelve digits; further accounts count up from it.
     pub first_account: AccountId,
+    /// What can be chosen.
+    pub options: AwsSimOptions,
 }
 
 /// Simulated AWS.
@@ -54,9 +56,24 @@ impl Simulated {
             None => issuers,
         };
         let issuers = issuers.recording_untrusted();
-        let aws = AwsSim::new(AwsSimConfig { clock: config.clock, issuers });
+        let aws = AwsSim::with_options(AwsSimConfig { clock: config.clock, issuers }, &config.options);
         let account = open(&aws, config.first_account.clone());
         Ok(Self { aws, account, latest: Mutex::new(config.first_account), capabilities: Capabilities::all() })
+    }
+
+    /// One more key of the administrator of an account, which is opened if need be.
+    pub fn another_key(&self, id: AccountId) -> Account {
+        open(&self.aws, id)
+    }
+
+    /// What was asked after the request of this number, oldest first; 0 for all that is still known.
+    pub fn requests_after(&self, seq: u64) -> Vec<LoggedRequest> {
+        self.aws.requests_after(seq)
+    }
+
+    /// Everything that stands in its accounts, but for what each has from the beginning: a line each, in order.
+    pub fn inventory(&self) -> Vec<String> {
+        self.aws.inventory()
     }
 
     /// All of its services behind one router, for an endpoint beside the wire: the service is chosen by the host's name or, where

@@ -62,15 +62,24 @@ impl Simulated {
             token_key: azure_sim::token_key()?,
             credential_write: CREDENTIAL_WRITE,
         });
-        let admin = azure.create_subscription(config.tenant, config.subscription);
-        let subscription = Subscription {
-            tenant: admin.tenant.to_string(),
-            id: admin.subscription.to_string(),
-            object_id: admin.object_id.to_string(),
-            client_id: admin.client_id.to_string(),
-            client_secret: admin.client_secret,
-        };
+        let subscription = open(&azure, config.tenant, config.subscription);
         Ok(Self { azure, subscription, capabilities: Capabilities::all() })
+    }
+
+    /// A subscription with nothing in it, or one more owner of one that there is; its tenant is opened if need be.
+    pub fn another_owner(&self, tenant: Uuid, subscription: Uuid) -> Subscription {
+        open(&self.azure, tenant, subscription)
+    }
+}
+
+fn open(azure: &AzureSim, tenant: Uuid, subscription: Uuid) -> Subscription {
+    let admin = azure.create_subscription(tenant, subscription);
+    Subscription {
+        tenant: admin.tenant.to_string(),
+        id: admin.subscription.to_string(),
+        object_id: admin.object_id.to_string(),
+        client_id: admin.client_id.to_string(),
+        client_secret: admin.client_secret,
     }
 }
 

@@ -9,16 +9,18 @@ use egress::{Egress, EgressConfig, HostPattern, PatternError, Upstream};
 use federation::Wire;
 use scenario::{Cell, Plan};
 use tokio::sync::OnceCell;
-use transport::{Authority, Proxy};
+use transport::{Authority, Client, Proxy, Roots};
 use trust::{AccountId, IssuerUrl, Secret, SharedClock, SigningKey};
 use uuid::Uuid;
 
-use super::Settings;
+use super::{Settings, random_u32};
 use crate::environment::AwsKeys;
 use crate::exit::{Exit, Stop};
 
 /// What the real AWS grants an issuer (AWS re:Post, "Couldn't retrieve verification key"); Entra ID publishes no figure.
 const ISSUER_DEADLINE: Duration = Duration::from_secs(5);
+/// The run itself waits longer for one.
+const ISSUER_LOOK: Duration = Duration::from_secs(10);
 /// What the run's own issuers get that take longer than that on purpose: a run waits for them.
 const SLOW_ISSUER: (&str, Duration) = (super::own_issuer::SLOW_HOST, Duration::from_secs(1));
 /// Name under which the harness's own requests stand in the request log.
@@ -30,7 +32,8 @@ const FIRST_ACCOUNT: &str = "111122223333";
 #[derive(Debug)]
 pub(crate) struct Answering {
     pub(crate) wire: Egress,
-    pub(crate) proxy: Proxy,
+    /// Reaches issuers as the clouds do.
+    pub(crate) issuer_client: Client,
     pub(crate) aws: Option<Aws>,
     pub(crate) azure: Option<Azure>,
     /// What answers for each issuer, by its host: managed clusters of a region share one.
@@ -62,7 +65,11 @@ pub(crate) fn password() -> Secret {
 }
 
 pub(crate) fn title(settings: &Settings) -> String {
-    settings.options.place.aws_endpoint.as_ref().map_or_else(|| "simulated".to_owned(), |url| format!("endpoint {url}"))
+    match (&settings.sandbox, &settings.options.place.aws_endpoint) {
+        (Some(_), _) => "sandbox".to_owned(),
+        (None, Some(url)) => format!("endpoint {url}"),
+        (None, None) => "simulated".to_owned(),
+    }
 }
 
 impl Answering {
@@ -75,7 +82,7 @@ impl Answering {
         let route = Wire { proxy_url: Some(proxy.url()), root_pem: wire.root_pem().to_owned() };
         let mut answering = Self {
             wire,
-            proxy,
+            issuer_client: issuer_client(settings, proxy, &route.root_pem)?,
             aws: None,
             azure: None,
             issuers: Mutex::default(),
@@ -86,15 +93,15 @@ impl Answering {
         let regions = regions(plans);
         if !regions.is_empty() {
             let http = federation::aws::HttpStack::new(Some(&route)).map_err(|error| internal(error.into()))?;
-            let backend = aws_backend(settings, &answering, &http).await?;
+            let backend = aws_backend(settings, plans, &answering, &http).await?;
             backend.attach(&answering.wire, &regions).map_err(cloud)?;
             answering.aws = Some(Aws { backend, http });
         }
         if plans.iter().any(|plan| plan.scenario.azure.is_some()) {
             let http = federation::azure::HttpStack::new(Some(&route)).map_err(|error| internal(error.into()))?;
-            let backend = simulated_azure(&settings.clock, &answering.wire, Some(SLOW_ISSUER))?;
-            azure::Backend::attach(&backend, &answering.wire).map_err(cloud)?;
-            answering.azure = Some(Azure { backend: Box::new(backend), http });
+            let backend = azure_backend(settings, &answering)?;
+            backend.attach(&answering.wire).map_err(cloud)?;
+            answering.azure = Some(Azure { backend, http });
         }
         Ok(answering)
     }
@@ -137,6 +144,16 @@ impl Answering {
     }
 }
 
+/// In a sandbox, what its clouds see: the certificates behind its wire, not those of ours.
+fn issuer_client(settings: &Settings, proxy: Proxy, root_pem: &str) -> Result<Client, Stop> {
+    let (proxy, root_pem) = match &settings.sandbox {
+        Some(pass) => (pass.proxy()?, pass.root_pem.as_str()),
+        None => (proxy, root_pem),
+    };
+    let roots = Roots::pem(root_pem).map_err(|error| Stop::caused(Exit::Internal, error))?;
+    Ok(Client::new(roots, ISSUER_LOOK).through(proxy))
+}
+
 /// A wire with nobody on it.
 pub(crate) async fn lay(clock: &SharedClock) -> Result<Egress, Stop> {
     let authority = Authority::generate("crossfed wire", &**clock);
@@ -150,6 +167,7 @@ pub(crate) fn simulated_aws(
     clock: &SharedClock,
     wire: &Egress,
     issuer_exception: Option<(&str, Duration)>,
+    propagation: Option<f64>,
 ) -> Result<aws::Simulated, Stop> {
     let first_account = FIRST_ACCOUNT.parse::<AccountId>().map_err(|error| Stop::caused(Exit::Internal, error))?;
     let config = aws::SimulatedConfig {
@@ -159,6 +177,10 @@ pub(crate) fn simulated_aws(
         issuer_exception,
         wire_password: password(),
         first_account,
+        options: aws::AwsSimOptions {
+            propagation: propagation.map(|factor| aws::Propagation::scaled(factor, u64::from(random_u32()))),
+            ..aws::AwsSimOptions::default()
+        },
     };
     aws::Simulated::new(config).map_err(|error| Stop::caused(Exit::Internal, error))
 }
@@ -198,15 +220,31 @@ fn regions(plans: &[Plan]) -> Vec<&str> {
     regions.into_iter().filter(|region| !region.is_empty()).collect()
 }
 
+fn azure_backend(settings: &Settings, answering: &Answering) -> Result<Box<dyn azure::Backend>, Stop> {
+    let Some(pass) = &settings.sandbox else {
+        return Ok(Box::new(simulated_azure(&settings.clock, &answering.wire, Some(SLOW_ISSUER))?));
+    };
+    let config = azure::ElsewhereConfig { upstream: pass.upstream()?, subscription: pass.azure.clone() };
+    Ok(Box::new(azure::Elsewhere::new(config)))
+}
+
 async fn aws_backend(
     settings: &Settings,
+    plans: &[Plan],
     answering: &Answering,
     http: &federation::aws::HttpStack,
 ) -> Result<Box<dyn aws::Backend>, Stop> {
     let wire = &answering.wire;
+    if let Some(pass) = &settings.sandbox {
+        // A cell asks nobody when it wants an account to itself.
+        let alone = plans.iter().flat_map(|plan| &plan.cells).filter(|cell| cell.own_account);
+        let spare = futures::future::try_join_all(alone.map(|_| pass.another_account())).await?;
+        let config = aws::ElsewhereConfig { upstream: pass.upstream()?, account: pass.aws.clone(), spare };
+        return Ok(Box::new(aws::Elsewhere::new(config)));
+    }
     let internal = |error: trust::ArnError| Stop::caused(Exit::Internal, error);
     let Some(url) = &settings.options.place.aws_endpoint else {
-        return Ok(Box::new(simulated_aws(&settings.clock, wire, Some(SLOW_ISSUER))?));
+        return Ok(Box::new(simulated_aws(&settings.clock, wire, Some(SLOW_ISSUER), settings.options.propagation)?));
     };
     let Some(keys) = settings.environment.aws_keys.clone() else {
         let message =

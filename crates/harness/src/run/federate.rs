@@ -21,7 +21,7 @@ use super::{Settings, places::Places};
 use crate::exit::{Exit, Stop};
 use crate::journal::{Journal, Undo};
 
-pub(crate) use aws::{AwsSide, INLINE, client as issuer_client, thumbprints};
+pub(crate) use aws::{AwsSide, INLINE, thumbprints};
 pub(crate) use azure::{AzureSide, check as check_azure, role};
 pub(crate) use refusal::Refusal;
 

@@ -32,7 +32,7 @@ impl Floor {
     /// When any of that fails.
     pub async fn up(options: E2e, environment: Environment, mut plan: Plan) -> Result<Self, Stop> {
         plan.cells.retain(|cell| cell.id == CONTROL);
-        let settings = settings(options, environment)?;
+        let settings = settings(options, environment, None)?;
         let file = |error: std::io::Error| Stop::caused(Exit::Preflight, error);
         let Some(aws) = &plan.scenario.aws else {
             return Err(Stop::new(Exit::Usage, "the floor is that of a scenario that reads on AWS"));

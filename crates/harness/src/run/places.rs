@@ -2,7 +2,7 @@
 //!
 //! Cluster and clouds never see each other: here the issuer's host is put on the wire, and that is all they share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use kubelet::Programs;
 use scenario::access::Certificate;
 use scenario::{Flavor, Plan, Scenario};
 use tokio::sync::OnceCell;
-use transport::{Authority, Proxy};
+use transport::Authority;
 use trust::{Jwk, SigningKey};
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ use super::answering::Answering;
 use super::own_issuer::OwnIssuer;
 use super::private_folder::PrivateFolder;
 use super::{Settings, issuer_site, render};
-use crate::cli::{ClusterKind, NodeKind};
+use crate::cli::{NodeKind, PodsRun};
 use crate::exit::{Exit, Stop};
 
 /// Lifetime of tokens where renewal is checked: long enough for a slow machine to use one, short enough to be seen to end.
@@ -43,23 +43,40 @@ pub(crate) type Shared = OnceCell<Arc<Answering>>;
 
 pub(crate) fn cluster_title(settings: &Settings) -> String {
     let place = &settings.options.place;
-    match place.cluster {
-        ClusterKind::Embedded => "embedded".to_owned(),
-        ClusterKind::Kubeconfig => place
+    match place.pods() {
+        PodsRun::Embedded => "embedded".to_owned(),
+        PodsRun::Sandbox => sandbox_title(settings),
+        PodsRun::Kubeconfig => place
             .kubeconfig
             .as_ref()
             .map_or_else(|| "kubeconfig".to_owned(), |file| format!("kubeconfig {}", file.display())),
     }
 }
 
+fn sandbox_title(settings: &Settings) -> String {
+    settings
+        .sandbox
+        .as_ref()
+        .map_or_else(|| "sandbox".to_owned(), |pass| format!("sandbox, like {}", pass.flavor.word()))
+}
+
+/// Whether others use the cluster, too.
+pub(crate) fn is_shared(settings: &Settings) -> bool {
+    settings.options.place.pods() != PodsRun::Embedded
+}
+
 /// Whether everything ends with this process anyway.
 pub(crate) fn is_ephemeral(settings: &Settings) -> bool {
-    settings.options.place.cluster == ClusterKind::Embedded && settings.options.place.aws_endpoint.is_none()
+    settings.options.place.pods() == PodsRun::Embedded && settings.options.place.aws_endpoint.is_none()
 }
 
 /// The programs that images stand for: the workloads of this house, and what the command line adds.
 pub(crate) fn programs(settings: &Settings, scenario: &Scenario) -> Result<Programs, Stop> {
     let mut programs = Programs::new();
+    if settings.sandbox.is_some() {
+        // Its node has images of its own.
+        return Ok(programs);
+    }
     for (image, program) in WORKLOADS {
         programs.insert(image, settings.environment.programs.join(program));
     }
@@ -96,7 +113,7 @@ impl Places {
             Authority::generate("crossfed cluster", &*clock).map_err(|error| infra(error.into()))?;
         let cluster_authority = Arc::new(cluster_authority);
         // The embedded provider begins to generate its key here, the slowest single step of all.
-        let provider = provider(settings, scenario, &cluster_authority)?;
+        let provider = provider(settings, scenario, &cluster_authority, folder.path())?;
         let surroundings = Surroundings {
             folder: folder.path().to_owned(),
             authority: cluster_authority,
@@ -135,7 +152,7 @@ impl Places {
 
     /// Puts the cluster's issuer on the wire: all that the two sides share. A site that the run publishes stands in a cloud already.
     fn join(&self, scenario: &Scenario, settings: &Settings) -> Result<(), Stop> {
-        if self.cluster.process_node().is_none() {
+        if self.cluster.process_node().is_none() && settings.sandbox.is_none() {
             let message = "this cluster has nodes of its own, whose pods cannot reach the wire on this machine's loopback; \
                            pass --node process to run the pods here, as local processes";
             return Err(Stop::new(Exit::Preflight, message));
@@ -143,9 +160,14 @@ impl Places {
         if self.cluster.rotates_keys() && issuer_site::home(scenario, &settings.run).is_some() {
             return Ok(());
         }
-        self.answering
-            .route_issuer(self.cluster.issuer(), self.cluster.issuer_site())
-            .map_err(|error| Stop::caused(Exit::Infrastructure, error))
+        let routed = match &settings.sandbox {
+            Some(pass) => {
+                let upstream = pass.upstream()?;
+                self.cluster.issuer().host().parse().map(|host| self.answering.wire.route(host, upstream))
+            }
+            None => self.answering.route_issuer(self.cluster.issuer(), self.cluster.issuer_site()),
+        };
+        routed.map_err(|error| Stop::caused(Exit::Infrastructure, error))
     }
 
     /// The run's private folder.
@@ -158,9 +180,9 @@ impl Places {
         &self.answering.wire
     }
 
-    /// The harness's own way out.
-    pub(crate) fn proxy(&self) -> &Proxy {
-        &self.answering.proxy
+    /// A client that reaches issuers as the clouds do.
+    pub(crate) fn issuer_client(&self) -> transport::Client {
+        self.answering.issuer_client.clone()
     }
 
     /// Who answers for AWS, where it is used.
@@ -206,16 +228,21 @@ impl Places {
 }
 
 fn node_choice(settings: &Settings) -> NodeChoice {
-    match (settings.options.place.cluster, settings.options.place.node) {
-        (ClusterKind::Embedded, _) | (_, Some(NodeKind::Process)) => NodeChoice::Process,
+    match (settings.options.place.pods(), settings.options.place.node) {
+        (PodsRun::Embedded, _) | (_, Some(NodeKind::Process)) => NodeChoice::Process,
         _ => NodeChoice::WhereMissing,
     }
 }
 
-fn provider(settings: &Settings, scenario: &Scenario, authority: &Arc<Authority>) -> Result<Arc<dyn Provider>, Stop> {
+fn provider(
+    settings: &Settings,
+    scenario: &Scenario,
+    authority: &Arc<Authority>,
+    folder: &Path,
+) -> Result<Arc<dyn Provider>, Stop> {
     let place = &settings.options.place;
-    match place.cluster {
-        ClusterKind::Embedded => Ok(Arc::new(Embedded::new(EmbeddedConfig {
+    match place.pods() {
+        PodsRun::Embedded => Ok(Arc::new(Embedded::new(EmbeddedConfig {
             issuer: render::issuer(scenario, &settings.run, &|_| Uuid::new_v4().to_string())?,
             shape: match scenario.cluster.flavor() {
                 Flavor::Aks => IssuerShape::Aks,
@@ -227,7 +254,13 @@ fn provider(settings: &Settings, scenario: &Scenario, authority: &Arc<Authority>
             kubeconfig: kubeconfig(settings),
             longest_token: if settings.options.renewal { SHORT_TOKEN } else { cluster::embedded::LONGEST_TOKEN },
         }))),
-        ClusterKind::Kubeconfig => match &place.kubeconfig {
+        PodsRun::Sandbox => {
+            let text = settings.sandbox.as_ref().map(|pass| pass.kubeconfig.expose()).unwrap_or_default();
+            let file = folder.join("kubeconfig");
+            std::fs::write(&file, text).map_err(|error| Stop::caused(Exit::Preflight, error))?;
+            Ok(Arc::new(Kubeconfig::titled(file, sandbox_title(settings))))
+        }
+        PodsRun::Kubeconfig => match &place.kubeconfig {
             Some(file) => {
                 Ok(Arc::new(Kubeconfig::new(settings.environment.working_dir.join(file), place.context.clone())))
             }

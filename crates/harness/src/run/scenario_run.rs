@@ -138,7 +138,8 @@ async fn provision_and_check(
 
     let phase = events.begin(name, Phase::Webhooks);
     let tenant = places.azure().map(|azure| azure.subscription().tenant);
-    let wanted = webhooks::installations(&settings.run, &federation.cells, tenant.as_deref());
+    let wanted =
+        webhooks::installations(&settings.run, &federation.cells, tenant.as_deref(), places::is_shared(settings));
     let prepared = futures::future::try_join_all(wanted.into_iter().map(|one| places.cluster.prepare_webhook(one)));
     // The watch on pods and the looks at the issuer and at names in the clouds need nothing of the webhooks: all at once.
     let labels = format!("{}={}", kube_objects::RUN_LABEL, settings.run);

@@ -11,8 +11,14 @@ use super::federate::LiveCell;
 use super::kube_objects::{CELL_LABEL, RUN_LABEL};
 use crate::naming::RunId;
 
-/// The webhooks of all cells. `tenant` is the directory that the Azure webhook names.
-pub(crate) fn installations(run: &RunId, cells: &[Arc<LiveCell>], tenant: Option<&str>) -> Vec<WebhookInstallation> {
+/// The webhooks of all cells. `tenant` is the directory that the Azure webhook names. In a cluster that others use, too, they see the run's
+/// namespaces alone, under names of their own.
+pub(crate) fn installations(
+    run: &RunId,
+    cells: &[Arc<LiveCell>],
+    tenant: Option<&str>,
+    is_shared: bool,
+) -> Vec<WebhookInstallation> {
     let mut wanted: Vec<(Webhook, Vec<&str>)> = Vec::new();
     for cell in cells {
         let webhooks = &cell.cell.access.webhooks;
@@ -40,9 +46,13 @@ pub(crate) fn installations(run: &RunId, cells: &[Arc<LiveCell>], tenant: Option
     let mut taken: BTreeMap<String, usize> = BTreeMap::new();
     let each = wanted.into_iter().map(|(webhook, ids)| {
         // As shipped, a webhook sees all namespaces.
-        let namespace_selector = (ids.len() < cells.len()).then(|| selector(run, &ids));
+        let namespace_selector = (is_shared || ids.len() < cells.len()).then(|| selector(run, &ids));
         let mut installation = WebhookInstallation { webhook, name: None, namespace_selector };
-        let name = installation.configuration_name();
+        let mut name = installation.configuration_name();
+        if is_shared && !name.contains(run.as_str()) {
+            name = format!("{name}-cf-{run}");
+            installation.name = Some(name.clone());
+        }
         let count = taken.entry(name.clone()).or_default();
         *count += 1;
         if *count > 1 {

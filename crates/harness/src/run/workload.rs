@@ -14,7 +14,7 @@ use trust::{IssuerUrl, KeyRing};
 
 use super::answering::password;
 use super::diagnose::published::{Published, key_ids};
-use super::federate::{LiveCell, issuer_client};
+use super::federate::LiveCell;
 use super::places::Places;
 use super::planted::{self, Planted};
 use super::{Settings, kube_objects, overlay};
@@ -99,7 +99,7 @@ impl Stage<'_> {
             let url = format!("{}{}", exchange.host, exchange.path);
             url.starts_with(issuer.without_scheme().trim_end_matches('/'))
         });
-        let client = issuer_client(self.places).ok()?;
+        let client = self.places.issuer_client();
         Some(Published::look(client, issuer, answers, cluster_keys).await)
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use cluster::IssuerShape;
+use serde::{Deserialize, Serialize};
 
 /// Examples of `sandbox`.
 pub const AFTER_HELP: &str = "Examples:
@@ -27,17 +28,31 @@ pub struct Flags {
     /// one. Azure's SDKs insist on Microsoft's host names: they go through the proxy still
     #[arg(long)]
     pub endpoints: bool,
-    /// A container image that is a local program; may be given several times. amazon/aws-cli is the local `aws` where there
-    /// is one
+    /// A container image that is a local program; may be given several times
     #[arg(long = "image", value_name = "IMAGE=PROGRAM", value_parser = crate::cli::image)]
     pub images: Vec<(String, PathBuf)>,
+    /// A YAML file that says which local programs stand for which images, with their entry points and arguments; its own words are
+    /// in the documentation of `kubelet`. --image wins over it, and it over the usual ones (amazon/aws-cli, busybox, …)
+    #[arg(long, value_name = "FILE")]
+    pub images_file: Option<PathBuf>,
+    /// Give writes the delays of the real clouds, times FACTOR: IAM 5 to 15 s, federated credentials and role assignments up to
+    /// minutes; meanwhile they are seen now and then. 0.01 makes them hundredths
+    #[arg(long, value_name = "FACTOR", num_args = 0..=1, default_missing_value = "1", value_parser = factor)]
+    pub propagation: Option<f64>,
     /// Run a command with the variables set, end when it ends, and pass its exit code on; all words behind it are its own
     #[arg(long, value_name = "CMD", num_args = 1.., allow_hyphen_values = true)]
     pub exec: Vec<String>,
 }
 
+/// Reads a factor of `--propagation`.
+pub(crate) fn factor(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "a number is expected, such as 0.01".to_owned())?;
+    if number.is_finite() && (0.0..=100.0).contains(&number) { Ok(number) } else { Err("a number from 0 to 100 is expected".to_owned()) }
+}
+
 /// `--flavor`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum FlavorKind {
     /// An AKS cluster: the AWS webhook by its chart, the Azure webhook
     Aks,
@@ -56,7 +71,7 @@ impl FlavorKind {
         }
     }
 
-    pub(super) fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Aks => "aks",
             Self::Eks => "eks",

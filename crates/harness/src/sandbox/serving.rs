@@ -15,11 +15,14 @@ use cluster::{
 };
 use egress::{Egress, HostPattern, Upstream};
 use kubelet::Programs;
+use serde_json::json;
 use transport::{Authority, Server};
-use trust::{IssuerUrl, SharedClock, SystemClock};
+use trust::{IssuerUrl, Secret, SharedClock, SystemClock};
 use uuid::Uuid;
 
+use super::desk::{self, Desk};
 use super::exports::{self, Facts};
+use super::pass::{self, Pass};
 use super::{Flags, FlavorKind};
 use crate::environment::Environment;
 use crate::exit::{Exit, Stop};
@@ -51,8 +54,6 @@ const REGIONS: [&str; 17] = [
     "us-west-1",
     "us-west-2",
 ];
-/// Images that are the AWS command line, where this machine has it.
-const AWS_CLI: [&str; 2] = ["amazon/aws-cli", "public.ecr.aws/aws-cli/aws-cli"];
 /// Images of this house's workloads, and their programs.
 const WORKLOADS: [(&str, &str); 2] =
     [("ghcr.io/crossfed/s3-reader", "s3-reader"), ("ghcr.io/crossfed/kv-read", "kv-read")];
@@ -95,7 +96,7 @@ impl Serving {
             folder: folder.path().to_owned(),
             authority,
             clock: clock.clone(),
-            programs: programs(flags, environment),
+            programs: programs(flags, environment)?,
             environment: exports::wire(&proxy, &root)
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value))
@@ -106,9 +107,11 @@ impl Serving {
         let cluster = Cluster::up(Arc::new(embedded), surroundings, NodeChoice::Process);
         let cluster = cluster.await.map_err(|error| infra(error.into()))?;
         let (aws, azure) = clouds(flags, &clock, &wire)?;
+        let (aws, azure) = (Arc::new(aws), Arc::new(azure));
         let host: HostPattern = cluster.issuer().host().parse().map_err(|error| Stop::caused(Exit::Internal, error))?;
         wire.route(host, Upstream::service("the cluster's issuer", cluster.issuer_site()));
-        let subscription = azure::Backend::subscription(&azure);
+        let subscription = azure::Backend::subscription(&*azure);
+        let account = aws::Backend::account(&*aws);
         let webhooks = register_webhooks(flags, &cluster, &subscription.tenant).await?;
         let endpoint = if flags.endpoints { Some(endpoint(&aws).await?) } else { None };
         let endpoint_url = endpoint.as_ref().map(|server| format!("http://{}", server.addr()));
@@ -117,13 +120,27 @@ impl Serving {
             root: &root,
             proxy: &proxy,
             region: &flags.region,
-            account: &aws::Backend::account(&aws),
+            account: &account,
             subscription: &subscription,
             issuer: cluster.issuer(),
             aws_endpoint: endpoint_url.as_deref(),
         });
         let env_file = folder.path().join("env");
         write_private(&env_file, &exports::lines(&variables))?;
+        let pass = Pass {
+            flavor: flags.flavor,
+            issuer: cluster.issuer().clone(),
+            kubeconfig: Secret::new(read(&kubeconfig)?),
+            root_pem: wire.root_pem().to_owned(),
+            proxy: proxy.url(),
+            aws: account,
+            azure: subscription,
+        };
+        let text = serde_json::to_string_pretty(&pass).map_err(|error| Stop::caused(Exit::Internal, error))?;
+        write_private(&folder.path().join(pass::FILE), &text)?;
+        let host = pass::HOST.parse().map_err(|error: egress::PatternError| Stop::caused(Exit::Internal, error))?;
+        let desk = desk::router(Desk { pass, aws, azure, log: wire.log().clone() });
+        wire.route(host, Upstream::service("this sandbox", desk));
         Ok(Self { cluster, webhooks, wire, endpoint, variables, flavor: flags.flavor, env_file, _folder: folder })
     }
 
@@ -169,31 +186,37 @@ fn issuer(flags: &Flags) -> Result<IssuerUrl, Stop> {
     issuer.map_err(|error| Stop::new(Exit::Usage, format!("--region: {error}")))
 }
 
-fn programs(flags: &Flags, environment: &Environment) -> Programs {
-    let mut programs = Programs::new();
+/// The usual images, those of a file, those of flags: each wins over what was before.
+fn programs(flags: &Flags, environment: &Environment) -> Result<Programs, Stop> {
+    let mut programs =
+        Programs::usual(&environment.search_path).map_err(|error| Stop::caused(Exit::Internal, error))?;
     for (image, program) in WORKLOADS {
         programs.insert(image, environment.programs.join(program));
     }
-    for (image, program) in AWS_CLI.iter().zip(environment.program("aws").iter().cycle()) {
-        programs.insert(*image, program.clone());
+    if let Some(file) = &flags.images_file {
+        let file = environment.working_dir.join(file);
+        let usage = |error: String| Stop::new(Exit::Usage, format!("--images-file {}: {error}", file.display()));
+        let text = fs::read_to_string(&file).map_err(|error| usage(error.to_string()))?;
+        let folder = file.parent().unwrap_or(&environment.working_dir);
+        programs.read_map(&text, folder, &environment.search_path).map_err(|error| usage(error.to_string()))?;
     }
     for (image, program) in &flags.images {
         programs.insert(image.clone(), environment.working_dir.join(program));
     }
-    programs
+    Ok(programs)
 }
 
 fn clouds(flags: &Flags, clock: &SharedClock, wire: &Egress) -> Result<(aws::Simulated, azure::Simulated), Stop> {
     let cloud =
         |error: clouds::CloudError| Stop::new(Exit::Usage, format!("--region: {:#}", anyhow::Error::from(error)));
-    let (aws, azure) = (simulated_aws(clock, wire, None)?, simulated_azure(clock, wire, None)?);
+    let (aws, azure) = (simulated_aws(clock, wire, None, flags.propagation)?, simulated_azure(clock, wire, None)?);
     let regions: Vec<&str> = REGIONS.into_iter().chain([flags.region.as_str()]).collect();
     aws::Backend::attach(&aws, wire, &regions).map_err(cloud)?;
     azure::Backend::attach(&azure, wire).map_err(cloud)?;
     Ok((aws, azure))
 }
 
-/// Both webhooks, for all namespaces, as whoever runs such a cluster installs them.
+/// Both webhooks, for all namespaces but those of runs, as whoever runs such a cluster installs them.
 async fn register_webhooks(flags: &Flags, cluster: &Cluster, tenant: &str) -> Result<Vec<PreparedWebhook>, Stop> {
     let aws = match flags.flavor {
         FlavorKind::Eks => Webhook::AwsOnEks { region: flags.region.clone() },
@@ -205,7 +228,9 @@ async fn register_webhooks(flags: &Flags, cluster: &Cluster, tenant: &str) -> Re
     let azure = Webhook::Azure { layout: AzureLayout::V1_6, tenant: tenant.to_owned() };
     let mut webhooks = Vec::new();
     for webhook in [aws, azure] {
-        let installation = WebhookInstallation { webhook, name: None, namespace_selector: None };
+        // A run brings webhooks of its own, which those of the sandbox must not anticipate.
+        let others = json!({"matchExpressions": [{"key": kube_objects::RUN_LABEL, "operator": "DoesNotExist"}]});
+        let installation = WebhookInstallation { webhook, name: None, namespace_selector: Some(others) };
         let prepared = cluster.prepare_webhook(installation).await;
         let prepared = prepared.map_err(|error| Stop::caused(Exit::Infrastructure, error))?;
         let made = kube_objects::create(cluster.client(), kube_objects::WEBHOOKS, &prepared.configuration).await;
@@ -220,6 +245,11 @@ async fn endpoint(aws: &aws::Simulated) -> Result<Server, Stop> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await;
     let listener = listener.map_err(|error| Stop::caused(Exit::Infrastructure, error))?;
     Server::plain(listener, aws.router()).map_err(|error| Stop::caused(Exit::Infrastructure, error))
+}
+
+fn read(file: &Path) -> Result<String, Stop> {
+    fs::read_to_string(file)
+        .map_err(|error| Stop::new(Exit::Internal, format!("{} cannot be read: {error}", file.display())))
 }
 
 /// A file that only its owner may read.

@@ -5,7 +5,6 @@ mod wanted;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::super::issuer_site::Files;
 use super::super::places::Places;
@@ -21,8 +20,6 @@ use futures::{StreamExt, TryStreamExt};
 
 pub(crate) use wanted::INLINE;
 pub(super) use wanted::wanted;
-
-const ISSUER_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What is wanted in which account.
 #[derive(Debug)]
@@ -231,21 +228,15 @@ fn with_thumbprints(desired: Desired, seen: &Thumbprints) -> Desired {
 
 /// The thumbprints of the chains that the issuer really serves, seen through the wire.
 pub(crate) async fn thumbprints(places: &Places) -> Result<Vec<Thumbprint>, Stop> {
-    thumbprint::of_issuer(&client(places)?, places.cluster.issuer())
+    thumbprint::of_issuer(&places.issuer_client(), places.cluster.issuer())
         .await
         .map_err(|error| Stop::caused(Exit::Infrastructure, error))
 }
 
 /// The thumbprint of whatever chain a host serves, trusted or not; what it answers does not matter.
 pub(super) async fn shown(places: &Places, host: &str) -> Result<Thumbprint, Stop> {
-    let fetched = client(places)?.recording_untrusted().get(&format!("https://{host}/")).await;
+    let fetched = places.issuer_client().recording_untrusted().get(&format!("https://{host}/")).await;
     let fetched = fetched.map_err(|error| Stop::caused(Exit::Infrastructure, error))?;
     thumbprint::from_chain(&fetched.chain)
         .ok_or_else(|| Stop::new(Exit::Infrastructure, format!("{host} showed no certificate")))
-}
-
-/// A client that reaches issuers as the clouds do.
-pub(crate) fn client(places: &Places) -> Result<transport::Client, Stop> {
-    let roots = transport::Roots::pem(places.wire().root_pem()).map_err(|error| Stop::caused(Exit::Internal, error))?;
-    Ok(transport::Client::new(roots, ISSUER_DEADLINE).through(places.proxy().clone()))
 }

@@ -5,7 +5,7 @@ use scenario::{Answerer, Cell, Cloud, Expectation, Fault, PodPlace};
 
 use super::super::Settings;
 use super::super::places::Places;
-use crate::cli::ClusterKind;
+use crate::cli::PodsRun;
 
 /// Why a cell cannot be tried in these places, if it cannot.
 pub(super) fn reason(settings: &Settings, places: &Places, cell: &Cell) -> Option<String> {
@@ -46,9 +46,9 @@ fn elsewhere(settings: &Settings, fault: &Fault) -> Option<String> {
         return Some(format!("only a person can do it: {what}"));
     }
     let place = &settings.options.place;
-    let here = match place.cluster {
-        ClusterKind::Embedded => PodPlace::Embedded,
-        ClusterKind::Kubeconfig => PodPlace::Kubeconfig,
+    let here = match place.pods() {
+        PodsRun::Embedded => PodPlace::Embedded,
+        PodsRun::Kubeconfig | PodsRun::Sandbox => PodPlace::Kubeconfig,
     };
     if !fault.places.contains(&here) {
         return Some(format!("it is tried only where pods run in {}", words(&fault.places)));
