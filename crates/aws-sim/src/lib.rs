@@ -3,7 +3,6 @@
 //! Must not know the harness, the cluster or any issuer in advance: it learns an issuer's keys over the wire.
 
 mod account;
-mod body;
 mod error;
 mod host;
 mod iam;
@@ -26,7 +25,7 @@ use jiff::SignedDuration;
 use trust::{AccountId, Secret, SharedClock};
 
 pub use propagation::Propagation;
-pub use requests::LoggedRequest;
+pub use requests::{LoggedRequest, Signer};
 
 /// What the simulator needs from outside.
 #[derive(Debug)]

@@ -37,9 +37,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
 
+use crate::random;
 use crate::requests::{Signer, Told};
 use crate::state::State;
-use crate::{body, random};
 use address::{Address, HostStyle};
 use refusal::Refusal;
 use store::Store;
@@ -96,11 +96,12 @@ impl Front {
     async fn admit(&self, request: Request, address: &Address, told: &mut Told) -> Result<Response, Refusal> {
         let (mut parts, body) = request.into_parts();
         let visit = admission::admit(&self.simulated, &parts, address)?;
-        told.signer = visit
+        told.who = visit
             .signer
             .as_ref()
-            .map(|signer| Signer { access_key_id: signer.access_key_id.clone(), arn: signer.caller.arn.clone() });
-        let body = body::read(&parts.headers, body, BODY_LIMIT, self.body_idle).await.map_err(Refusal::of_body)?;
+            .map(|signer| Signer { access_key_id: signer.access_key_id.clone(), principal: signer.caller.arn.clone() });
+        let body =
+            transport::read_body(&parts.headers, body, BODY_LIMIT, self.body_idle).await.map_err(Refusal::of_body)?;
         visit.check_payload(&body)?;
         let guest = admission::hand_over(&mut parts, visit)?;
         let request = http::Request::from_parts(parts, s3s::Body::from(body));

@@ -1,7 +1,7 @@
 //! Tenants with their clients, subscriptions with their resources, and role assignments: plain data.
 //! Must not know who may touch it, nor how it is written on the wire.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use trust::Secret;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::AdminCredentials;
 use crate::random;
-use crate::rbac::{self, OWNER, RoleAssignment};
+use crate::rbac::{self, Assignments, OWNER, RoleAssignment};
 use crate::state::State;
 use crate::storage::StorageAccount;
 use crate::vaults::{DeletedVault, Vault};
@@ -24,7 +24,7 @@ pub(crate) struct Directory {
     pub(crate) deleted_vaults: BTreeMap<String, DeletedVault>,
     /// By name, likewise.
     pub(crate) storage: BTreeMap<String, StorageAccount>,
-    pub(crate) assignments: Vec<RoleAssignment>,
+    pub(crate) assignments: Assignments,
     /// Long-running operations by the opaque part of their URL.
     pub(crate) operations: BTreeMap<String, Operation>,
 }
@@ -33,6 +33,10 @@ pub(crate) struct Directory {
 pub(crate) struct Tenant {
     /// By client id.
     pub(crate) clients: BTreeMap<Uuid, Client>,
+    /// Client ids by the service principal's object id.
+    principals: BTreeMap<Uuid, Uuid>,
+    /// Object ids of who may read the directory.
+    pub(crate) readers: BTreeSet<Uuid>,
 }
 
 /// What may ask for a token: an application or a managed identity.
@@ -118,11 +122,23 @@ impl Tenant {
             is_writing: false,
         };
         self.clients.insert(client_id, client);
+        if let Some(object_id) = object_id {
+            self.principals.insert(object_id, client_id);
+        }
         client_id
     }
 
     pub(crate) fn has_principal(&self, object_id: Uuid) -> bool {
-        self.clients.values().any(|client| client.object_id == Some(object_id))
+        self.principals.contains_key(&object_id)
+    }
+
+    pub(crate) fn client_of(&self, object_id: Uuid) -> Option<Uuid> {
+        self.principals.get(&object_id).copied()
+    }
+
+    fn remove(&mut self, client_id: Uuid) {
+        let object_id = self.clients.remove(&client_id).and_then(|client| client.object_id);
+        object_id.and_then(|object_id| self.principals.remove(&object_id));
     }
 }
 
@@ -179,7 +195,7 @@ impl Directory {
     /// in Azure.
     pub(crate) fn remove_identity(&mut self, tenant: Uuid, identity: &Identity, id: &str) {
         if let Some(tenant) = self.tenants.get_mut(&tenant) {
-            tenant.clients.remove(&identity.client_id);
+            tenant.remove(identity.client_id);
         }
         self.forget_assignments(id);
     }
@@ -202,6 +218,7 @@ impl State {
         if let Some(client) = tenant_entry.clients.get_mut(&client_id) {
             client.secrets.push(client_secret.clone());
         }
+        tenant_entry.readers.insert(object_id);
         directory.subscriptions.entry(subscription).or_insert_with(|| Subscription { tenant, groups: BTreeMap::new() });
         directory.assignments.push(RoleAssignment {
             name: Uuid::new_v4(),

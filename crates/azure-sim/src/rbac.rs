@@ -1,6 +1,8 @@
 //! Role definitions, role assignments and whether they allow something.
 //! Must not know any service: an action is a name, a scope is a resource id.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use uuid::{Uuid, uuid};
 
@@ -166,25 +168,50 @@ pub(crate) struct RoleAssignment {
     pub(crate) creator: Uuid,
 }
 
+/// All role assignments, by principal: each request asks for one principal's.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Assignments(BTreeMap<Uuid, Vec<RoleAssignment>>);
+
+impl Assignments {
+    pub(crate) fn of(&self, principal: Uuid) -> impl Iterator<Item = &RoleAssignment> {
+        self.0.get(&principal).into_iter().flatten()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &RoleAssignment> {
+        self.0.values().flatten()
+    }
+
+    pub(crate) fn push(&mut self, assignment: RoleAssignment) {
+        self.0.entry(assignment.principal).or_default().push(assignment);
+    }
+
+    /// Takes out what is not to be kept, and returns it.
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(&RoleAssignment) -> bool) -> Vec<RoleAssignment> {
+        let mut removed = Vec::new();
+        self.0.retain(|_, held| {
+            removed.extend(held.extract_if(.., |assignment| !is_kept(assignment)));
+            !held.is_empty()
+        });
+        removed
+    }
+}
+
 /// Whether `caller` may do `action` in Resource Manager at `scope`.
-pub(crate) fn allows(assignments: &[RoleAssignment], caller: &Caller, action: &str, scope: &str) -> bool {
+pub(crate) fn allows(assignments: &Assignments, caller: &Caller, action: &str, scope: &str) -> bool {
     held(assignments, caller, scope).any(|role| any(role.actions, action) && !any(role.not_actions, action))
 }
 
 /// Whether `caller` may do `action` to data at `scope`.
-pub(crate) fn allows_data(assignments: &[RoleAssignment], caller: &Caller, action: &str, scope: &str) -> bool {
+pub(crate) fn allows_data(assignments: &Assignments, caller: &Caller, action: &str, scope: &str) -> bool {
     held(assignments, caller, scope).any(|role| any(role.data_actions, action))
 }
 
 fn held<'a>(
-    assignments: &'a [RoleAssignment],
+    assignments: &'a Assignments,
     caller: &'a Caller,
     scope: &'a str,
 ) -> impl Iterator<Item = &'static Role> + 'a {
-    assignments
-        .iter()
-        .filter(move |held| held.principal == caller.object_id && covers(&held.scope, scope))
-        .map(|held| held.role)
+    assignments.of(caller.object_id).filter(move |held| covers(&held.scope, scope)).map(|held| held.role)
 }
 
 fn any(patterns: &[&str], action: &str) -> bool {
@@ -267,7 +294,8 @@ mod tests {
             issuer: String::new(),
         };
         let check = |role: &'static Role, action: &str, control: bool, data: bool| {
-            let held = [RoleAssignment {
+            let mut held = Assignments::default();
+            held.push(RoleAssignment {
                 name: Uuid::nil(),
                 scope: "/s".to_owned(),
                 role,
@@ -276,7 +304,7 @@ mod tests {
                 description: None,
                 created: Timestamp::UNIX_EPOCH,
                 creator: Uuid::nil(),
-            }];
+            });
             assert_eq!(allows(&held, &caller, action, "/s/v"), control, "{} {action}", role.title);
             assert_eq!(allows_data(&held, &caller, action, "/s/v"), data, "{} {action}", role.title);
             let other = Caller { object_id: Uuid::nil(), ..caller.clone() };

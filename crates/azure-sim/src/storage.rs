@@ -2,10 +2,14 @@
 //! Must not know who may touch them, nor how they are written on the wire.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
+
+use crate::random;
+use crate::space::Taken;
 
 /// A storage account. Its name is a host name, so that all subscriptions share the names.
 #[derive(Clone, Debug)]
@@ -74,8 +78,23 @@ pub(crate) struct Blob {
     pub(crate) content_type: String,
     pub(crate) cache_control: Option<String>,
     pub(crate) body: Bytes,
+    /// The room that it takes.
+    pub(crate) _space: Option<Arc<Taken>>,
     pub(crate) modified: Timestamp,
     pub(crate) etag: String,
+}
+
+impl Container {
+    pub(crate) fn new(name: &str, public_access: PublicAccess, modified: Timestamp) -> Container {
+        Container {
+            name: name.to_owned(),
+            public_access,
+            metadata: BTreeMap::new(),
+            modified,
+            etag: format!("\"0x{}\"", random::text::<12>()),
+            blobs: BTreeMap::new(),
+        }
+    }
 }
 
 impl StorageAccount {

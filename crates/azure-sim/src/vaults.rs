@@ -2,11 +2,13 @@
 //! Must not know secrets, nor how a vault is written on the wire.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::origin::Origin;
 use crate::state::Caller;
 
 /// One entry of a vault's access policies, as far as secrets go; the other kinds are kept as written.
@@ -117,12 +119,14 @@ pub(crate) struct VaultView {
     pub(crate) network: NetworkRules,
     pub(crate) retention_days: u16,
     pub(crate) purge_protection: bool,
+    /// How its caller names it.
+    pub(crate) origin: Arc<Origin>,
     /// Resource Manager is asking.
     pub(crate) is_inside: bool,
 }
 
 impl VaultView {
-    pub(crate) fn of(vault: &Vault) -> VaultView {
+    pub(crate) fn of(vault: &Vault, origin: &Arc<Origin>) -> VaultView {
         VaultView {
             name: vault.name.clone(),
             id: vault.id(),
@@ -134,12 +138,13 @@ impl VaultView {
             network: vault.network.clone(),
             retention_days: vault.retention_days,
             purge_protection: vault.purge_protection,
+            origin: origin.clone(),
             is_inside: false,
         }
     }
 
     /// As Resource Manager sees it.
-    pub(crate) fn from_inside(vault: &Vault) -> VaultView {
-        VaultView { network: NetworkRules::default(), is_inside: true, ..VaultView::of(vault) }
+    pub(crate) fn from_inside(vault: &Vault, origin: &Arc<Origin>) -> VaultView {
+        VaultView { network: NetworkRules::default(), is_inside: true, ..VaultView::of(vault, origin) }
     }
 }

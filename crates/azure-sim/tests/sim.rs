@@ -4,6 +4,10 @@
 
 #[path = "sim/blobs.rs"]
 mod blobs;
+#[path = "sim/clients.rs"]
+mod clients;
+#[path = "sim/doors.rs"]
+mod doors;
 #[path = "sim/exchange.rs"]
 mod exchange;
 #[path = "sim/federation.rs"]

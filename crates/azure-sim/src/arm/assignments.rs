@@ -61,9 +61,9 @@ pub(super) fn one(call: &Call<'_>, scope: &str, name: &str) -> Result<Answer, Ar
         }
         Method::DELETE => {
             let mut directory = call.state.write();
-            let at = directory.assignments.iter().position(is_it);
-            Ok(match at.map(|at| directory.assignments.remove(at)) {
-                Some(removed) => Answer::ok(show(call, &removed)),
+            let removed = directory.assignments.retain(|held| !is_it(held));
+            Ok(match removed.first() {
+                Some(removed) => Answer::ok(show(call, removed)),
                 None => Answer::deleted(false),
             })
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use azure_sim::{AzureSim, AzureSimConfig};
+use azure_sim::{AzureSim, AzureSimConfig, AzureSimOptions};
 use egress::{Egress, Upstream};
 use transport::{Client, Roots};
 use trust::{Secret, SharedClock};
@@ -34,6 +34,8 @@ pub struct SimulatedConfig<'a> {
     pub tenant: Uuid,
     /// The subscription; it is opened.
     pub subscription: Uuid,
+    /// What can be chosen of the simulator.
+    pub options: AzureSimOptions,
 }
 
 /// Simulated Azure.
@@ -56,12 +58,13 @@ impl Simulated {
             Some((host, deadline)) => issuers.granting(host, deadline),
             None => issuers,
         };
-        let azure = AzureSim::new(AzureSimConfig {
+        let simulator = AzureSimConfig {
             clock: config.clock,
             issuers,
             token_key: azure_sim::token_key()?,
             credential_write: CREDENTIAL_WRITE,
-        });
+        };
+        let azure = AzureSim::with_options(simulator, &config.options);
         let admin = azure.create_subscription(config.tenant, config.subscription);
         let subscription = Subscription {
             tenant: admin.tenant.to_string(),
@@ -71,6 +74,11 @@ impl Simulated {
             client_secret: admin.client_secret,
         };
         Ok(Self { azure, subscription, capabilities: Capabilities::all() })
+    }
+
+    /// The simulator, for who serves it besides the wire or reads its request log.
+    pub fn simulator(&self) -> &AzureSim {
+        &self.azure
     }
 }
 

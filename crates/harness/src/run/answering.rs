@@ -177,6 +177,7 @@ pub(crate) fn simulated_azure(
         wire_password: password(),
         tenant: Uuid::new_v4(),
         subscription: Uuid::new_v4(),
+        options: azure::AzureSimOptions::default(),
     };
     azure::Simulated::new(config).map_err(|error| Stop::caused(Exit::Infrastructure, error))
 }
