@@ -77,12 +77,9 @@ fn permit(state: &State, account: &str, operation: &Operation, asking: &Asking, 
     match asking {
         Asking::Known(caller) => {
             let scope = account.container_id(&operation.container);
-            let (action, held) = (operation.verb.action(), &directory.assignments);
-            let is_allowed = if operation.verb.is_of_container() {
-                rbac::allows(held, caller, action, &scope)
-            } else {
-                rbac::allows_data(held, caller, action, &scope)
-            };
+            let action = operation.verb.action();
+            let decides = if operation.verb.is_of_container() { rbac::allows } else { rbac::allows_data };
+            let is_allowed = directory.seen_assignments(|held| decides(held, caller, action, &scope));
             is_allowed.then_some(()).ok_or_else(Refusal::permission_mismatch)
         }
         // That this is so for writes, too, is inferred.

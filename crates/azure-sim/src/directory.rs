@@ -8,6 +8,7 @@ use trust::Secret;
 use uuid::Uuid;
 
 use crate::AdminCredentials;
+use crate::propagation::{Credential, Lags};
 use crate::random;
 use crate::rbac::{self, Assignments, OWNER, RoleAssignment};
 use crate::state::State;
@@ -27,6 +28,8 @@ pub(crate) struct Directory {
     pub(crate) assignments: Assignments,
     /// Long-running operations by the opaque part of their URL.
     pub(crate) operations: BTreeMap<String, Operation>,
+    /// What others than the writer see; none where they see the same.
+    pub(crate) lags: Option<Lags>,
 }
 
 #[derive(Debug, Default)]
@@ -136,9 +139,10 @@ impl Tenant {
         self.principals.get(&object_id).copied()
     }
 
-    fn remove(&mut self, client_id: Uuid) {
-        let object_id = self.clients.remove(&client_id).and_then(|client| client.object_id);
-        object_id.and_then(|object_id| self.principals.remove(&object_id));
+    fn remove(&mut self, client_id: Uuid) -> Option<Client> {
+        let client = self.clients.remove(&client_id)?;
+        client.object_id.and_then(|object_id| self.principals.remove(&object_id));
+        Some(client)
     }
 }
 
@@ -154,6 +158,58 @@ impl Directory {
 
     pub(crate) fn client_mut(&mut self, tenant: Uuid, client_id: Uuid) -> Option<&mut Client> {
         self.tenants.get_mut(&tenant)?.clients.get_mut(&client_id)
+    }
+
+    /// The federated credentials of a client, as the token endpoint sees them.
+    pub(crate) fn seen_credentials(&self, client_id: Uuid, client: &Client) -> Vec<FederatedCredential> {
+        match &self.lags {
+            Some(lags) => lags.credentials_of(client_id),
+            None => client.federated.values().cloned().collect(),
+        }
+    }
+
+    /// Tells of a federated credential that was written, or deleted.
+    pub(crate) fn send_credential(&self, client_id: Uuid, key: &str, held: Option<&FederatedCredential>) {
+        if let Some(lags) = &self.lags {
+            lags.send_credential(&Credential { client_id, key: key.to_owned(), held: held.cloned() });
+        }
+    }
+
+    /// The role assignments, as those see them who decide by them.
+    pub(crate) fn seen_assignments<T>(&self, look: impl FnOnce(&Assignments) -> T) -> T {
+        match &self.lags {
+            Some(lags) => lags.read_assignments(look),
+            None => look(&self.assignments),
+        }
+    }
+
+    pub(crate) fn assign(&mut self, assignment: RoleAssignment) {
+        if let Some(lags) = &self.lags {
+            lags.send_assignment(&assignment, true);
+        }
+        self.assignments.push(assignment);
+    }
+
+    /// Removes role assignments, and returns them.
+    pub(crate) fn unassign(&mut self, is_gone: impl Fn(&RoleAssignment) -> bool) -> Vec<RoleAssignment> {
+        let removed = self.assignments.retain(|held| !is_gone(held));
+        if let Some(lags) = &self.lags {
+            removed.iter().for_each(|held| lags.send_assignment(held, false));
+        }
+        removed
+    }
+
+    /// Whether a principal is found in a tenant by who assigns a role to it.
+    pub(crate) fn sees_principal(&self, tenant: Uuid, object_id: Uuid) -> bool {
+        let is_there = self.tenants.get(&tenant).is_some_and(|tenant| tenant.has_principal(object_id));
+        is_there && self.lags.as_ref().is_none_or(|lags| lags.knows_principal(object_id))
+    }
+
+    /// Tells of a new principal.
+    pub(crate) fn send_principal(&self, object_id: Uuid) {
+        if let Some(lags) = &self.lags {
+            lags.send_principal(object_id, true);
+        }
     }
 
     pub(crate) fn group(&self, subscription: Uuid, group: &str) -> Option<&ResourceGroup> {
@@ -195,14 +251,20 @@ impl Directory {
     /// in Azure.
     pub(crate) fn remove_identity(&mut self, tenant: Uuid, identity: &Identity, id: &str) {
         if let Some(tenant) = self.tenants.get_mut(&tenant) {
-            tenant.remove(identity.client_id);
+            let gone = tenant.remove(identity.client_id);
+            if let Some(lags) = &self.lags {
+                lags.send_principal(identity.principal_id, false);
+                for key in gone.into_iter().flat_map(|client| client.federated.into_keys()) {
+                    lags.send_credential(&Credential { client_id: identity.client_id, key, held: None });
+                }
+            }
         }
         self.forget_assignments(id);
     }
 
     /// Removes the role assignments on a resource that is gone, and below it.
     pub(crate) fn forget_assignments(&mut self, scope: &str) {
-        self.assignments.retain(|assignment| !rbac::covers(scope, &assignment.scope));
+        self.unassign(|assignment| rbac::covers(scope, &assignment.scope));
     }
 }
 
@@ -220,7 +282,7 @@ impl State {
         }
         tenant_entry.readers.insert(object_id);
         directory.subscriptions.entry(subscription).or_insert_with(|| Subscription { tenant, groups: BTreeMap::new() });
-        directory.assignments.push(RoleAssignment {
+        let owner = RoleAssignment {
             name: Uuid::new_v4(),
             scope: format!("/subscriptions/{subscription}"),
             role: &OWNER,
@@ -229,7 +291,11 @@ impl State {
             description: None,
             created,
             creator: object_id,
-        });
+        };
+        if let Some(lags) = &directory.lags {
+            lags.open(&owner);
+        }
+        directory.assignments.push(owner);
         AdminCredentials { tenant, subscription, client_id, object_id, client_secret }
     }
 

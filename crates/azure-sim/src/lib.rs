@@ -11,6 +11,7 @@ mod entra;
 mod graph;
 mod host;
 mod origin;
+mod propagation;
 mod random;
 mod rbac;
 mod requests;
@@ -28,6 +29,7 @@ use trust::{KeyError, KeyRing, Secret, SharedClock, SigningKey};
 use uuid::Uuid;
 
 pub use endpoints::Endpoints;
+pub use propagation::Propagation;
 pub use requests::{LoggedRequest, Principal};
 
 /// What the simulator needs from outside.
@@ -48,6 +50,8 @@ pub struct AzureSimConfig {
 /// What can be chosen; the default is a simulator without delays.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AzureSimOptions {
+    /// How late writes are seen; at once where there is none.
+    pub propagation: Option<Propagation>,
     /// How many requests the log holds.
     pub requests_kept: usize,
     /// How many bytes of blobs and secrets are held in all; more is refused with 507.
@@ -62,6 +66,7 @@ pub struct AzureSimOptions {
 impl Default for AzureSimOptions {
     fn default() -> AzureSimOptions {
         AzureSimOptions {
+            propagation: None,
             requests_kept: 10_000,
             storage_limit: 2 << 30,
             body_idle: Duration::from_secs(20),

@@ -185,6 +185,13 @@ impl Assignments {
         self.0.entry(assignment.principal).or_default().push(assignment);
     }
 
+    /// Takes one out, found by its principal, name and scope.
+    pub(crate) fn forget(&mut self, gone: &RoleAssignment) {
+        if let Some(held) = self.0.get_mut(&gone.principal) {
+            held.retain(|one| one.name != gone.name || !one.scope.eq_ignore_ascii_case(&gone.scope));
+        }
+    }
+
     /// Takes out what is not to be kept, and returns it.
     pub(crate) fn retain(&mut self, is_kept: impl Fn(&RoleAssignment) -> bool) -> Vec<RoleAssignment> {
         let mut removed = Vec::new();

@@ -17,7 +17,8 @@ use uuid::Uuid;
 use crate::access_token::{self, Opened, Presented, TokenFault};
 use crate::directory::Directory;
 use crate::origin::{self, INSIDE_DOMAIN, Origin};
-use crate::rbac;
+use crate::propagation::Lags;
+use crate::rbac::{self, Assignments};
 use crate::space::Space;
 use crate::vaults::VaultView;
 use crate::{AzureSimConfig, AzureSimOptions};
@@ -95,6 +96,7 @@ impl fmt::Debug for State {
 impl State {
     pub(crate) fn new(config: AzureSimConfig, options: &AzureSimOptions) -> State {
         let AzureSimConfig { clock, issuers, token_key, credential_write } = config;
+        let lags = options.propagation.as_ref().map(|propagation| Lags::new(propagation, clock.clone()));
         State {
             inner: Arc::new(Inner {
                 clock,
@@ -105,7 +107,7 @@ impl State {
                 retry_after: options.retry_after,
                 opened: Opened::default(),
                 space: Space::new(options.storage_limit),
-                directory: RwLock::default(),
+                directory: RwLock::new(Directory { lags, ..Directory::default() }),
             }),
         }
     }
@@ -218,9 +220,8 @@ impl State {
                 None => vault.id.clone(),
             };
             let directory = self.read();
-            return rbac::allows_data(&directory.assignments, caller, data_action, &scope)
-                .then_some(())
-                .ok_or(Denied::ByRbac);
+            let allows = |held: &Assignments| rbac::allows_data(held, caller, data_action, &scope);
+            return directory.seen_assignments(allows).then_some(()).ok_or(Denied::ByRbac);
         }
         let allowed = vault.access_policies.iter().any(|policy| policy.allows_secrets(caller, permission));
         allowed.then_some(()).ok_or(Denied::ByAccessPolicy)

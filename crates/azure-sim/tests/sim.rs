@@ -16,6 +16,8 @@ mod federation;
 mod issuers;
 #[path = "sim/metadata.rs"]
 mod metadata;
+#[path = "sim/propagation.rs"]
+mod propagation;
 #[path = "sim/resources.rs"]
 mod resources;
 #[path = "sim/roles.rs"]

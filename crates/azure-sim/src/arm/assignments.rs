@@ -61,7 +61,7 @@ pub(super) fn one(call: &Call<'_>, scope: &str, name: &str) -> Result<Answer, Ar
         }
         Method::DELETE => {
             let mut directory = call.state.write();
-            let removed = directory.assignments.retain(|held| !is_it(held));
+            let removed = directory.unassign(is_it);
             Ok(match removed.first() {
                 Some(removed) => Answer::ok(show(call, removed)),
                 None => Answer::deleted(false),
@@ -110,8 +110,7 @@ fn read(call: &Call<'_>, body: &Map<String, Value>) -> Result<Wanted, ArmError> 
 /// are service principals.
 fn check_principal(call: &Call<'_>, principal: Uuid, principal_type: Option<&str>) -> Result<(), ArmError> {
     let directory = call.state.read();
-    let tenant = directory.tenants.get(&call.tenant);
-    let is_known = tenant.is_some_and(|tenant| tenant.has_principal(principal));
+    let is_known = directory.sees_principal(call.tenant, principal);
     match principal_type {
         None if !is_known => Err(ArmError::invalid(
             "PrincipalNotFound",
@@ -168,7 +167,7 @@ fn put(call: &Call<'_>, scope: &str, name: Uuid, wanted: Wanted) -> Result<Answe
         creator: call.caller.object_id,
     };
     let shown = show(call, &assignment);
-    directory.assignments.push(assignment);
+    directory.assign(assignment);
     Ok(Answer::put(true, shown))
 }
 

@@ -185,7 +185,7 @@ fn find(state: &State, tenant: Uuid, client_id: &str) -> Result<Asking, Refusal>
         name: client.name.clone(),
         resource_id: client.resource_id.clone(),
         is_blocked: client.blocked,
-        credentials: client.federated.values().cloned().collect(),
+        credentials: directory.seen_credentials(id, client),
     })
 }
 
