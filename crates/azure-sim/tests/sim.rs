@@ -8,6 +8,8 @@ mod blobs;
 mod clients;
 #[path = "sim/doors.rs"]
 mod doors;
+#[path = "sim/doorstep.rs"]
+mod doorstep;
 #[path = "sim/exchange.rs"]
 mod exchange;
 #[path = "sim/federation.rs"]

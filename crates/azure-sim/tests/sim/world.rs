@@ -359,7 +359,7 @@ pub(crate) fn container(account: &str, name: &str) -> String {
     format!("{}/blobServices/default/containers/{name}", self::account(account))
 }
 
-fn encode(form: &[(&str, &str)]) -> String {
+pub(crate) fn encode(form: &[(&str, &str)]) -> String {
     let escape = |text: &str| {
         let kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         text.bytes()
