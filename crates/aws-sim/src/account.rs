@@ -5,20 +5,51 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use trust::AccountId;
-use trust::policy::Document;
+use trust::policy::{Document, Kind, PolicyError};
 
-/// A stored policy: the text as it was given, and what it says.
-#[derive(Clone, Debug)]
+/// A stored policy: the text as it was given, and what it says. It is kept as its text.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Kept", into = "Kept")]
 pub(crate) struct StoredPolicy {
     pub(crate) text: Arc<str>,
     pub(crate) document: Arc<Document>,
 }
 
+/// A policy as it is kept.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kept {
+    Identity(String),
+    Trust(String),
+}
+
+impl TryFrom<Kept> for StoredPolicy {
+    type Error = PolicyError;
+
+    fn try_from(kept: Kept) -> Result<StoredPolicy, PolicyError> {
+        let (text, kind) = match kept {
+            Kept::Identity(text) => (text, Kind::Identity),
+            Kept::Trust(text) => (text, Kind::Trust),
+        };
+        Ok(StoredPolicy { document: Arc::new(Document::parse(&text, kind)?), text: text.into() })
+    }
+}
+
+impl From<StoredPolicy> for Kept {
+    fn from(policy: StoredPolicy) -> Kept {
+        // Only a trust policy's statements have principals, and each of them must have.
+        let is_trust = policy.document.statements.iter().any(|statement| statement.principal.is_some());
+        let text = policy.text.to_string();
+        if is_trust { Kept::Trust(text) } else { Kept::Identity(text) }
+    }
+}
+
 /// Tags in the order in which they were given; keys are unique regardless of case.
 pub(crate) type Tags = Vec<(String, String)>;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Role {
     pub(crate) name: String,
     pub(crate) path: String,
@@ -36,14 +67,14 @@ pub(crate) struct Role {
     pub(crate) tags: Tags,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct User {
     pub(crate) id: String,
     pub(crate) created: Timestamp,
     pub(crate) attached: BTreeSet<String>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ManagedPolicy {
     pub(crate) name: String,
     pub(crate) path: String,
@@ -61,13 +92,13 @@ pub(crate) struct ManagedPolicy {
     pub(crate) tags: Tags,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct PolicyVersion {
     pub(crate) document: StoredPolicy,
     pub(crate) created: Timestamp,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Provider {
     /// The issuer without its scheme, exactly as registered: a trailing slash is kept.
     pub(crate) url: String,
@@ -124,7 +155,7 @@ fn put<T>(map: &mut BTreeMap<String, T>, key: String, value: Option<T>) {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Account {
     pub(crate) id: AccountId,
     pub(crate) users: BTreeMap<String, User>,

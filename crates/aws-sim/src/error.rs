@@ -5,9 +5,9 @@ use http::StatusCode;
 use thiserror::Error;
 use trust::policy::PolicyError;
 
-use crate::body::BodyError;
 use crate::sigv4::SigError;
 use crate::state::AccessDenied;
+use transport::BodyError;
 
 /// What a query service answers instead of a result. The message is AWS's own sentence.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -12,10 +12,10 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::request::Parts;
+use transport::{BodyError, read_body};
 use trust::policy::Context;
 
 use crate::AwsSimOptions;
-use crate::body::{self, BodyError};
 use crate::error::ApiError;
 use crate::query::{self, Answer, Parameters, Service};
 use crate::requests::{LoggedRequest, RequestLog, Signer, Told};
@@ -59,30 +59,12 @@ pub(crate) fn router(state: State, s3: s3::Front, log: Arc<RequestLog>, options:
 impl House {
     async fn answer(&self, request: Request) -> Response {
         let started = Instant::now();
-        let mut entry = LoggedRequest {
-            seq: 0,
-            at: self.state.now(),
-            service: "",
-            operation: String::new(),
-            host: host_of(&request).to_owned(),
-            method: request.method().to_string(),
-            path: request.uri().path().to_owned(),
-            access_key_id: None,
-            principal: None,
-            source_ip: request.extensions().get::<transport::PeerAddr>().map(|peer| peer.0.ip()),
-            status: 0,
-            error: None,
-            request_id: String::new(),
-            micros: 0,
-        };
-        let (service, mut response) = self.dispatch(request, &entry.host).await;
+        let host = host_of(&request).to_owned();
+        let mut entry = LoggedRequest::of(self.state.now(), &host, request.method().as_str(), request.uri().path());
+        entry.source_ip = request.extensions().get::<transport::PeerAddr>().map(|peer| peer.0.ip());
+        let (service, mut response) = self.dispatch(request, &host).await;
         if let Some(told) = response.extensions_mut().remove::<Told>() {
-            entry.operation = told.operation;
-            entry.error = told.error;
-            if let Some(signer) = told.signer {
-                entry.access_key_id = Some(signer.access_key_id);
-                entry.principal = Some(signer.arn);
-            }
+            entry.tell(told);
         }
         let id = response.headers().get("x-amzn-requestid").or_else(|| response.headers().get("x-amz-request-id"));
         entry.request_id = id.and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
@@ -98,7 +80,7 @@ impl House {
         match addressed(&host.to_ascii_lowercase()) {
             Addressed::Query(service, region) => {
                 let (parts, body) = request.into_parts();
-                let body = body::read(&parts.headers, body, BODY_LIMIT, self.body_idle).await;
+                let body = read_body(&parts.headers, body, BODY_LIMIT, self.body_idle).await;
                 (service.signing_name(), self.serve(service, region.as_deref(), &parts, body).await)
             }
             Addressed::S3 => ("s3", self.s3.answer(request).await),
@@ -123,7 +105,7 @@ impl House {
             return ("s3", self.s3.answer(request).await);
         }
         let (parts, body) = request.into_parts();
-        let body = body::read(&parts.headers, body, BODY_LIMIT, self.body_idle).await;
+        let body = read_body(&parts.headers, body, BODY_LIMIT, self.body_idle).await;
         let service = match (scope.as_deref(), &body) {
             (Some("iam"), _) => Service::Iam,
             (None, Ok(body)) if is_version_of_iam(&parts, body) => Service::Iam,
@@ -151,7 +133,7 @@ impl House {
         let mut response = query::respond(service, action, outcome);
         // An action that is none could be anything, a token put into the wrong field too.
         let operation = if is_known(service, action) { action.to_owned() } else { String::new() };
-        response.extensions_mut().insert(Told { operation, signer, error });
+        response.extensions_mut().insert(Told { operation, who: signer, error });
         response
     }
 }
@@ -197,12 +179,12 @@ async fn run(
     // The one action that needs no signature: the token is the credential.
     if action == sts::EXCHANGE {
         let made = sts::exchange(state, parameters, context).await?;
-        *signer = Some(Signer { access_key_id: made.access_key_id, arn: made.arn });
+        *signer = Some(Signer { access_key_id: made.access_key_id, principal: made.arn });
         return Ok(made.answer);
     }
     let verified = authenticate(state, service, region, parts, body)?;
     let caller = verified.caller;
-    *signer = Some(Signer { access_key_id: verified.access_key_id, arn: caller.arn.clone() });
+    *signer = Some(Signer { access_key_id: verified.access_key_id, principal: caller.arn.clone() });
     match (service, action) {
         (Service::Iam, _) => iam::handle(state, &caller, action, parameters, &context).await,
         (Service::Sts, "AssumeRole") => sts::assume(state, &caller, parameters, context),

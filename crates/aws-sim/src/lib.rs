@@ -3,7 +3,6 @@
 //! Must not know the harness, the cluster or any issuer in advance: it learns an issuer's keys over the wire.
 
 mod account;
-mod body;
 mod error;
 mod host;
 mod iam;
@@ -17,6 +16,7 @@ mod requests;
 mod s3;
 mod sessions;
 mod sigv4;
+mod snapshot;
 mod state;
 mod sts;
 
@@ -27,7 +27,8 @@ use jiff::SignedDuration;
 use trust::{AccountId, Secret, SharedClock};
 
 pub use propagation::Propagation;
-pub use requests::LoggedRequest;
+pub use requests::{LoggedRequest, Signer};
+pub use snapshot::Snapshot;
 
 /// What the simulator needs from outside.
 #[derive(Debug)]
@@ -99,6 +100,20 @@ impl AwsSim {
     /// The requests that were answered after the one numbered `seq`, oldest first, as far as the log still has them; 0 for all.
     pub fn requests_after(&self, seq: u64) -> Vec<LoggedRequest> {
         self.requests.after(seq)
+    }
+
+    /// What is to be kept of it.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.state, self.s3.snapshot())
+    }
+
+    /// Puts back what was kept of one like it. Call it before it answers its first request.
+    ///
+    /// # Errors
+    /// What cannot be restored, and why.
+    pub fn restore(&self, snapshot: Snapshot) -> Result<(), String> {
+        let buckets = snapshot.put_into(&self.state);
+        self.s3.restore(buckets)
     }
 
     /// Everything that stands in the accounts, but for the user that each is opened with: a line each, in order. Two of equal state

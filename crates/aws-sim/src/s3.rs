@@ -21,12 +21,14 @@ mod public;
 mod refusal;
 mod settings;
 mod signature;
+mod snapshot;
 mod store;
 mod tagging;
 mod upload_lists;
 mod uploads;
 mod views;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,12 +39,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
 
+use crate::random;
 use crate::requests::{Signer, Told};
 use crate::state::State;
-use crate::{body, random};
 use address::{Address, HostStyle};
 use refusal::Refusal;
 use store::Store;
+
+pub(crate) use snapshot::BucketSnapshot;
 
 /// The largest body taken, far above what a fixture needs; the real limit is 5 GiB.
 const BODY_LIMIT: usize = 64 << 20;
@@ -75,6 +79,19 @@ impl Front {
         config.presigned_url_max_skew_time_secs = u32::MAX;
         builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
         Front { simulated, protocol: builder.build(), body_idle }
+    }
+
+    /// All buckets with their objects.
+    pub(crate) fn snapshot(&self) -> BTreeMap<String, BucketSnapshot> {
+        snapshot::take(&self.simulated.store)
+    }
+
+    /// Puts buckets back.
+    ///
+    /// # Errors
+    /// Which one cannot be restored, and why.
+    pub(crate) fn restore(&self, buckets: BTreeMap<String, BucketSnapshot>) -> Result<(), String> {
+        snapshot::put_back(&self.simulated.store, buckets)
     }
 
     /// Every bucket, object and upload under way, in order.
@@ -111,11 +128,12 @@ impl Front {
     async fn admit(&self, request: Request, address: &Address, told: &mut Told) -> Result<Response, Refusal> {
         let (mut parts, body) = request.into_parts();
         let visit = admission::admit(&self.simulated, &parts, address)?;
-        told.signer = visit
+        told.who = visit
             .signer
             .as_ref()
-            .map(|signer| Signer { access_key_id: signer.access_key_id.clone(), arn: signer.caller.arn.clone() });
-        let body = body::read(&parts.headers, body, BODY_LIMIT, self.body_idle).await.map_err(Refusal::of_body)?;
+            .map(|signer| Signer { access_key_id: signer.access_key_id.clone(), principal: signer.caller.arn.clone() });
+        let body =
+            transport::read_body(&parts.headers, body, BODY_LIMIT, self.body_idle).await.map_err(Refusal::of_body)?;
         visit.check_payload(&body)?;
         let guest = admission::hand_over(&mut parts, visit)?;
         let request = http::Request::from_parts(parts, s3s::Body::from(body));

@@ -14,7 +14,7 @@ use crate::AwsSimOptions;
 use crate::account::{Account, Touched, User};
 use crate::identity::{Caller, CallerKind, KeyRecord};
 use crate::managed::{self, ADMINISTRATOR_ACCESS};
-use crate::propagation::{Delay, Lag, Propagation};
+use crate::propagation::{Lag, Propagation, Sent};
 use crate::random;
 use crate::sessions::{Sessions, is_temporary};
 use crate::sts::issuer::IssuerKeys;
@@ -69,7 +69,7 @@ impl State {
     pub(crate) fn new(clock: SharedClock, issuers: transport::Client, options: &AwsSimOptions) -> State {
         let propagation = options.propagation.as_ref();
         // The two must not go in step.
-        let lag = |delay: fn(&Propagation) -> Delay, salt: u64| {
+        let lag = |delay: fn(&Propagation) -> trust::lag::Delay, salt: u64| {
             propagation.map(|given| Lag::new(given.seed.wrapping_add(salt), delay(given)))
         };
         State {
@@ -119,7 +119,7 @@ impl State {
 
     fn seen<T>(&self, lag: Option<&Lag>, account: &AccountId, look: impl FnOnce(Option<&Account>) -> T) -> T {
         match lag {
-            Some(lag) => lag.read(account, self.now(), look),
+            Some(lag) => lag.read(self.now(), |accounts| look(accounts.get(account))),
             None => look(self.read().accounts.get(account)),
         }
     }
@@ -137,10 +137,16 @@ impl State {
         if changed.is_ok() {
             let lags = [&self.inner.enforced, &self.inner.shown];
             for lag in lags.into_iter().flatten() {
-                lag.send(account, &found.entity(touched), self.now());
+                lag.send(&Sent::Entity(account.clone(), Box::new(found.entity(touched))), self.now());
             }
         }
         Some(changed)
+    }
+
+    /// Shows an account everywhere at once.
+    pub(crate) fn open_copies(&self, account: &Account) {
+        let opened = Sent::Account(Box::new(account.clone()));
+        [&self.inner.enforced, &self.inner.shown].into_iter().flatten().for_each(|lag| lag.open(&opened));
     }
 
     /// Opens an account with one administrator and returns a fresh key of that user.
@@ -163,7 +169,7 @@ impl State {
             kind: CallerKind::User { name: ADMIN.to_owned() },
         };
         if is_new {
-            [&self.inner.enforced, &self.inner.shown].into_iter().flatten().for_each(|lag| lag.open(account));
+            self.open_copies(account);
         }
         let record = KeyRecord { secret: secret.clone(), session_token: None, expires: None, caller: Arc::new(caller) };
         directory.keys.insert(access_key_id.clone(), record);

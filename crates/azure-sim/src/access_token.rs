@@ -2,6 +2,9 @@
 //! platform, access token claims reference).
 //! Must not know the exchange that led to one, nor what a service permits its bearer.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use trust::{KeyError, KeyRing, UnverifiedToken, verify_signature};
@@ -49,6 +52,48 @@ pub(crate) fn issuer(tenant: Uuid) -> String {
     format!("https://sts.windows.net/{tenant}/")
 }
 
+/// Tokens that were found good, so that one that is shown again costs a digest in place of a signature.
+#[derive(Debug, Default)]
+pub(crate) struct Opened(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// For which they hold.
+    keys: Option<Arc<KeyRing>>,
+    /// By SHA-256.
+    tokens: HashMap<[u8; 32], Arc<Presented>>,
+}
+
+/// At some 300 bytes each.
+const MAX_KEPT: usize = 10_000;
+
+impl Opened {
+    /// Checks shape and signature, nothing else.
+    pub(crate) fn open(&self, bearer: &str, keys: &Arc<KeyRing>) -> Result<Arc<Presented>, TokenFault> {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bearer.as_bytes()).as_ref());
+        if let Some(known) = self.kept(keys).tokens.get(&digest) {
+            return Ok(known.clone());
+        }
+        let presented = Arc::new(open(bearer, keys)?);
+        let mut kept = self.kept(keys);
+        if kept.tokens.len() >= MAX_KEPT {
+            kept.tokens.clear();
+        }
+        kept.tokens.insert(digest, presented.clone());
+        Ok(presented)
+    }
+
+    /// What was found good with these keys: other ones make it worth nothing.
+    fn kept(&self, keys: &Arc<KeyRing>) -> MutexGuard<'_, Kept> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !kept.keys.as_ref().is_some_and(|held| Arc::ptr_eq(held, keys)) {
+            *kept = Kept { keys: Some(keys.clone()), tokens: HashMap::new() };
+        }
+        kept
+    }
+}
+
 /// Writes and signs a token.
 pub(crate) fn sign(grant: &Grant<'_>, keys: &KeyRing) -> Result<String, KeyError> {
     let now = grant.now.as_second();
@@ -77,9 +122,8 @@ pub(crate) fn sign(grant: &Grant<'_>, keys: &KeyRing) -> Result<String, KeyError
 }
 
 /// Checks shape and signature, nothing else.
-pub(crate) fn open(bearer: &str, keys: Option<&KeyRing>) -> Result<Presented, TokenFault> {
+fn open(bearer: &str, keys: &KeyRing) -> Result<Presented, TokenFault> {
     let token = UnverifiedToken::decode(bearer).map_err(|_| TokenFault::Malformed)?;
-    let keys = keys.ok_or(TokenFault::BadSignature)?;
     verify_signature(bearer, &keys.jwks()).map_err(|_| TokenFault::BadSignature)?;
     read(&token).ok_or(TokenFault::Malformed)
 }

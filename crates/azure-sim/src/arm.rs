@@ -21,23 +21,28 @@ mod secrets;
 mod storage_accounts;
 mod storage_body;
 mod storage_path;
+mod tenancy;
 mod vault_body;
 mod vaults;
 mod versions;
 
+use std::sync::Arc;
+
 use axum::Router;
-use axum::body::to_bytes;
 use axum::extract::Request;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use http::Method;
 use http::request::Parts;
-use http::{Method, StatusCode};
 use uuid::Uuid;
 
+use crate::origin::Origin;
+use crate::requests::{Principal, Told};
 use crate::state::{Caller, State};
 use answer::Answer;
 use body::Body;
 use error::ArmError;
 use path::{Path, Target};
+use tenancy::Above;
 
 /// Resource Manager's own limit on a request (Azure subscription limits).
 const BODY_LIMIT: usize = 4 << 20;
@@ -48,6 +53,7 @@ struct Call<'a> {
     state: &'a State,
     /// The data plane.
     vaults: &'a Router,
+    origin: &'a Arc<Origin>,
     caller: &'a Caller,
     method: &'a Method,
     subscription: Uuid,
@@ -58,29 +64,53 @@ struct Call<'a> {
     body: &'a Body,
 }
 
-pub(crate) async fn serve(state: &State, vaults: &Router, request: Request) -> Response {
+pub(crate) async fn serve(state: &State, vaults: &Router, origin: &Arc<Origin>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    let mut told = Told::default();
+    let outcome = match state.read_body(&parts.headers, body, BODY_LIMIT).await {
+        Ok(body) => decide(state, vaults, origin, &parts, &body, &mut told).await,
+        Err(error) => Err(ArmError::of_body(error, BODY_LIMIT)),
     };
-    let outcome = decide(state, vaults, &parts, &body).await;
     if let Err(error) = &outcome {
         tracing::debug!(method = %parts.method, path = parts.uri.path(), %error, "refused");
+        told.error = Some(error.code.clone());
     }
-    answer::write(&parts.headers, outcome)
+    let mut response = answer::write(origin, state.retry_after(), &parts.headers, outcome);
+    response.extensions_mut().insert(told);
+    response
 }
 
-async fn decide(state: &State, vaults: &Router, parts: &Parts, body: &[u8]) -> Result<Answer, ArmError> {
-    let caller = caller::authenticate(state, &parts.headers)?;
+async fn decide(
+    state: &State,
+    vaults: &Router,
+    origin: &Arc<Origin>,
+    parts: &Parts,
+    body: &[u8],
+    told: &mut Told,
+) -> Result<Answer, ArmError> {
     let query = body::query(parts.uri.query());
+    let asked = query.get("api-version").map(String::as_str);
+    if tenancy::is_metadata(parts.uri.path()) {
+        "metadata/endpoints".clone_into(&mut told.operation);
+        return tenancy::metadata(origin, &parts.method, asked);
+    }
+    let caller = caller::authenticate(state, &parts.headers)?;
+    told.who = Some(Principal::of(&caller));
+    if let Some(above) = Above::of(parts.uri.path()) {
+        above.action().clone_into(&mut told.operation);
+        versions::must_be_one_of(tenancy::VERSIONS, asked)?;
+        return above.answer(state, &caller, &parts.method);
+    }
     let path = Path::parse(parts.uri.path())?;
-    let api_version = versions::check(&path, query.get("api-version").map(String::as_str))?;
+    told.operation = path.action(&parts.method);
+    let api_version = versions::check(&path, asked)?;
     let tenant = caller::subscription(state, &caller, path.subscription, &path.written)?;
     caller::authorize(state, &caller, &path, &parts.method)?;
     let body = Body::new(body);
     let call = Call {
         state,
         vaults,
+        origin,
         caller: &caller,
         method: &parts.method,
         subscription: path.subscription,

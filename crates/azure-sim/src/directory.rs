@@ -1,15 +1,17 @@
 //! Tenants with their clients, subscriptions with their resources, and role assignments: plain data.
 //! Must not know who may touch it, nor how it is written on the wire.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use trust::Secret;
 use uuid::Uuid;
 
 use crate::AdminCredentials;
+use crate::propagation::{Credential, Lags};
 use crate::random;
-use crate::rbac::{self, OWNER, RoleAssignment};
+use crate::rbac::{self, Assignments, OWNER, RoleAssignment};
 use crate::state::State;
 use crate::storage::StorageAccount;
 use crate::vaults::{DeletedVault, Vault};
@@ -24,19 +26,25 @@ pub(crate) struct Directory {
     pub(crate) deleted_vaults: BTreeMap<String, DeletedVault>,
     /// By name, likewise.
     pub(crate) storage: BTreeMap<String, StorageAccount>,
-    pub(crate) assignments: Vec<RoleAssignment>,
+    pub(crate) assignments: Assignments,
     /// Long-running operations by the opaque part of their URL.
     pub(crate) operations: BTreeMap<String, Operation>,
+    /// What others than the writer see; none where they see the same.
+    pub(crate) lags: Option<Lags>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tenant {
     /// By client id.
     pub(crate) clients: BTreeMap<Uuid, Client>,
+    /// Client ids by the service principal's object id.
+    principals: BTreeMap<Uuid, Uuid>,
+    /// Object ids of who may read the directory.
+    pub(crate) readers: BTreeSet<Uuid>,
 }
 
 /// What may ask for a token: an application or a managed identity.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Client {
     pub(crate) name: String,
     /// The service principal's, if the tenant has one for the client.
@@ -54,7 +62,7 @@ pub(crate) struct Client {
 }
 
 /// Whose tokens stand for a client. Everything is compared exactly.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FederatedCredential {
     pub(crate) name: String,
     pub(crate) issuer: String,
@@ -62,13 +70,13 @@ pub(crate) struct FederatedCredential {
     pub(crate) audience: String,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Subscription {
     pub(crate) tenant: Uuid,
     pub(crate) groups: BTreeMap<String, ResourceGroup>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ResourceGroup {
     pub(crate) name: String,
     pub(crate) location: String,
@@ -79,7 +87,7 @@ pub(crate) struct ResourceGroup {
 }
 
 /// A user-assigned managed identity as Resource Manager keeps it; its client is in the tenant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Identity {
     pub(crate) name: String,
     pub(crate) location: String,
@@ -89,7 +97,7 @@ pub(crate) struct Identity {
 }
 
 /// Something that takes longer than its request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Operation {
     pub(crate) work: Work,
     pub(crate) is_done: bool,
@@ -97,10 +105,21 @@ pub(crate) struct Operation {
     pub(crate) looks: u8,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Work {
     DeleteGroup { subscription: Uuid, group: String },
     PurgeVault { vault: String },
+}
+
+impl Directory {
+    /// Shows everything to everybody at once.
+    pub(crate) fn show_all(&self) {
+        let Some(lags) = &self.lags else { return };
+        self.assignments.iter().for_each(|held| lags.open(held));
+        for tenant in self.tenants.values() {
+            lags.open_tenant(tenant);
+        }
+    }
 }
 
 impl Tenant {
@@ -118,11 +137,24 @@ impl Tenant {
             is_writing: false,
         };
         self.clients.insert(client_id, client);
+        if let Some(object_id) = object_id {
+            self.principals.insert(object_id, client_id);
+        }
         client_id
     }
 
     pub(crate) fn has_principal(&self, object_id: Uuid) -> bool {
-        self.clients.values().any(|client| client.object_id == Some(object_id))
+        self.principals.contains_key(&object_id)
+    }
+
+    pub(crate) fn client_of(&self, object_id: Uuid) -> Option<Uuid> {
+        self.principals.get(&object_id).copied()
+    }
+
+    fn remove(&mut self, client_id: Uuid) -> Option<Client> {
+        let client = self.clients.remove(&client_id)?;
+        client.object_id.and_then(|object_id| self.principals.remove(&object_id));
+        Some(client)
     }
 }
 
@@ -138,6 +170,58 @@ impl Directory {
 
     pub(crate) fn client_mut(&mut self, tenant: Uuid, client_id: Uuid) -> Option<&mut Client> {
         self.tenants.get_mut(&tenant)?.clients.get_mut(&client_id)
+    }
+
+    /// The federated credentials of a client, as the token endpoint sees them.
+    pub(crate) fn seen_credentials(&self, client_id: Uuid, client: &Client) -> Vec<FederatedCredential> {
+        match &self.lags {
+            Some(lags) => lags.credentials_of(client_id),
+            None => client.federated.values().cloned().collect(),
+        }
+    }
+
+    /// Tells of a federated credential that was written, or deleted.
+    pub(crate) fn send_credential(&self, client_id: Uuid, key: &str, held: Option<&FederatedCredential>) {
+        if let Some(lags) = &self.lags {
+            lags.send_credential(&Credential { client_id, key: key.to_owned(), held: held.cloned() });
+        }
+    }
+
+    /// The role assignments, as those see them who decide by them.
+    pub(crate) fn seen_assignments<T>(&self, look: impl FnOnce(&Assignments) -> T) -> T {
+        match &self.lags {
+            Some(lags) => lags.read_assignments(look),
+            None => look(&self.assignments),
+        }
+    }
+
+    pub(crate) fn assign(&mut self, assignment: RoleAssignment) {
+        if let Some(lags) = &self.lags {
+            lags.send_assignment(&assignment, true);
+        }
+        self.assignments.push(assignment);
+    }
+
+    /// Removes role assignments, and returns them.
+    pub(crate) fn unassign(&mut self, is_gone: impl Fn(&RoleAssignment) -> bool) -> Vec<RoleAssignment> {
+        let removed = self.assignments.retain(|held| !is_gone(held));
+        if let Some(lags) = &self.lags {
+            removed.iter().for_each(|held| lags.send_assignment(held, false));
+        }
+        removed
+    }
+
+    /// Whether a principal is found in a tenant by who assigns a role to it.
+    pub(crate) fn sees_principal(&self, tenant: Uuid, object_id: Uuid) -> bool {
+        let is_there = self.tenants.get(&tenant).is_some_and(|tenant| tenant.has_principal(object_id));
+        is_there && self.lags.as_ref().is_none_or(|lags| lags.knows_principal(object_id))
+    }
+
+    /// Tells of a new principal.
+    pub(crate) fn send_principal(&self, object_id: Uuid) {
+        if let Some(lags) = &self.lags {
+            lags.send_principal(object_id, true);
+        }
     }
 
     pub(crate) fn group(&self, subscription: Uuid, group: &str) -> Option<&ResourceGroup> {
@@ -179,14 +263,20 @@ impl Directory {
     /// in Azure.
     pub(crate) fn remove_identity(&mut self, tenant: Uuid, identity: &Identity, id: &str) {
         if let Some(tenant) = self.tenants.get_mut(&tenant) {
-            tenant.clients.remove(&identity.client_id);
+            let gone = tenant.remove(identity.client_id);
+            if let Some(lags) = &self.lags {
+                lags.send_principal(identity.principal_id, false);
+                for key in gone.into_iter().flat_map(|client| client.federated.into_keys()) {
+                    lags.send_credential(&Credential { client_id: identity.client_id, key, held: None });
+                }
+            }
         }
         self.forget_assignments(id);
     }
 
     /// Removes the role assignments on a resource that is gone, and below it.
     pub(crate) fn forget_assignments(&mut self, scope: &str) {
-        self.assignments.retain(|assignment| !rbac::covers(scope, &assignment.scope));
+        self.unassign(|assignment| rbac::covers(scope, &assignment.scope));
     }
 }
 
@@ -202,8 +292,9 @@ impl State {
         if let Some(client) = tenant_entry.clients.get_mut(&client_id) {
             client.secrets.push(client_secret.clone());
         }
+        tenant_entry.readers.insert(object_id);
         directory.subscriptions.entry(subscription).or_insert_with(|| Subscription { tenant, groups: BTreeMap::new() });
-        directory.assignments.push(RoleAssignment {
+        let owner = RoleAssignment {
             name: Uuid::new_v4(),
             scope: format!("/subscriptions/{subscription}"),
             role: &OWNER,
@@ -212,7 +303,11 @@ impl State {
             description: None,
             created,
             creator: object_id,
-        });
+        };
+        if let Some(lags) = &directory.lags {
+            lags.open(&owner);
+        }
+        directory.assignments.push(owner);
         AdminCredentials { tenant, subscription, client_id, object_id, client_secret }
     }
 

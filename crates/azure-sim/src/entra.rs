@@ -7,46 +7,65 @@ mod issuer;
 mod metadata;
 mod refusal;
 
-use axum::body::to_bytes;
+use axum::body::Bytes;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
+use transport::BodyError;
 use uuid::Uuid;
 
+use crate::origin::Origin;
+use crate::requests::Told;
 use crate::state::State;
+pub(crate) use exchange::Form;
 use refusal::Refusal;
 
 /// Larger than any token request: an assertion is a few kilobytes.
 const BODY_LIMIT: usize = 1 << 20;
 
-pub(crate) async fn serve(state: &State, request: Request) -> Response {
+pub(crate) async fn serve(state: &State, origin: &Origin, request: Request) -> Response {
+    let mut told = Told::default();
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
-    let outcome = match segments[..] {
-        ["common", "discovery", "instance"] => metadata::instance(parts.uri.query()),
-        [tenant, "v2.0", ".well-known", "openid-configuration"] => metadata::discovery(state, tenant, true),
-        [tenant, ".well-known", "openid-configuration"] => metadata::discovery(state, tenant, false),
-        [tenant, "discovery", "v2.0", "keys"] | [tenant, "discovery", "keys"] => metadata::keys(state, tenant).await,
+    let (operation, outcome) = match segments[..] {
+        ["common", "discovery", "instance"] => ("InstanceDiscovery", metadata::instance(origin, parts.uri.query())),
+        [tenant, "v2.0", ".well-known", "openid-configuration"] => {
+            ("OpenIdConfiguration", metadata::discovery(state, origin, tenant, true))
+        }
+        [tenant, ".well-known", "openid-configuration"] => {
+            ("OpenIdConfiguration", metadata::discovery(state, origin, tenant, false))
+        }
+        [tenant, "discovery", "v2.0", "keys"] | [tenant, "discovery", "keys"] => {
+            ("Keys", metadata::keys(state, origin, tenant).await)
+        }
         [tenant, "oauth2", "v2.0", "token"] => {
-            let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
-                return StatusCode::PAYLOAD_TOO_LARGE.into_response();
-            };
-            token(state, tenant, &parts, &body).await
+            let body = state.read_body(&parts.headers, body, BODY_LIMIT).await;
+            ("Token", token(state, tenant, &parts, body, &mut told).await)
         }
         _ => return StatusCode::NOT_FOUND.into_response(),
     };
-    respond(state, &parts, outcome)
+    operation.clone_into(&mut told.operation);
+    told.error = outcome.as_ref().err().map(|refusal| format!("AADSTS{}", refusal.code));
+    let mut response = respond(state, &parts, outcome);
+    response.extensions_mut().insert(told);
+    response
 }
 
-async fn token(state: &State, tenant: &str, parts: &Parts, body: &[u8]) -> Result<Value, Refusal> {
+async fn token(
+    state: &State,
+    tenant: &str,
+    parts: &Parts,
+    body: Result<Bytes, BodyError>,
+    told: &mut Told,
+) -> Result<Value, Refusal> {
     if parts.method != Method::POST {
         return Err(Refusal::wrong_method(&parts.method));
     }
-    let form = exchange::Form::parse(body);
-    exchange::exchange(state, tenant, &form).await
+    let form = exchange::Form::parse(&body.map_err(Refusal::of_body)?);
+    exchange::exchange(state, tenant, &form, told).await
 }
 
 /// Writes an answer, with the identifiers by which the real service's support finds a request.

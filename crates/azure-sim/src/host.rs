@@ -1,93 +1,96 @@
-//! Which service a request is for, by the host's name.
+//! Which service a request is for, by the host's name, and its line in the request log.
 //! Must not know what any of them does.
+
+use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::HOST;
 use tower::ServiceExt;
 
+use crate::origin::{self, Origin, Service};
+use crate::requests::{LoggedRequest, RequestLog, Told};
 use crate::state::State;
-use crate::{arm, blob, entra, vault};
+use crate::{arm, blob, entra, graph, vault};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Service {
-    Entra,
-    Manager,
-    Vault,
-    Blob,
-    Other,
+/// What the front doors share.
+#[derive(Clone, Debug)]
+struct House {
+    state: State,
+    vaults: Router,
+    log: Arc<RequestLog>,
 }
 
-pub(crate) fn router(state: State) -> Router {
-    let vaults = vault::router(state.clone());
+pub(crate) fn router(state: State, log: Arc<RequestLog>) -> Router {
+    let house = House { vaults: vault::router(state.clone()), state, log };
     Router::new().fallback(move |request: Request| {
-        let (state, vaults) = (state.clone(), vaults.clone());
-        async move {
-            let host = host_of(&request);
-            match addressed(&host) {
-                Service::Entra => entra::serve(&state, request).await,
-                Service::Manager => arm::serve(&state, &vaults, request).await,
-                Service::Vault => match vaults.oneshot(request).await {
-                    Ok(response) => response,
-                    Err(never) => match never {},
-                },
-                Service::Blob => blob::serve(&state, request).await,
-                Service::Other => {
-                    let text = format!("no service is simulated at {host}\n");
-                    (StatusCode::NOT_FOUND, text).into_response()
-                }
-            }
-        }
+        let house = house.clone();
+        async move { house.answer(request).await }
     })
 }
 
-fn addressed(host: &str) -> Service {
-    match host {
-        "login.microsoftonline.com" | "login.windows.net" => Service::Entra,
-        "management.azure.com" => Service::Manager,
-        _ if host.ends_with(".vault.azure.net") => Service::Vault,
-        _ if host.ends_with(blob::DOMAIN) => Service::Blob,
-        _ => Service::Other,
+impl House {
+    async fn answer(&self, request: Request) -> Response {
+        let started = Instant::now();
+        let host = host_of(&request);
+        let mut entry = LoggedRequest::of(self.state.now(), &host, request.method().as_str(), request.uri().path());
+        entry.source_ip = request.extensions().get::<transport::PeerAddr>().map(|peer| peer.0.ip().to_canonical());
+        let (service, mut response) = self.dispatch(request, &host).await;
+        if let Some(told) = response.extensions_mut().remove::<Told>() {
+            entry.tell(told);
+        }
+        let id = response.headers().get("x-ms-request-id");
+        entry.request_id = id.and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+        entry.service = service;
+        entry.status = response.status().as_u16();
+        entry.micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.log.push(entry);
+        response
+    }
+
+    async fn dispatch(&self, mut request: Request, host: &str) -> (&'static str, Response) {
+        let origin = Origin::of(host);
+        let service = match origin::service(&origin::name_of(host)) {
+            Service::Plain => origin::service_of_path(request.uri().path()),
+            service => service,
+        };
+        match service {
+            Service::Entra => ("entra", entra::serve(&self.state, &origin, request).await),
+            Service::Manager => ("arm", arm::serve(&self.state, &self.vaults, &origin, request).await),
+            Service::Graph => ("graph", graph::serve(&self.state, &origin, request).await),
+            Service::Vault => {
+                request.extensions_mut().insert(origin);
+                match self.vaults.clone().oneshot(request).await {
+                    Ok(response) => ("keyvault", response),
+                    Err(never) => match never {},
+                }
+            }
+            Service::Blob => ("blob", blob::serve(&self.state, &origin, request).await),
+            Service::Plain | Service::Other => {
+                let text = format!("no service is simulated at {host}\n");
+                ("", (StatusCode::NOT_FOUND, text).into_response())
+            }
+        }
     }
 }
 
 /// Whether the name, without port, resolves: see [`crate::AzureSim::knows_host`].
 pub(crate) fn is_known(state: &State, host: &str) -> bool {
     let host = host.to_ascii_lowercase();
-    match addressed(&host) {
-        Service::Entra | Service::Manager => true,
-        Service::Vault => !host.contains(':') && state.vault(&host).is_some(),
-        Service::Blob => blob::account_of(&host).is_some_and(|name| state.read().storage.contains_key(name)),
-        Service::Other => false,
+    match origin::service(&host) {
+        Service::Entra | Service::Manager | Service::Graph => true,
+        Service::Vault => origin::vault_of(&host).is_some_and(|name| state.read().vaults.contains_key(name)),
+        Service::Blob => origin::account_of(&host).is_some_and(|name| state.read().storage.contains_key(name)),
+        Service::Plain | Service::Other => false,
     }
 }
 
-/// The host asked for, in lower case and without port.
+/// As it was asked for, with the port.
 fn host_of(request: &Request) -> String {
     let header = request.headers().get(HOST).and_then(|value| value.to_str().ok());
-    let host = header.or_else(|| request.uri().host()).unwrap_or_default();
-    let name = host.split(':').next().unwrap_or(host);
-    name.to_ascii_lowercase()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn host_names_choose_the_service() {
-        let check = |host: &str, expected: Service| assert_eq!(addressed(host), expected, "{host}");
-        check("login.microsoftonline.com", Service::Entra);
-        check("login.windows.net", Service::Entra);
-        check("login.microsoftonline.us", Service::Other);
-        check("management.azure.com", Service::Manager);
-        check("one.vault.azure.net", Service::Vault);
-        check("vault.azure.net", Service::Other);
-        check("one.blob.core.windows.net", Service::Blob);
-        check("one.queue.core.windows.net", Service::Other);
-        check("blob.core.windows.net", Service::Other);
-        check("one.vault.azure.net.example", Service::Other);
-    }
+    let authority = || request.uri().authority().map(|authority| authority.as_str());
+    header.or_else(authority).unwrap_or_default().to_owned()
 }

@@ -6,10 +6,18 @@ mod access_token;
 mod arm;
 mod blob;
 mod directory;
+mod endpoints;
 mod entra;
+mod graph;
 mod host;
+mod inventory;
+mod origin;
+mod propagation;
 mod random;
 mod rbac;
+mod requests;
+mod snapshot;
+mod space;
 mod state;
 mod storage;
 mod vault;
@@ -21,6 +29,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use trust::{KeyError, KeyRing, Secret, SharedClock, SigningKey};
 use uuid::Uuid;
+
+pub use endpoints::Endpoints;
+pub use propagation::Propagation;
+pub use requests::{LoggedRequest, Principal};
+pub use snapshot::Snapshot;
 
 /// What the simulator needs from outside.
 #[derive(Debug)]
@@ -35,6 +48,34 @@ pub struct AzureSimConfig {
     /// How long a write of a federated credential is under way: in that time another one for the same identity is refused, as Azure
     /// refuses it.
     pub credential_write: Duration,
+}
+
+/// What can be chosen; the default is a simulator without delays.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AzureSimOptions {
+    /// How late writes are seen; at once where there is none.
+    pub propagation: Option<Propagation>,
+    /// How many requests the log holds.
+    pub requests_kept: usize,
+    /// How many bytes of blobs and secrets are held in all; more is refused with 507.
+    pub storage_limit: usize,
+    /// How long the next piece of a request's body may take.
+    pub body_idle: Duration,
+    /// After how many seconds to look again at work that goes on, as Resource Manager tells its callers. `az` and the Python SDK
+    /// take 0 for nothing said, and wait for half a minute; the real service says 15.
+    pub retry_after: u32,
+}
+
+impl Default for AzureSimOptions {
+    fn default() -> AzureSimOptions {
+        AzureSimOptions {
+            propagation: None,
+            requests_kept: 10_000,
+            storage_limit: 2 << 30,
+            body_idle: Duration::from_secs(20),
+            retry_after: 0,
+        }
+    }
 }
 
 /// Makes a key for access tokens on a thread of its own: it takes a tenth of a second or more, and is
@@ -70,14 +111,44 @@ pub struct AdminCredentials {
 #[derive(Clone, Debug)]
 pub struct AzureSim {
     state: state::State,
+    requests: Arc<requests::RequestLog>,
     router: axum::Router,
 }
 
 impl AzureSim {
     pub fn new(config: AzureSimConfig) -> AzureSim {
-        let state = state::State::new(config.clock, config.issuers, config.token_key, config.credential_write);
-        let router = host::router(state.clone());
-        AzureSim { state, router }
+        AzureSim::with_options(config, &AzureSimOptions::default())
+    }
+
+    pub fn with_options(config: AzureSimConfig, options: &AzureSimOptions) -> AzureSim {
+        let state = state::State::new(config, options);
+        let requests = Arc::new(requests::RequestLog::new(options.requests_kept));
+        let router = host::router(state.clone(), requests.clone());
+        AzureSim { state, requests, router }
+    }
+
+    /// The requests that were answered after the one numbered `seq`, oldest first, as far as the log still has them; 0 for all.
+    pub fn requests_after(&self, seq: u64) -> Vec<LoggedRequest> {
+        self.requests.after(seq)
+    }
+
+    /// Everything that stands in the tenants and subscriptions: a line each, in order. Two of equal state are equal.
+    pub fn inventory(&self) -> Vec<String> {
+        inventory::of(&self.state.read())
+    }
+
+    /// What is to be kept of it.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.state)
+    }
+
+    /// Puts back what was kept of one like it. Call it before it answers its first request.
+    ///
+    /// # Errors
+    /// What cannot be restored, and why.
+    pub fn restore(&self, snapshot: Snapshot) -> Result<(), String> {
+        snapshot.put_into(&self.state);
+        Ok(())
     }
 
     /// Opens an empty tenant; one that exists is left as it is.
@@ -109,8 +180,8 @@ impl AzureSim {
     }
 
     /// Every Azure host of the simulator behind one router: the service is chosen by the `Host` header
-    /// (`login.microsoftonline.com`, `login.windows.net`, `management.azure.com`, `*.vault.azure.net`,
-    /// `*.blob.core.windows.net`). A vault or storage account that does not exist answers 404 here; in the
+    /// (`login.microsoftonline.com`, `login.windows.net`, `graph.microsoft.com`, `management.azure.com`, `*.vault.azure.net`,
+    /// `*.blob.core.windows.net`; see [`Endpoints`] for the names at loopback). A vault or storage account that does not exist answers 404 here; in the
     /// real cloud its name does not resolve (see [`AzureSim::knows_host`]).
     pub fn router(&self) -> axum::Router {
         self.router.clone()

@@ -1,7 +1,10 @@
 //! Role definitions, role assignments and whether they allow something.
 //! Must not know any service: an action is a name, a scope is a resource id.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use uuid::{Uuid, uuid};
 
 use crate::state::Caller;
@@ -152,11 +155,12 @@ pub(crate) fn role(id: Uuid) -> Option<&'static Role> {
 }
 
 /// A principal's role on a scope and everything below it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct RoleAssignment {
     pub(crate) name: Uuid,
     /// Resource id without trailing slash, as written.
     pub(crate) scope: String,
+    #[serde(with = "crate::snapshot::role")]
     pub(crate) role: &'static Role,
     /// Object id; nothing says that it exists.
     pub(crate) principal: Uuid,
@@ -166,25 +170,57 @@ pub(crate) struct RoleAssignment {
     pub(crate) creator: Uuid,
 }
 
+/// All role assignments, by principal: each request asks for one principal's.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Assignments(BTreeMap<Uuid, Vec<RoleAssignment>>);
+
+impl Assignments {
+    pub(crate) fn of(&self, principal: Uuid) -> impl Iterator<Item = &RoleAssignment> {
+        self.0.get(&principal).into_iter().flatten()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &RoleAssignment> {
+        self.0.values().flatten()
+    }
+
+    pub(crate) fn push(&mut self, assignment: RoleAssignment) {
+        self.0.entry(assignment.principal).or_default().push(assignment);
+    }
+
+    /// Takes one out, found by its principal, name and scope.
+    pub(crate) fn forget(&mut self, gone: &RoleAssignment) {
+        if let Some(held) = self.0.get_mut(&gone.principal) {
+            held.retain(|one| one.name != gone.name || !one.scope.eq_ignore_ascii_case(&gone.scope));
+        }
+    }
+
+    /// Takes out what is not to be kept, and returns it.
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(&RoleAssignment) -> bool) -> Vec<RoleAssignment> {
+        let mut removed = Vec::new();
+        self.0.retain(|_, held| {
+            removed.extend(held.extract_if(.., |assignment| !is_kept(assignment)));
+            !held.is_empty()
+        });
+        removed
+    }
+}
+
 /// Whether `caller` may do `action` in Resource Manager at `scope`.
-pub(crate) fn allows(assignments: &[RoleAssignment], caller: &Caller, action: &str, scope: &str) -> bool {
+pub(crate) fn allows(assignments: &Assignments, caller: &Caller, action: &str, scope: &str) -> bool {
     held(assignments, caller, scope).any(|role| any(role.actions, action) && !any(role.not_actions, action))
 }
 
 /// Whether `caller` may do `action` to data at `scope`.
-pub(crate) fn allows_data(assignments: &[RoleAssignment], caller: &Caller, action: &str, scope: &str) -> bool {
+pub(crate) fn allows_data(assignments: &Assignments, caller: &Caller, action: &str, scope: &str) -> bool {
     held(assignments, caller, scope).any(|role| any(role.data_actions, action))
 }
 
 fn held<'a>(
-    assignments: &'a [RoleAssignment],
+    assignments: &'a Assignments,
     caller: &'a Caller,
     scope: &'a str,
 ) -> impl Iterator<Item = &'static Role> + 'a {
-    assignments
-        .iter()
-        .filter(move |held| held.principal == caller.object_id && covers(&held.scope, scope))
-        .map(|held| held.role)
+    assignments.of(caller.object_id).filter(move |held| covers(&held.scope, scope)).map(|held| held.role)
 }
 
 fn any(patterns: &[&str], action: &str) -> bool {
@@ -267,7 +303,8 @@ mod tests {
             issuer: String::new(),
         };
         let check = |role: &'static Role, action: &str, control: bool, data: bool| {
-            let held = [RoleAssignment {
+            let mut held = Assignments::default();
+            held.push(RoleAssignment {
                 name: Uuid::nil(),
                 scope: "/s".to_owned(),
                 role,
@@ -276,7 +313,7 @@ mod tests {
                 description: None,
                 created: Timestamp::UNIX_EPOCH,
                 creator: Uuid::nil(),
-            }];
+            });
             assert_eq!(allows(&held, &caller, action, "/s/v"), control, "{} {action}", role.title);
             assert_eq!(allows_data(&held, &caller, action, "/s/v"), data, "{} {action}", role.title);
             let other = Caller { object_id: Uuid::nil(), ..caller.clone() };

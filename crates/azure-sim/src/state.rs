@@ -5,22 +5,24 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use axum::body::{Body, Bytes};
+use http::HeaderMap;
 use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::watch;
+use transport::BodyError;
 use trust::{KeyRing, SharedClock};
 use uuid::Uuid;
 
-use crate::access_token::{self, Presented, TokenFault};
+use crate::access_token::{self, Opened, Presented, TokenFault};
 use crate::directory::Directory;
-use crate::rbac;
+use crate::origin::{self, INSIDE_DOMAIN, Origin};
+use crate::propagation::Lags;
+use crate::rbac::{self, Assignments};
+use crate::space::Space;
+use crate::vault::Stores;
 use crate::vaults::VaultView;
-
-/// The resource for which the vaults' tokens are issued (Azure Key Vault authentication).
-pub(crate) const VAULT_RESOURCE: &str = "https://vault.azure.net";
-const VAULT_DOMAIN: &str = ".vault.azure.net";
-/// The domain under which Resource Manager reaches vaults from inside: the host table leads nobody else here.
-pub(crate) const INSIDE_DOMAIN: &str = ".vault.inside";
+use crate::{AzureSimConfig, AzureSimOptions};
 
 /// Shared by every service of the simulator; clones are cheap and see the same directory.
 #[derive(Clone)]
@@ -33,6 +35,11 @@ struct Inner {
     issuers: transport::Client,
     token_key: watch::Receiver<Option<Arc<KeyRing>>>,
     credential_write: Duration,
+    body_idle: Duration,
+    retry_after: u32,
+    opened: Opened,
+    space: Space,
+    secrets: Stores,
     directory: RwLock<Directory>,
 }
 
@@ -89,14 +96,43 @@ impl fmt::Debug for State {
 }
 
 impl State {
-    pub(crate) fn new(
-        clock: SharedClock,
-        issuers: transport::Client,
-        token_key: watch::Receiver<Option<Arc<KeyRing>>>,
-        credential_write: Duration,
-    ) -> State {
-        let directory = RwLock::default();
-        State { inner: Arc::new(Inner { clock, issuers, token_key, credential_write, directory }) }
+    pub(crate) fn new(config: AzureSimConfig, options: &AzureSimOptions) -> State {
+        let AzureSimConfig { clock, issuers, token_key, credential_write } = config;
+        let lags = options.propagation.as_ref().map(|propagation| Lags::new(propagation, clock.clone()));
+        State {
+            inner: Arc::new(Inner {
+                clock,
+                issuers,
+                token_key,
+                credential_write,
+                body_idle: options.body_idle,
+                retry_after: options.retry_after,
+                opened: Opened::default(),
+                space: Space::new(options.storage_limit),
+                secrets: Stores::default(),
+                directory: RwLock::new(Directory { lags, ..Directory::default() }),
+            }),
+        }
+    }
+
+    /// What is in the vaults.
+    pub(crate) fn secrets(&self) -> &Stores {
+        &self.inner.secrets
+    }
+
+    /// Reads a request's body to its end.
+    pub(crate) async fn read_body(&self, headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, BodyError> {
+        transport::read_body(headers, body, limit, self.inner.body_idle).await
+    }
+
+    /// When to look again at work that goes on, in seconds.
+    pub(crate) fn retry_after(&self) -> u32 {
+        self.inner.retry_after
+    }
+
+    /// Where blobs and secrets are kept.
+    pub(crate) fn space(&self) -> &Space {
+        &self.inner.space
     }
 
     /// How long a write of a federated credential is under way.
@@ -130,29 +166,28 @@ impl State {
     /// The vault that answers at `<name>.vault.azure.net`, with or without a port, in any case.
     /// Soft-deleted vaults have no address. Under [`INSIDE_DOMAIN`] the same vault answers to Resource
     /// Manager, which has decided by its own roles, and which no network rule concerns.
-    pub(crate) fn vault(&self, host: &str) -> Option<VaultView> {
-        let host = host.to_ascii_lowercase();
-        let host = host.split(':').next()?;
+    pub(crate) fn vault(&self, host: &str, origin: &Arc<Origin>) -> Option<VaultView> {
+        let host = origin::name_of(host);
         if let Some(name) = host.strip_suffix(INSIDE_DOMAIN) {
-            return self.read().vaults.get(name).map(VaultView::from_inside);
+            return self.read().vaults.get(name).map(|vault| VaultView::from_inside(vault, origin));
         }
-        let name = host.strip_suffix(VAULT_DOMAIN)?;
-        self.read().vaults.get(name).map(VaultView::of)
+        let name = origin::vault_of(&host)?;
+        self.read().vaults.get(name).map(|vault| VaultView::of(vault, origin))
     }
 
-    /// Reads an access token for [`VAULT_RESOURCE`]. `bearer` is what stands after `Bearer `.
+    /// Reads an access token for the vaults. `bearer` is what stands after `Bearer `.
     pub(crate) fn check_vault_token(&self, bearer: Option<&str>, vault: &VaultView) -> Result<Caller, VaultAuthError> {
         let bearer = bearer.ok_or(VaultAuthError::Missing)?;
         let presented = self.open_token(bearer).map_err(|fault| match fault {
             TokenFault::Malformed => VaultAuthError::Malformed,
             TokenFault::BadSignature => VaultAuthError::BadSignature,
         })?;
-        if presented.audience != VAULT_RESOURCE {
-            return Err(VaultAuthError::InvalidAudience { found: presented.audience });
+        if !origin::is_vault_resource(&presented.audience) {
+            return Err(VaultAuthError::InvalidAudience { found: presented.audience.clone() });
         }
         let expected = access_token::issuer(vault.tenant);
         if presented.caller.issuer != expected {
-            return Err(VaultAuthError::InvalidIssuer { expected, found: presented.caller.issuer });
+            return Err(VaultAuthError::InvalidIssuer { expected, found: presented.caller.issuer.clone() });
         }
         let now = self.now();
         if presented.expires <= now {
@@ -161,14 +196,14 @@ impl State {
         if presented.not_before > now {
             return Err(VaultAuthError::NotYetValid);
         }
-        Ok(presented.caller)
+        Ok(presented.caller.clone())
     }
 
     /// Signature and shape of one of our own access tokens; audience and dates are the service's business.
-    pub(crate) fn open_token(&self, bearer: &str) -> Result<Presented, TokenFault> {
+    pub(crate) fn open_token(&self, bearer: &str) -> Result<Arc<Presented>, TokenFault> {
         // Without a key nothing was ever signed with it.
-        let keys = self.inner.token_key.borrow().clone();
-        access_token::open(bearer, keys.as_deref())
+        let keys = self.inner.token_key.borrow().clone().ok_or(TokenFault::BadSignature)?;
+        self.inner.opened.open(bearer, &keys)
     }
 
     /// Whether `caller` may do something to the vault's secrets, by the model that the vault uses.
@@ -193,9 +228,8 @@ impl State {
                 None => vault.id.clone(),
             };
             let directory = self.read();
-            return rbac::allows_data(&directory.assignments, caller, data_action, &scope)
-                .then_some(())
-                .ok_or(Denied::ByRbac);
+            let allows = |held: &Assignments| rbac::allows_data(held, caller, data_action, &scope);
+            return directory.seen_assignments(allows).then_some(()).ok_or(Denied::ByRbac);
         }
         let allowed = vault.access_policies.iter().any(|policy| policy.allows_secrets(caller, permission));
         allowed.then_some(()).ok_or(Denied::ByAccessPolicy)

@@ -2,13 +2,18 @@
 //! Must not know who may touch them, nor how they are written on the wire.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::random;
+use crate::space::Taken;
+
 /// A storage account. Its name is a host name, so that all subscriptions share the names.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StorageAccount {
     pub(crate) name: String,
     pub(crate) subscription: Uuid,
@@ -29,7 +34,7 @@ pub(crate) struct StorageAccount {
     pub(crate) containers: BTreeMap<String, Container>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Container {
     pub(crate) name: String,
     pub(crate) public_access: PublicAccess,
@@ -41,7 +46,7 @@ pub(crate) struct Container {
 }
 
 /// What anonymous callers may do in a container.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum PublicAccess {
     #[default]
     None,
@@ -69,13 +74,30 @@ impl PublicAccess {
 }
 
 /// A block blob.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Blob {
     pub(crate) content_type: String,
     pub(crate) cache_control: Option<String>,
+    #[serde(with = "crate::snapshot::base64")]
     pub(crate) body: Bytes,
+    /// The room that it takes; none where it was restored.
+    #[serde(skip)]
+    pub(crate) _space: Option<Arc<Taken>>,
     pub(crate) modified: Timestamp,
     pub(crate) etag: String,
+}
+
+impl Container {
+    pub(crate) fn new(name: &str, public_access: PublicAccess, modified: Timestamp) -> Container {
+        Container {
+            name: name.to_owned(),
+            public_access,
+            metadata: BTreeMap::new(),
+            modified,
+            etag: format!("\"0x{}\"", random::text::<12>()),
+            blobs: BTreeMap::new(),
+        }
+    }
 }
 
 impl StorageAccount {

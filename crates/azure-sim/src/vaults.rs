@@ -2,15 +2,18 @@
 //! Must not know secrets, nor how a vault is written on the wire.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::origin::Origin;
 use crate::state::Caller;
 
 /// One entry of a vault's access policies, as far as secrets go; the other kinds are kept as written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AccessPolicy {
     pub(crate) tenant: Uuid,
     /// As written: a client id put here by mistake is accepted, and matches nobody.
@@ -34,7 +37,7 @@ impl AccessPolicy {
 }
 
 /// Where a vault may be reached from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NetworkRules {
     /// `publicNetworkAccess`: when false, only private links lead to the vault.
     pub(crate) public_access: bool,
@@ -61,7 +64,7 @@ impl Default for NetworkRules {
 }
 
 /// A vault as Resource Manager keeps it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Vault {
     /// In the case in which it was created.
     pub(crate) name: String,
@@ -95,7 +98,7 @@ impl Vault {
 }
 
 /// A vault under soft delete: its name stays taken until it is purged.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct DeletedVault {
     pub(crate) vault: Vault,
     pub(crate) deleted: Timestamp,
@@ -117,12 +120,14 @@ pub(crate) struct VaultView {
     pub(crate) network: NetworkRules,
     pub(crate) retention_days: u16,
     pub(crate) purge_protection: bool,
+    /// How its caller names it.
+    pub(crate) origin: Arc<Origin>,
     /// Resource Manager is asking.
     pub(crate) is_inside: bool,
 }
 
 impl VaultView {
-    pub(crate) fn of(vault: &Vault) -> VaultView {
+    pub(crate) fn of(vault: &Vault, origin: &Arc<Origin>) -> VaultView {
         VaultView {
             name: vault.name.clone(),
             id: vault.id(),
@@ -134,12 +139,13 @@ impl VaultView {
             network: vault.network.clone(),
             retention_days: vault.retention_days,
             purge_protection: vault.purge_protection,
+            origin: origin.clone(),
             is_inside: false,
         }
     }
 
     /// As Resource Manager sees it.
-    pub(crate) fn from_inside(vault: &Vault) -> VaultView {
-        VaultView { network: NetworkRules::default(), is_inside: true, ..VaultView::of(vault) }
+    pub(crate) fn from_inside(vault: &Vault, origin: &Arc<Origin>) -> VaultView {
+        VaultView { network: NetworkRules::default(), is_inside: true, ..VaultView::of(vault, origin) }
     }
 }

@@ -4,6 +4,12 @@
 
 #[path = "sim/blobs.rs"]
 mod blobs;
+#[path = "sim/clients.rs"]
+mod clients;
+#[path = "sim/doors.rs"]
+mod doors;
+#[path = "sim/doorstep.rs"]
+mod doorstep;
 #[path = "sim/exchange.rs"]
 mod exchange;
 #[path = "sim/federation.rs"]
@@ -12,6 +18,8 @@ mod federation;
 mod issuers;
 #[path = "sim/metadata.rs"]
 mod metadata;
+#[path = "sim/propagation.rs"]
+mod propagation;
 #[path = "sim/resources.rs"]
 mod resources;
 #[path = "sim/roles.rs"]

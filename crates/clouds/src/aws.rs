@@ -12,10 +12,10 @@ use trust::{AccountId, Secret};
 
 use crate::{Capabilities, CloudError};
 
+pub use aws_sim::{AwsSimOptions, Propagation};
 pub use elsewhere::{Elsewhere, ElsewhereConfig};
 pub use endpoint::{Endpoint, EndpointConfig};
-pub use aws_sim::{AwsSimOptions, Propagation};
-pub use simulated::{STS_CLIENT, Simulated, SimulatedConfig};
+pub use simulated::{Kept, STS_CLIENT, Simulated, SimulatedConfig};
 
 /// An account that the run may use.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -11,8 +11,9 @@ use trust::Secret;
 
 use crate::{Capabilities, CloudError};
 
+pub use azure_sim::{AzureSimOptions, Propagation};
 pub use elsewhere::{Elsewhere, ElsewhereConfig};
-pub use simulated::{ENTRA_CLIENT, Simulated, SimulatedConfig};
+pub use simulated::{ENTRA_CLIENT, Kept, Simulated, SimulatedConfig};
 
 /// A subscription that the run may use, and the service principal that provisions in it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -47,11 +48,12 @@ pub trait Backend: Send + Sync + fmt::Debug {
     fn subscription(&self) -> Subscription;
 }
 
-/// The hosts that a run uses: Entra ID, Resource Manager, vaults, storage accounts.
-const HOSTS: [&str; 5] = [
+/// The hosts that a run uses: Entra ID, Resource Manager, Graph, vaults, storage accounts.
+const HOSTS: [&str; 6] = [
     "login.microsoftonline.com",
     "login.windows.net",
     "management.azure.com",
+    "graph.microsoft.com",
     "*.vault.azure.net",
     "*.blob.core.windows.net",
 ];

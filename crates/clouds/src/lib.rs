@@ -23,6 +23,9 @@ pub enum CloudError {
     /// The trust roots of the wire.
     #[error("the wire's root cannot be used")]
     Roots(#[from] transport::RootsError),
+    /// State that was kept.
+    #[error("what was kept cannot be restored: {0}")]
+    Kept(String),
     /// It has one account only.
     #[error("this backend has one account, `{0}`")]
     OneAccount(AccountId),

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube_sim::{ApiServer, ApiServerConfig};
+use kube_sim::{ApiServer, ApiServerConfig, Snapshot};
+use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use transport::Authority;
-use trust::{IssuerUrl, KeyRing, SharedClock};
+use trust::{IssuerUrl, KeyRing, Secret, SharedClock, SigningKey};
 
 use crate::keys::Keys;
 use crate::kubeconfig::from_text;
@@ -58,17 +59,52 @@ pub struct EmbeddedConfig {
     pub longest_token: Duration,
 }
 
+/// What is kept of an embedded cluster that is to outlive its process. It holds its private key and its secrets.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    /// The issuer, which a later one must have, too.
+    pub issuer: IssuerUrl,
+    key: Secret,
+    objects: Snapshot,
+}
+
 /// The embedded cluster.
 pub struct Embedded {
     config: EmbeddedConfig,
     keys: Keys,
+    /// What it begins with, once.
+    kept: Mutex<Option<Snapshot>>,
     server: Mutex<Option<ApiServer>>,
 }
 
 impl Embedded {
     /// Prepares it and begins to generate its signing key.
     pub fn new(config: EmbeddedConfig) -> Self {
-        Self { config, keys: Keys::generate(), server: Mutex::new(None) }
+        Self { config, keys: Keys::generate(), kept: Mutex::default(), server: Mutex::new(None) }
+    }
+
+    /// Prepares it as it was: with its key and its objects.
+    ///
+    /// # Errors
+    /// When the key is none.
+    pub fn resuming(config: EmbeddedConfig, kept: Kept) -> Result<Self, ClusterError> {
+        let key =
+            SigningKey::from_pkcs8_pem(kept.key.expose()).map_err(|error| ClusterError::Keys(error.to_string()))?;
+        let keys = Keys::of(key);
+        Ok(Self { config, keys, kept: Mutex::new(Some(kept.objects)), server: Mutex::new(None) })
+    }
+
+    /// What is to be kept of it while it is up. Waits for its key.
+    ///
+    /// # Errors
+    /// When it is not up, or has no key.
+    pub async fn keep(&self) -> Result<Kept, ClusterError> {
+        let none = || ClusterError::Keys("there is no key".into());
+        let ring = self.keys.ring().await.ok_or_else(none)?;
+        let key = ring.active().to_pkcs8_pem().map_err(|error| ClusterError::Keys(error.to_string()))?;
+        let server = self.server.lock().await;
+        let server = server.as_ref().ok_or_else(|| ClusterError::Start("it is not up".into()))?;
+        Ok(Kept { issuer: self.config.issuer.clone(), key, objects: server.snapshot() })
     }
 }
 
@@ -91,6 +127,9 @@ impl Provider for Embedded {
         })
         .await
         .map_err(|error| ClusterError::Start(crate::chain(&error)))?;
+        if let Some(kept) = self.kept.lock().await.take() {
+            server.restore(kept);
+        }
         write_private(&kubeconfig, server.kubeconfig())?;
         let access = ApiAccess {
             config: from_text(server.kubeconfig(), None, &kubeconfig).await?,

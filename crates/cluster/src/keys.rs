@@ -33,6 +33,12 @@ impl Keys {
         Self { ring, publisher, next: Mutex::new(None) }
     }
 
+    /// Those of an issuer that has been there before.
+    pub(crate) fn of(key: SigningKey) -> Self {
+        let (sender, ring) = watch::channel(Some(Arc::new(KeyRing::new(key))));
+        Self { ring, publisher: Arc::new(OnceLock::from(sender)), next: Mutex::new(None) }
+    }
+
     /// Follows the ring as it changes.
     pub(crate) fn source(&self) -> KeySource {
         self.ring.clone()

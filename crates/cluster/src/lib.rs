@@ -29,7 +29,7 @@ use trust::{IssuerUrl, KeyRing, SharedClock};
 use accounts::WatchedAccounts;
 use error::chain;
 
-pub use embedded::{Embedded, EmbeddedConfig, IssuerShape, LONGEST_TOKEN};
+pub use embedded::{Embedded, EmbeddedConfig, IssuerShape, Kept, LONGEST_TOKEN};
 pub use error::ClusterError;
 pub use kubeconfig::Kubeconfig;
 pub use provider::{ApiAccess, Provider};

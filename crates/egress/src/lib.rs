@@ -19,6 +19,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use rustls::sign::CertifiedKey;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -126,6 +127,14 @@ impl Egress {
         let config = Arc::new(transport::server_config(identity)?);
         self.inner.tls.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned(), config);
         Ok(())
+    }
+
+    /// A certificate for a server beside the wire, which clients that trust the wire trust, too.
+    ///
+    /// # Errors
+    /// When a name cannot stand in a certificate.
+    pub fn identity(&self, names: &[&str]) -> Result<Arc<CertifiedKey>, EgressError> {
+        Ok(self.inner.authority.server_identity(names)?)
     }
 
     /// The host table, for people: pattern and who answers.

@@ -16,6 +16,7 @@ pub(crate) mod kube_objects;
 mod metrics;
 mod overlay;
 mod own_issuer;
+mod patience;
 mod places;
 mod planted;
 pub(crate) mod private_folder;

@@ -5,10 +5,12 @@
 #![allow(clippy::print_stdout, reason = "printing is what this verb is for")]
 
 mod desk;
+mod endpoints;
 mod exports;
 mod flags;
 pub(crate) mod pass;
 mod serving;
+mod state;
 
 use std::process::ExitStatus;
 
@@ -19,8 +21,8 @@ use crate::environment::Environment;
 use crate::exit::{Exit, Stop};
 use serving::Serving;
 
-pub use flags::{AFTER_HELP, Flags, FlavorKind};
 pub(crate) use flags::factor;
+pub use flags::{AFTER_HELP, Flags, FlavorKind};
 
 /// Serves until it is interrupted, or until the command that it was given has ended. The answer is the exit code.
 ///
@@ -38,8 +40,11 @@ pub async fn run(flags: Flags, environment: Environment) -> Result<u8, Stop> {
             ended().await.map(Exit::code)
         }
     };
-    serving.down().await;
-    exit
+    // What the user asked for comes first, then whether all of it was kept.
+    match (exit, serving.down().await) {
+        (Ok(0), Err(stop)) => Err(stop),
+        (exit, _) => exit,
+    }
 }
 
 /// Ctrl-C is the usual end of something that serves.

@@ -35,6 +35,7 @@ mod respond;
 mod schema;
 mod selector;
 mod server;
+mod snapshot;
 mod status;
 mod store;
 mod strategic;
@@ -45,3 +46,4 @@ mod user;
 mod validation;
 
 pub use server::{ApiServer, ApiServerConfig, KeySource, StartError};
+pub use snapshot::Snapshot;

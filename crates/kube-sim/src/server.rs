@@ -15,6 +15,7 @@ use transport::{Authority, AuthorityError, PemIdentity, Server, ServerError};
 use trust::{IssuerUrl, KeyRing, SharedClock};
 
 use crate::api::{self, Api};
+use crate::snapshot::{self, Snapshot};
 use crate::tokens::{self, Issuer};
 use crate::{bootstrap, discovery};
 
@@ -132,6 +133,16 @@ impl ApiServer {
     /// What a managed cloud publishes at the issuer's public host: the discovery document and the key set, to anyone; nothing else.
     pub fn issuer_site(&self) -> Router {
         discovery::issuer_site(&self.api.issuer)
+    }
+
+    /// The objects, as they are to be kept.
+    pub fn snapshot(&self) -> Snapshot {
+        snapshot::take(&self.api)
+    }
+
+    /// Puts back what was kept of one like it. Call it before anybody uses the server.
+    pub fn restore(&self, snapshot: Snapshot) {
+        snapshot::put_back(&self.api, snapshot);
     }
 
     /// Ends watches and followed logs, and waits within a bound for other answers under way.

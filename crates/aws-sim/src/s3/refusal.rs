@@ -13,8 +13,8 @@ use thiserror::Error;
 
 use super::address::Address;
 use super::put;
-use crate::body::BodyError;
 use crate::random;
+use transport::BodyError;
 
 /// What S3 answers in place of success.
 #[derive(Debug, Error)]

@@ -1,5 +1,5 @@
 //! The field's own clients against the simulator's plain endpoint: boto3, and the `aws` command line where it stands beside
-//! it. `CROSSFED_PYTHON_AWS` names a Python that can import boto3; without it these tests say that they are skipped.
+//! it. `CROSSFED_PYTHON` names a Python that can import boto3; without it these tests say that they are skipped.
 
 #![allow(clippy::print_stdout, reason = "a test that is skipped says why")]
 
@@ -15,9 +15,9 @@ use crate::world::{ACCOUNT, OTHER_ACCOUNT, SUBJECT, World};
 
 /// The interpreter, or `None` with the reason printed.
 fn python() -> Option<PathBuf> {
-    let named = std::env::var_os("CROSSFED_PYTHON_AWS").map(PathBuf::from);
+    let named = std::env::var_os("CROSSFED_PYTHON").map(PathBuf::from);
     if named.is_none() {
-        println!("skipped: CROSSFED_PYTHON_AWS names no Python that can import boto3");
+        println!("skipped: CROSSFED_PYTHON names no Python that can import boto3");
     }
     named
 }

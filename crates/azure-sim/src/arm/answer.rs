@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::error::ArmError;
+use crate::origin::Origin;
 
 /// A result: a status, perhaps a resource, perhaps where to look for the end of what goes on.
 #[derive(Clone, Debug)]
@@ -50,7 +51,12 @@ impl Answer {
     }
 }
 
-pub(super) fn write(asked: &HeaderMap, outcome: Result<Answer, ArmError>) -> Response {
+pub(super) fn write(
+    origin: &Origin,
+    retry_after: u32,
+    asked: &HeaderMap,
+    outcome: Result<Answer, ArmError>,
+) -> Response {
     let mut response = match outcome {
         Ok(answer) => {
             let mut response = match answer.body {
@@ -59,12 +65,11 @@ pub(super) fn write(asked: &HeaderMap, outcome: Result<Answer, ArmError>) -> Res
             };
             if let Some(location) = answer.location {
                 put(&mut response, header::LOCATION, &location);
-                // The real service says 15 seconds.
-                put(&mut response, header::RETRY_AFTER, "0");
+                put(&mut response, header::RETRY_AFTER, &retry_after.to_string());
             }
             response
         }
-        Err(error) => refusal(&error),
+        Err(error) => refusal(origin, &error),
     };
     let request = Uuid::new_v4().to_string();
     let correlation = asked
@@ -77,14 +82,15 @@ pub(super) fn write(asked: &HeaderMap, outcome: Result<Answer, ArmError>) -> Res
     response
 }
 
-fn refusal(error: &ArmError) -> Response {
+fn refusal(origin: &Origin, error: &ArmError) -> Response {
     let body = json!({"error": {"code": error.code, "message": error.message}});
     let mut response = json_response(error.status, &body);
     if let Some(tenant) = error.challenge {
         let tenant = tenant.map(|tenant| tenant.to_string()).unwrap_or_default();
         let description = error.message.replace('"', "'");
+        let authority = if origin.is_plain { &origin.authority } else { "https://login.windows.net" };
         let challenge = format!(
-            "Bearer authorization_uri=\"https://login.windows.net/{tenant}\", error=\"invalid_token\", error_description=\"{description}\""
+            "Bearer authorization_uri=\"{authority}/{tenant}\", error=\"invalid_token\", error_description=\"{description}\""
         );
         put(&mut response, header::WWW_AUTHENTICATE, &challenge);
     }

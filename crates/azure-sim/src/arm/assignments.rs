@@ -61,9 +61,9 @@ pub(super) fn one(call: &Call<'_>, scope: &str, name: &str) -> Result<Answer, Ar
         }
         Method::DELETE => {
             let mut directory = call.state.write();
-            let at = directory.assignments.iter().position(is_it);
-            Ok(match at.map(|at| directory.assignments.remove(at)) {
-                Some(removed) => Answer::ok(show(call, &removed)),
+            let removed = directory.unassign(is_it);
+            Ok(match removed.first() {
+                Some(removed) => Answer::ok(show(call, removed)),
                 None => Answer::deleted(false),
             })
         }
@@ -110,8 +110,7 @@ fn read(call: &Call<'_>, body: &Map<String, Value>) -> Result<Wanted, ArmError> 
 /// are service principals.
 fn check_principal(call: &Call<'_>, principal: Uuid, principal_type: Option<&str>) -> Result<(), ArmError> {
     let directory = call.state.read();
-    let tenant = directory.tenants.get(&call.tenant);
-    let is_known = tenant.is_some_and(|tenant| tenant.has_principal(principal));
+    let is_known = directory.sees_principal(call.tenant, principal);
     match principal_type {
         None if !is_known => Err(ArmError::invalid(
             "PrincipalNotFound",
@@ -168,7 +167,7 @@ fn put(call: &Call<'_>, scope: &str, name: Uuid, wanted: Wanted) -> Result<Answe
         creator: call.caller.object_id,
     };
     let shown = show(call, &assignment);
-    directory.assignments.push(assignment);
+    directory.assign(assignment);
     Ok(Answer::put(true, shown))
 }
 

@@ -147,6 +147,27 @@ pub(super) fn fits(filter: Option<&str>, tags: &BTreeMap<String, String>) -> Res
     Ok(held.any(|(_, held)| value.as_ref().is_none_or(|value| value == held)))
 }
 
+/// As [`fits`], and `resourceType eq 'kind'` and `name eq 'name'` besides.
+pub(super) fn fits_resource(
+    filter: Option<&str>,
+    kind: &str,
+    name: &str,
+    tags: &BTreeMap<String, String>,
+) -> Result<bool, ArmError> {
+    let mut rest = Vec::new();
+    for part in filter.unwrap_or_default().split(" and ").filter(|part| !part.is_empty()) {
+        let quoted = |field: &str| part.trim().strip_prefix(field)?.strip_prefix(" eq '")?.strip_suffix('\'');
+        match (quoted("resourceType"), quoted("name")) {
+            (Some(asked), _) if !asked.eq_ignore_ascii_case(kind) => return Ok(false),
+            (_, Some(asked)) if !asked.eq_ignore_ascii_case(name) => return Ok(false),
+            (None, None) => rest.push(part),
+            _ => {}
+        }
+    }
+    let rest = rest.join(" and ");
+    fits(Some(rest.as_str()).filter(|rest| !rest.is_empty()), tags)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -188,5 +209,15 @@ mod tests {
         check("resourceType eq 'x'", None);
         check("tagName eq run", None);
         assert_eq!(fits(None, &tags).ok(), Some(true));
+        let check = |filter: &str, expected: Option<bool>| {
+            let found = fits_resource(Some(filter), "Microsoft.KeyVault/vaults", "v1", &tags);
+            assert_eq!(found.ok(), expected, "{filter}");
+        };
+        check("resourceType eq 'Microsoft.KeyVault/vaults'", Some(true));
+        check("resourceType eq 'microsoft.keyvault/vaults' and name eq 'V1'", Some(true));
+        check("resourceType eq 'Microsoft.KeyVault/vaults' and name eq 'v2'", Some(false));
+        check("resourceType eq 'Microsoft.Storage/storageAccounts'", Some(false));
+        check("tagName eq 'run'", Some(true));
+        check("location eq 'westeurope'", None);
     }
 }

@@ -12,7 +12,6 @@ use super::body;
 use super::error::ArmError;
 use super::storage_accounts;
 use super::storage_path::CONTAINERS;
-use crate::random;
 use crate::storage::{Container, PublicAccess, StorageAccount, is_container_name};
 
 /// What a request says; what it does not say is none.
@@ -70,14 +69,8 @@ fn put(call: &Call<'_>, group: &str, account: &str, name: &str) -> Result<Answer
     let account = storage_accounts::find_mut(call, &mut directory, group, account)?;
     check_public(account, &settings)?;
     let is_new = !account.containers.contains_key(name);
-    let container = account.containers.entry(name.to_owned()).or_insert_with(|| Container {
-        name: name.to_owned(),
-        public_access: PublicAccess::None,
-        metadata: BTreeMap::new(),
-        modified: now,
-        etag: format!("\"{}\"", random::text::<12>()),
-        blobs: BTreeMap::new(),
-    });
+    let container =
+        account.containers.entry(name.to_owned()).or_insert_with(|| Container::new(name, PublicAccess::None, now));
     apply(container, settings);
     let container = container.clone();
     Ok(Answer::put(is_new, show(account, &container)))

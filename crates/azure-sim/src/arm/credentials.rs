@@ -56,7 +56,11 @@ pub(super) async fn one(call: &Call<'_>, group: &str, identity: &str, name: &str
             tokio::time::sleep(call.state.credential_write()).await;
             let mut directory = call.state.write();
             let client = directory.client_mut(call.tenant, parent.client_id);
-            let removed = client.and_then(|client| client.federated.remove(&name.to_ascii_lowercase()));
+            let key = name.to_ascii_lowercase();
+            let removed = client.and_then(|client| client.federated.remove(&key));
+            if removed.is_some() {
+                directory.send_credential(parent.client_id, &key, None);
+            }
             Ok(Answer::deleted(removed.is_some()))
         }
         _ => Err(call.unsupported()),
@@ -148,7 +152,8 @@ fn put(call: &Call<'_>, parent: &Parent, credential: FederatedCredential) -> Res
         )));
     }
     let shown = show(parent, &credential);
-    client.federated.insert(key, credential);
+    client.federated.insert(key.clone(), credential.clone());
+    directory.send_credential(parent.client_id, &key, Some(&credential));
     Ok(Answer::put(is_new, shown))
 }
 

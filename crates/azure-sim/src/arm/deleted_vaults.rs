@@ -41,8 +41,8 @@ pub(super) fn purge(call: &Call<'_>, location: &str, name: &str) -> Result<Answe
     let work = Work::PurgeVault { vault: name.to_ascii_lowercase() };
     let operation = operations::begin(&mut directory, work);
     Ok(Answer::accepted(format!(
-        "https://management.azure.com/subscriptions/{}/providers/Microsoft.KeyVault/locations/{location}/operationResults/{operation}?api-version={}",
-        call.subscription, call.api_version
+        "{}/subscriptions/{}/providers/Microsoft.KeyVault/locations/{location}/operationResults/{operation}?api-version={}",
+        call.origin.manager, call.subscription, call.api_version
     )))
 }
 

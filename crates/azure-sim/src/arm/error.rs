@@ -7,6 +7,7 @@
 
 use http::{Method, StatusCode};
 use thiserror::Error;
+use transport::BodyError;
 use uuid::Uuid;
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -60,6 +61,21 @@ impl ArmError {
                 "The Resource '{kind}/{name}' under resource group '{group}' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix"
             ),
         )
+    }
+
+    /// The first is recalled, the others are the simulator's own.
+    pub(super) fn of_body(error: BodyError, limit: usize) -> ArmError {
+        match error {
+            BodyError::TooLarge => ArmError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestContentTooLarge",
+                format!("The request content size exceeds the maximum size of '{limit}' bytes."),
+            ),
+            BodyError::Slow => {
+                ArmError::new(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", "The request body did not come in time.")
+            }
+            BodyError::Incomplete => ArmError::content("The content ended too early"),
+        }
     }
 
     pub(super) fn group_not_found(group: &str) -> ArmError {

@@ -11,21 +11,14 @@ use super::body;
 use super::error::ArmError;
 use super::path::{GROUPS, IDENTITIES, VAULTS};
 use super::storage_path::ACCOUNTS;
-use super::{Call, operations};
+use super::{Call, operations, tenancy};
 use crate::directory::{Directory, ResourceGroup, Work};
 
 const MAX_NAME: usize = 90;
 
 pub(super) fn subscription(call: &Call<'_>) -> Result<Answer, ArmError> {
     call.must_be(&Method::GET)?;
-    let id = call.subscription;
-    Ok(Answer::ok(json!({
-        "id": format!("/subscriptions/{id}"),
-        "subscriptionId": id,
-        "tenantId": call.tenant,
-        "displayName": "Simulated",
-        "state": "Enabled",
-    })))
+    Ok(Answer::ok(tenancy::show_subscription(call.subscription, call.tenant)))
 }
 
 pub(super) fn list(call: &Call<'_>) -> Result<Answer, ArmError> {
@@ -131,8 +124,8 @@ fn delete(call: &Call<'_>, name: &str) -> Result<Answer, ArmError> {
         }
     };
     Ok(Answer::accepted(format!(
-        "https://management.azure.com/subscriptions/{}/operationresults/{operation}?api-version={}",
-        call.subscription, call.api_version
+        "{}/subscriptions/{}/operationresults/{operation}?api-version={}",
+        call.origin.manager, call.subscription, call.api_version
     )))
 }
 
@@ -148,7 +141,7 @@ pub(super) fn resources(call: &Call<'_>, group: Option<&str>) -> Result<Answer, 
     let subscription = directory.subscriptions.get(&call.subscription);
     let groups = subscription.map(|subscription| subscription.groups.values());
     let mut note = |id: String, name: &str, kind: &str, location: &str, tags: &BTreeMap<String, String>| {
-        if body::fits(call.filter.as_deref(), tags)? {
+        if body::fits_resource(call.filter.as_deref(), kind, name, tags)? {
             shown.push(json!({"id": id, "name": name, "type": kind, "location": location, "tags": tags}));
         }
         Ok::<_, ArmError>(())

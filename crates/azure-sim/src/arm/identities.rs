@@ -86,6 +86,7 @@ fn put(call: &Call<'_>, group: &str, name: &str) -> Result<Answer, ArmError> {
     let identity =
         Identity { name: name.to_owned(), location, tags: tags.unwrap_or_else(BTreeMap::new), client_id, principal_id };
     let shown = show(call, &group, &identity);
+    directory.send_principal(principal_id);
     let found = groups::writable(call, &mut directory, &group)?;
     found.identities.insert(key, identity);
     Ok(Answer::put(true, shown))

@@ -29,8 +29,8 @@ pub(super) fn poll(call: &Call<'_>, id: &str) -> Result<Answer, ArmError> {
     call.must_be(&http::Method::GET)?;
     let location = |id: &str| {
         format!(
-            "https://management.azure.com/subscriptions/{}/operationresults/{id}?api-version={}",
-            call.subscription, call.api_version
+            "{}/subscriptions/{}/operationresults/{id}?api-version={}",
+            call.origin.manager, call.subscription, call.api_version
         )
     };
     match look(call.state, id) {

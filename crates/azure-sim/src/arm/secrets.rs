@@ -15,7 +15,7 @@ use super::error::ArmError;
 use super::path::{SECRETS, VAULTS};
 use super::{Call, groups};
 use crate::access_token::{self, Grant};
-use crate::state::{INSIDE_DOMAIN, VAULT_RESOURCE};
+use crate::origin::{INSIDE_DOMAIN, VAULT_RESOURCE};
 use crate::vaults::Vault;
 
 const DATA_PLANE_VERSION: &str = "7.4";
@@ -25,7 +25,7 @@ pub(super) async fn list(call: &Call<'_>, group: &str, vault: &str) -> Result<An
     call.must_be(&Method::GET)?;
     let vault = find(call, group, vault)?;
     let secrets = items(call, &vault).await?;
-    Ok(Answer::list(secrets.iter().map(|secret| show(&vault, secret)).collect()))
+    Ok(Answer::list(secrets.iter().map(|secret| show(call, &vault, secret)).collect()))
 }
 
 pub(super) async fn one(call: &Call<'_>, group: &str, vault: &str, name: &str) -> Result<Answer, ArmError> {
@@ -37,7 +37,7 @@ pub(super) async fn one(call: &Call<'_>, group: &str, vault: &str, name: &str) -
             let found = secrets.iter().find(is_asked);
             let found =
                 found.ok_or_else(|| ArmError::resource_not_found(SECRETS, &format!("{}/{name}", vault.name), group))?;
-            Ok(Answer::ok(show(&vault, found)))
+            Ok(Answer::ok(show(call, &vault, found)))
         }
         Method::PUT => put(call, &vault, name).await,
         _ => Err(call.unsupported()),
@@ -64,7 +64,7 @@ async fn put(call: &Call<'_>, vault: &Vault, name: &str) -> Result<Answer, ArmEr
     secret.insert("tags".to_owned(), json!(body::tags(&body)?.unwrap_or_default()));
     let path = format!("/secrets/{name}?api-version={DATA_PLANE_VERSION}");
     let (_, written) = ask(call, vault, Method::PUT, &path, Value::Object(secret)).await?;
-    Ok(Answer::ok(show(vault, &written)))
+    Ok(Answer::ok(show(call, vault, &written)))
 }
 
 /// Every secret of the vault, without values.
@@ -108,6 +108,8 @@ async fn ask(
         .header(CONTENT_TYPE, "application/json")
         .body(body)
         .map_err(|_| ArmError::bad_request("The name of the secret is invalid."))?;
+    let mut request = request;
+    request.extensions_mut().insert(call.origin.clone());
     let vaults: Router = call.vaults.clone();
     let response = match vaults.oneshot(request).await {
         Ok(response) => response,
@@ -147,9 +149,9 @@ fn name_of(secret: &Value) -> &str {
     rest.and_then(|rest| rest.split('/').next()).unwrap_or_default()
 }
 
-fn show(vault: &Vault, secret: &Value) -> Value {
+fn show(call: &Call<'_>, vault: &Vault, secret: &Value) -> Value {
     let name = name_of(secret);
-    let uri = format!("https://{}.vault.azure.net/secrets/{name}", vault.name.to_ascii_lowercase());
+    let uri = format!("{}/secrets/{name}", call.origin.vault(&vault.name));
     let attributes = &secret["attributes"];
     let mut shown = json!({
         "id": format!("{}/secrets/{name}", vault.id()),

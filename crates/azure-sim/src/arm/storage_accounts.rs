@@ -36,14 +36,14 @@ fn list(call: &Call<'_>, group: Option<&str>) -> Result<Answer, ArmError> {
             && group.is_none_or(|group| group.eq_ignore_ascii_case(&account.group))
     };
     let accounts = directory.storage.values().filter(is_asked);
-    Ok(Answer::list(accounts.map(storage_body::show).collect()))
+    Ok(Answer::list(accounts.map(|account| storage_body::show(call.origin, account)).collect()))
 }
 
 fn one(call: &Call<'_>, group: &str, name: &str) -> Result<Answer, ArmError> {
     match *call.method {
         Method::GET => {
             let directory = call.state.read();
-            Ok(Answer::ok(storage_body::show(find(call, &directory, group, name)?)))
+            Ok(Answer::ok(storage_body::show(call.origin, find(call, &directory, group, name)?)))
         }
         Method::PUT => put(call, group, name),
         Method::PATCH => patch(call, group, name),
@@ -116,7 +116,7 @@ fn put(call: &Call<'_>, group: &str, name: &str) -> Result<Answer, ArmError> {
         }
         settings.apply(account);
         account.tags = tags;
-        return Ok(Answer::ok(storage_body::show(account)));
+        return Ok(Answer::ok(storage_body::show(call.origin, account)));
     }
     if directory.storage.contains_key(name) {
         return Err(taken(name));
@@ -136,7 +136,7 @@ fn put(call: &Call<'_>, group: &str, name: &str) -> Result<Answer, ArmError> {
         containers: BTreeMap::new(),
     };
     settings.apply(&mut account);
-    let shown = storage_body::show(&account);
+    let shown = storage_body::show(call.origin, &account);
     directory.storage.insert(name.to_owned(), account);
     Ok(Answer::ok(shown))
 }
@@ -151,7 +151,7 @@ fn patch(call: &Call<'_>, group: &str, name: &str) -> Result<Answer, ArmError> {
     if let Some(tags) = tags {
         account.tags = tags;
     }
-    Ok(Answer::ok(storage_body::show(account)))
+    Ok(Answer::ok(storage_body::show(call.origin, account)))
 }
 
 /// Whether a name can be had (Storage Resource Provider REST reference, "Check Name Availability").

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::body::{flag, text};
 use super::error::ArmError;
 use super::storage_path::ACCOUNTS;
+use crate::origin::Origin;
 use crate::storage::StorageAccount;
 
 /// Without a wish, TLS 1.0 is still taken (Storage REST reference, `MinimumTlsVersion`).
@@ -84,7 +85,7 @@ fn choose(
     })
 }
 
-pub(super) fn show(account: &StorageAccount) -> Value {
+pub(super) fn show(origin: &Origin, account: &StorageAccount) -> Value {
     let name = &account.name;
     json!({
         "id": account.id(),
@@ -99,7 +100,7 @@ pub(super) fn show(account: &StorageAccount) -> Value {
             "minimumTlsVersion": account.least_tls,
             "supportsHttpsTrafficOnly": true,
             "accessTier": "Hot",
-            "primaryEndpoints": {"blob": format!("https://{name}.blob.core.windows.net/")},
+            "primaryEndpoints": {"blob": origin.blobs(name)},
             "primaryLocation": account.location,
             "statusOfPrimary": "available",
             "provisioningState": "Succeeded",

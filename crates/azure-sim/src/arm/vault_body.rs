@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::body::{flag, text};
 use super::error::ArmError;
 use super::path::VAULTS;
+use crate::origin::Origin;
 use crate::vaults::{AccessPolicy, NetworkRules, Vault};
 
 pub(super) const LONGEST_RETENTION: u16 = 90;
@@ -237,7 +238,7 @@ pub(super) fn show_policies(policies: &[AccessPolicy]) -> Vec<Value> {
     policies.iter().map(show).collect()
 }
 
-pub(super) fn show(vault: &Vault) -> Value {
+pub(super) fn show(origin: &Origin, vault: &Vault) -> Value {
     let access = if vault.network.public_access { "Enabled" } else { "Disabled" };
     let mut properties = json!({
         "sku": {"family": "A", "name": vault.sku},
@@ -249,7 +250,7 @@ pub(super) fn show(vault: &Vault) -> Value {
         "enableSoftDelete": true,
         "softDeleteRetentionInDays": vault.retention_days,
         "enableRbacAuthorization": vault.is_rbac,
-        "vaultUri": format!("https://{}.vault.azure.net/", vault.name.to_ascii_lowercase()),
+        "vaultUri": format!("{}/", origin.vault(&vault.name)),
         "provisioningState": "Succeeded",
         "publicNetworkAccess": access,
     });

@@ -24,7 +24,7 @@ pub(super) fn list(call: &Call<'_>, group: Option<&str>) -> Result<Answer, ArmEr
         vault.subscription == call.subscription && group.is_none_or(|group| group.eq_ignore_ascii_case(&vault.group))
     };
     let vaults = directory.vaults.values().filter(is_asked);
-    Ok(Answer::list(vaults.map(vault_body::show).collect()))
+    Ok(Answer::list(vaults.map(|vault| vault_body::show(call.origin, vault)).collect()))
 }
 
 pub(super) fn one(call: &Call<'_>, group: &str, name: &str) -> Result<Answer, ArmError> {
@@ -34,7 +34,7 @@ pub(super) fn one(call: &Call<'_>, group: &str, name: &str) -> Result<Answer, Ar
             let found = groups::must_exist(call, &directory, group)?;
             let vault = held(call, &directory, &found.name, name)
                 .ok_or_else(|| ArmError::resource_not_found(VAULTS, name, &found.name))?;
-            Ok(Answer::ok(vault_body::show(vault)))
+            Ok(Answer::ok(vault_body::show(call.origin, vault)))
         }
         Method::PUT => put(call, group, name),
         Method::PATCH => patch(call, group, name),
@@ -70,7 +70,7 @@ fn put(call: &Call<'_>, group: &str, name: &str) -> Result<Answer, ArmError> {
         settings.check_complete()?;
         settings.change(vault)?;
         vault.tags = tags;
-        return Ok(Answer::ok(vault_body::show(vault)));
+        return Ok(Answer::ok(vault_body::show(call.origin, vault)));
     }
     if settings.recovers {
         return recover(call, &mut directory, &group, name, &location);
@@ -107,7 +107,7 @@ fn put(call: &Call<'_>, group: &str, name: &str) -> Result<Answer, ArmError> {
     };
     settings.check_complete()?;
     settings.create(&mut vault)?;
-    let shown = vault_body::show(&vault);
+    let shown = vault_body::show(call.origin, &vault);
     directory.vaults.insert(key, vault);
     // The real service answers 200 and `RegisteringDns`, then `Succeeded` some seconds later.
     Ok(Answer::ok(shown))
@@ -128,7 +128,7 @@ fn recover(
     let deleted = directory.deleted_vaults.remove(&key);
     match deleted {
         Some(deleted) if is_ours => {
-            let shown = vault_body::show(&deleted.vault);
+            let shown = vault_body::show(call.origin, &deleted.vault);
             directory.vaults.insert(key, deleted.vault);
             Ok(Answer::ok(shown))
         }
@@ -158,7 +158,7 @@ fn patch(call: &Call<'_>, group: &str, name: &str) -> Result<Answer, ArmError> {
     if let Some(tags) = tags {
         vault.tags = tags;
     }
-    Ok(Answer::ok(vault_body::show(vault)))
+    Ok(Answer::ok(vault_body::show(call.origin, vault)))
 }
 
 fn delete(call: &Call<'_>, group: &str, name: &str) -> Answer {

@@ -57,5 +57,5 @@ pub(super) fn of(state: &State, account: &str, headers: &HeaderMap) -> Result<As
     if presented.not_before > now {
         return Err(invalid("Lifetime validation failed. The token is not yet valid."));
     }
-    Ok(Asking::Known(presented.caller))
+    Ok(Asking::Known(presented.caller.clone()))
 }

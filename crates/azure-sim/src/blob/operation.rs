@@ -5,6 +5,7 @@ use http::Method;
 use http::request::Parts;
 
 use super::refusal::Refusal;
+use crate::storage::PublicAccess;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
@@ -12,20 +13,52 @@ pub(super) enum Verb {
     Get,
     Head,
     Delete,
+    ListBlobs,
+    CreateContainer,
+    ContainerProperties,
+    DeleteContainer,
 }
 
 impl Verb {
-    /// The data action that a role must allow (REST reference, "Permissions" of each operation).
-    pub(super) fn data_action(self) -> &'static str {
+    /// The action that a role must allow: one on data, but for containers (REST reference, "Permissions" of each operation).
+    pub(super) fn action(self) -> &'static str {
         match self {
             Verb::Put => "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write",
-            Verb::Get | Verb::Head => "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read",
+            Verb::Get | Verb::Head | Verb::ListBlobs => {
+                "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read"
+            }
+            Verb::CreateContainer => "Microsoft.Storage/storageAccounts/blobServices/containers/write",
+            Verb::ContainerProperties => "Microsoft.Storage/storageAccounts/blobServices/containers/read",
+            Verb::DeleteContainer => "Microsoft.Storage/storageAccounts/blobServices/containers/delete",
             Verb::Delete => "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete",
         }
     }
 
-    pub(super) fn is_read(self) -> bool {
-        matches!(self, Verb::Get | Verb::Head)
+    /// As the REST reference calls it.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Verb::Put => "PutBlob",
+            Verb::Get => "GetBlob",
+            Verb::Head => "GetBlobProperties",
+            Verb::Delete => "DeleteBlob",
+            Verb::ListBlobs => "ListBlobs",
+            Verb::CreateContainer => "CreateContainer",
+            Verb::ContainerProperties => "GetContainerProperties",
+            Verb::DeleteContainer => "DeleteContainer",
+        }
+    }
+
+    pub(super) fn is_of_container(self) -> bool {
+        matches!(self, Verb::CreateContainer | Verb::ContainerProperties | Verb::DeleteContainer)
+    }
+
+    /// What the public may do where it has access of this kind.
+    pub(super) fn is_public(self, access: PublicAccess) -> bool {
+        match self {
+            Verb::Get | Verb::Head => access != PublicAccess::None,
+            Verb::ListBlobs | Verb::ContainerProperties => access == PublicAccess::Container,
+            Verb::Put | Verb::Delete | Verb::CreateContainer | Verb::DeleteContainer => false,
+        }
     }
 }
 
@@ -48,10 +81,25 @@ impl Operation {
         };
         // `comp` and `restype` choose other operations; the rest of a query (`timeout`, a signature) chooses none.
         let query = parts.uri.query().unwrap_or_default();
-        if query.split('&').any(|pair| matches!(pair.split('=').next(), Some("comp" | "restype"))) {
-            return Err(Refusal::not_simulated());
-        }
+        let asked = |wanted: &str| {
+            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+            pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
+        };
         let path = parts.uri.path().strip_prefix('/').unwrap_or_default();
+        let verb = match (asked("restype"), asked("comp")) {
+            (None, None) => verb,
+            (Some("container"), comp) if !path.is_empty() && !path.contains('/') => {
+                let verb = match (verb, comp) {
+                    (Verb::Put, None) => Verb::CreateContainer,
+                    (Verb::Get | Verb::Head, None) => Verb::ContainerProperties,
+                    (Verb::Delete, None) => Verb::DeleteContainer,
+                    (Verb::Get, Some("list")) => Verb::ListBlobs,
+                    _ => return Err(Refusal::not_simulated()),
+                };
+                return Ok(Operation { verb, container: path.to_owned(), blob: String::new() });
+            }
+            _ => return Err(Refusal::not_simulated()),
+        };
         let (container, blob) = path.split_once('/').ok_or_else(Refusal::not_simulated)?;
         let blob = decode(blob).filter(|blob| !blob.is_empty()).ok_or_else(Refusal::invalid_uri)?;
         Ok(Operation { verb, container: container.to_owned(), blob })
@@ -96,6 +144,10 @@ mod tests {
         check(Method::GET, "/c/", Err("InvalidUri"));
         check(Method::GET, "/c", Err("InvalidQueryParameterValue"));
         check(Method::PUT, "/c/b?comp=block", Err("InvalidQueryParameterValue"));
+        check(Method::PUT, "/c?restype=container", Ok((Verb::CreateContainer, "c", "")));
+        check(Method::GET, "/c?restype=container&comp=list&prefix=a", Ok((Verb::ListBlobs, "c", "")));
+        check(Method::GET, "/c?restype=container&comp=acl", Err("InvalidQueryParameterValue"));
+        check(Method::GET, "/?restype=service&comp=properties", Err("InvalidQueryParameterValue"));
         check(Method::POST, "/c/b", Err("UnsupportedHttpVerb"));
     }
 }

@@ -2,6 +2,7 @@
 //! Must not know what led to them.
 
 use http::StatusCode;
+use transport::BodyError;
 use uuid::Uuid;
 
 /// From this version on, who shows no authorization is told where to get one; before, that nothing is there
@@ -79,6 +80,18 @@ impl Refusal {
         Refusal::new(StatusCode::NOT_FOUND, "ContainerNotFound", "The specified container does not exist.")
     }
 
+    pub(super) fn container_exists() -> Refusal {
+        Refusal::new(StatusCode::CONFLICT, "ContainerAlreadyExists", "The specified container already exists.")
+    }
+
+    pub(super) fn invalid_name() -> Refusal {
+        Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidResourceName",
+            "The specified resource name contains invalid characters.",
+        )
+    }
+
     pub(super) fn no_blob() -> Refusal {
         Refusal::new(StatusCode::NOT_FOUND, "BlobNotFound", "The specified blob does not exist.")
     }
@@ -126,11 +139,31 @@ impl Refusal {
         Refusal::new(
             StatusCode::BAD_REQUEST,
             "InvalidQueryParameterValue",
-            "Only whole blobs are put, read and deleted in this simulation.",
+            "Only whole blobs and containers are put, read, listed and deleted in this simulation.",
         )
     }
 
-    pub(super) fn too_large(limit: usize) -> Refusal {
+    /// Of the last two, only the status is sure.
+    pub(super) fn of_body(error: BodyError, limit: usize) -> Refusal {
+        match error {
+            BodyError::TooLarge => Refusal::too_large(limit),
+            BodyError::Slow => Refusal::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "RequestTimedOut",
+                "The operation could not be completed within the permitted time.",
+            ),
+            BodyError::Incomplete => {
+                Refusal::new(StatusCode::BAD_REQUEST, "IncompleteBody", "The request body ended too early.")
+            }
+        }
+    }
+
+    /// The simulator's own limit.
+    pub(super) fn no_space() -> Refusal {
+        Refusal::new(StatusCode::INSUFFICIENT_STORAGE, "InsufficientStorage", "The simulator holds no more.")
+    }
+
+    fn too_large(limit: usize) -> Refusal {
         Refusal::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestBodyTooLarge",

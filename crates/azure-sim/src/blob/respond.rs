@@ -10,13 +10,15 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::refusal::Refusal;
-use crate::storage::Blob;
+use crate::origin::Origin;
+use crate::storage::{Blob, Container, PublicAccess};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 const VERSION: HeaderName = HeaderName::from_static("x-ms-version");
 const ERROR_CODE: HeaderName = HeaderName::from_static("x-ms-error-code");
 const BLOB_TYPE: HeaderName = HeaderName::from_static("x-ms-blob-type");
+const PUBLIC_ACCESS: HeaderName = HeaderName::from_static("x-ms-blob-public-access");
 const ENCRYPTED: HeaderName = HeaderName::from_static("x-ms-request-server-encrypted");
 
 #[derive(Clone, Debug)]
@@ -27,9 +29,15 @@ pub(super) enum Answer {
     Read(Blob),
     /// 202.
     Deleted,
+    /// 201.
+    ContainerMade(Container),
+    /// 200, without a body.
+    Container(Container),
+    /// 200, with XML.
+    Listed(String),
 }
 
-pub(super) fn finish(now: Timestamp, parts: &Parts, outcome: Result<Answer, Refusal>) -> Response {
+pub(super) fn finish(now: Timestamp, origin: &Origin, parts: &Parts, outcome: Result<Answer, Refusal>) -> Response {
     let request_id = Uuid::new_v4().to_string();
     let mut headers = HeaderMap::new();
     set(&mut headers, REQUEST_ID, &request_id);
@@ -53,12 +61,27 @@ pub(super) fn finish(now: Timestamp, parts: &Parts, outcome: Result<Answer, Refu
             }
             (StatusCode::OK, blob.body)
         }
+        Ok(Answer::ContainerMade(container)) => {
+            stamp_with(&mut headers, &container.etag, container.modified);
+            (StatusCode::CREATED, Bytes::new())
+        }
+        Ok(Answer::Container(container)) => {
+            stamp_with(&mut headers, &container.etag, container.modified);
+            if container.public_access != PublicAccess::None {
+                set(&mut headers, PUBLIC_ACCESS, &container.public_access.word().to_ascii_lowercase());
+            }
+            (StatusCode::OK, Bytes::new())
+        }
+        Ok(Answer::Listed(xml)) => {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+            (StatusCode::OK, Bytes::from(xml))
+        }
         Ok(Answer::Deleted) => (StatusCode::ACCEPTED, Bytes::new()),
         Err(refusal) => {
             set(&mut headers, ERROR_CODE, refusal.code);
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
             if let Some(tenant) = refusal.challenge {
-                let authority = format!("https://login.microsoftonline.com/{tenant}/oauth2/authorize");
+                let authority = format!("{}/{tenant}/oauth2/authorize", origin.authority);
                 let challenge = format!("Bearer authorization_uri={authority} resource_id=https://storage.azure.com");
                 set(&mut headers, WWW_AUTHENTICATE, &challenge);
             }
@@ -77,8 +100,17 @@ pub(super) fn finish(now: Timestamp, parts: &Parts, outcome: Result<Answer, Refu
 }
 
 fn stamp(headers: &mut HeaderMap, blob: &Blob) {
-    set(headers, ETAG, &blob.etag);
-    set(headers, LAST_MODIFIED, &blob.modified.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+    stamp_with(headers, &blob.etag, blob.modified);
+}
+
+fn stamp_with(headers: &mut HeaderMap, etag: &str, modified: Timestamp) {
+    set(headers, ETAG, etag);
+    set(headers, LAST_MODIFIED, &http_date(modified));
+}
+
+/// As HTTP writes it.
+pub(super) fn http_date(at: Timestamp) -> String {
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// The service's texts have no character that XML reserves, save the apostrophe, which may stand in a text.

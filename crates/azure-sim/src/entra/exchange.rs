@@ -17,6 +17,8 @@ use super::assertion::{self, Federated};
 use super::refusal::Refusal;
 use crate::access_token::{self, Grant};
 use crate::directory::{Client, FederatedCredential};
+use crate::origin;
+use crate::requests::{Principal, Told};
 use crate::state::State;
 
 const BEARER_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -24,21 +26,22 @@ const BEARER_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-
 const KEY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Resources that every tenant knows, by the identifiers that a scope may name them with. The token's
-/// audience is the identifier as it was asked for. Resource Manager's and Storage's have a slash of their own, so
+/// audience is the identifier as it was asked for. Resource Manager's, Graph's and Storage's have a slash of their own, so
 /// that `https://management.azure.com//.default` is right and the vaults' double slash is wrong.
-const RESOURCES: [&str; 8] = [
+const RESOURCES: [&str; 9] = [
     "https://vault.azure.net",
     "https://management.azure.com",
     "https://management.azure.com/",
     "https://management.core.windows.net",
     "https://management.core.windows.net/",
     "https://graph.microsoft.com",
+    "https://graph.microsoft.com/",
     "https://storage.azure.com",
     "https://storage.azure.com/",
 ];
 
 /// The parameters of a form post, or of a query.
-pub(super) struct Form(Option<Vec<(String, String)>>);
+pub(crate) struct Form(Option<Vec<(String, String)>>);
 
 impl fmt::Debug for Form {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,7 +53,7 @@ impl fmt::Debug for Form {
 
 impl Form {
     /// A body that is no form is kept as such, and refused when it is asked for something.
-    pub(super) fn parse(body: &[u8]) -> Form {
+    pub(crate) fn parse(body: &[u8]) -> Form {
         let pairs = std::str::from_utf8(body).ok().and_then(|text| {
             text.split('&')
                 .filter(|pair| !pair.is_empty())
@@ -64,7 +67,7 @@ impl Form {
     }
 
     /// The value; an empty one counts as absent.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let pair = self.0.as_ref()?.iter().find(|(key, _)| key == name);
         pair.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
@@ -139,7 +142,7 @@ struct Asking {
 }
 
 /// Answers one request with the token response.
-pub(super) async fn exchange(state: &State, name: &str, form: &Form) -> Result<Value, Refusal> {
+pub(super) async fn exchange(state: &State, name: &str, form: &Form, told: &mut Told) -> Result<Value, Refusal> {
     if form.0.is_none() {
         return Err(Refusal::malformed_request());
     }
@@ -154,6 +157,8 @@ pub(super) async fn exchange(state: &State, name: &str, form: &Form) -> Result<V
     };
     let client = find(state, tenant, client_id)?;
     let appidacr = authenticate(state, tenant, &client, form).await?;
+    // Who it is is proven now, whatever comes of it.
+    told.who = Some(Principal { tenant_id: tenant, app_id: client.client_id, object_id: client.object_id });
     let audience = resource(scope)?;
     if client.is_blocked {
         return Err(Refusal::blocked());
@@ -180,7 +185,7 @@ fn find(state: &State, tenant: Uuid, client_id: &str) -> Result<Asking, Refusal>
         name: client.name.clone(),
         resource_id: client.resource_id.clone(),
         is_blocked: client.blocked,
-        credentials: client.federated.values().cloned().collect(),
+        credentials: directory.seen_credentials(id, client),
     })
 }
 
@@ -205,7 +210,7 @@ async fn authenticate(state: &State, tenant: Uuid, client: &Asking, form: &Form)
 }
 
 /// The resource that a scope names.
-fn resource(scope: &str) -> Result<&'static str, Refusal> {
+fn resource(scope: &str) -> Result<&str, Refusal> {
     if scope.split(' ').filter(|part| !part.is_empty()).count() != 1 {
         return Err(Refusal::invalid_scope(scope));
     }
@@ -214,6 +219,7 @@ fn resource(scope: &str) -> Result<&'static str, Refusal> {
     };
     match RESOURCES.into_iter().find(|known| *known == identifier) {
         Some(known) => Ok(known),
+        None if origin::is_vault_resource(identifier) || origin::is_local_manager(identifier) => Ok(identifier),
         None if identifier.ends_with('/') => Err(Refusal::invalid_scope(scope)),
         None => Err(Refusal::unknown_resource(identifier)),
     }
@@ -273,6 +279,8 @@ mod tests {
         check("https://vault.azure.net/.default https://graph.microsoft.com/.default", Err(70011));
         check("https://vault.example/.default", Err(500_011));
         check("https://VAULT.azure.net/.default", Err(500_011));
+        check("https://vault.localhost:8443/.default", Ok("https://vault.localhost:8443"));
+        check("https://localhost:8443//.default", Ok("https://localhost:8443/"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use thiserror::Error;
+use transport::BodyError;
 use uuid::Uuid;
 
 /// Codes for which answers carry no `error_uri`: the look-up page does not know them.
@@ -57,6 +58,16 @@ impl Refusal {
 
     pub(super) fn malformed_request() -> Refusal {
         Refusal::invalid_request(9_002_313, "Invalid request. Request is malformed or invalid.")
+    }
+
+    /// Of a body that is too large, or does not come, the reference knows nothing: the statuses are HTTP's.
+    pub(super) fn of_body(error: BodyError) -> Refusal {
+        let status = match error {
+            BodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            BodyError::Slow => StatusCode::REQUEST_TIMEOUT,
+            BodyError::Incomplete => StatusCode::BAD_REQUEST,
+        };
+        Refusal { status, ..Refusal::malformed_request() }
     }
 
     pub(super) fn unsupported_grant(grant: &str) -> Refusal {

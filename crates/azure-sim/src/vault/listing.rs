@@ -33,7 +33,10 @@ pub(super) fn page<'a, T>(
     let page: Vec<_> = rest.by_ref().take(query.page_size()).collect();
     let next_link = match (page.last(), rest.next()) {
         // With the port, as the service writes it.
-        (Some((last, _)), Some(_)) => Some(format!("{}:443/{path}?{}", address(vault), query.next(last.as_str()))),
+        (Some((last, _)), Some(_)) => {
+            let port = if vault.origin.is_plain { "" } else { ":443" };
+            Some(format!("{}{port}/{path}?{}", address(vault), query.next(last.as_str())))
+        }
         _ => None,
     };
     Answer::of(&Page { value: page.into_iter().map(|(_, entry)| show(entry)).collect(), next_link })

@@ -79,6 +79,22 @@ impl Operation {
         }
     }
 
+    /// As the REST reference calls it.
+    pub(super) fn title(&self) -> &'static str {
+        match self {
+            Operation::Set(_) => "SetSecret",
+            Operation::Get(..) => "GetSecret",
+            Operation::Update(..) => "UpdateSecret",
+            Operation::Delete(_) => "DeleteSecret",
+            Operation::List => "GetSecrets",
+            Operation::ListVersions(_) => "GetSecretVersions",
+            Operation::ListDeleted => "GetDeletedSecrets",
+            Operation::GetDeleted(_) => "GetDeletedSecret",
+            Operation::Recover(_) => "RecoverDeletedSecret",
+            Operation::Purge(_) => "PurgeDeletedSecret",
+        }
+    }
+
     /// The secret that the operation is about, where it is about one.
     pub(super) fn name(&self) -> Option<&Name> {
         match self {

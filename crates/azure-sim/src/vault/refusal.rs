@@ -6,10 +6,11 @@ use std::net::IpAddr;
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use transport::BodyError;
 
 use super::network::Barrier;
 use super::operation::Permission;
-use crate::state::{Caller, Denied, VAULT_RESOURCE, VaultAuthError};
+use crate::state::{Caller, Denied, VaultAuthError};
 use crate::vaults::VaultView;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl Refusal {
         let message = match error {
             VaultAuthError::Missing => "AKV10000: Request is missing a Bearer or PoP token.".to_owned(),
             VaultAuthError::InvalidAudience { found } => {
-                format!("AKV10022: Invalid audience. Expected {VAULT_RESOURCE}, found: {found}.")
+                format!("AKV10022: Invalid audience. Expected {}, found: {found}.", vault.origin.vault_resource)
             }
             VaultAuthError::InvalidIssuer { expected, found } => {
                 format!("AKV10032: Invalid issuer. Expected one of {expected}, found {found}.")
@@ -64,8 +65,8 @@ impl Refusal {
             VaultAuthError::Malformed => "Error validating token: IDX12741".to_owned(),
         };
         let challenge = format!(
-            "Bearer authorization=\"https://login.microsoftonline.com/{}\", resource=\"{VAULT_RESOURCE}\"",
-            vault.tenant
+            "Bearer authorization=\"{}/{}\", resource=\"{}\"",
+            vault.origin.authority, vault.tenant, vault.origin.vault_resource
         );
         Refusal { challenge: Some(challenge), ..Refusal::new(StatusCode::UNAUTHORIZED, "Unauthorized", message) }
     }
@@ -187,6 +188,22 @@ impl Refusal {
     /// Keys, certificates, backups, and what is no operation at all. The code is the simulator's own.
     pub(super) fn not_simulated(method: &Method, path: &str) -> Refusal {
         Refusal::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", format!("{method} {path} is not simulated."))
+    }
+
+    /// The statuses are HTTP's, the code of the last two is the simulator's own.
+    pub(super) fn of_body(error: BodyError) -> Refusal {
+        match error {
+            BodyError::TooLarge => Refusal::bad_parameter("The request body is too large."),
+            BodyError::Incomplete => Refusal::bad_parameter("The request body ended too early."),
+            BodyError::Slow => {
+                Refusal::new(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", "The request body did not come in time.")
+            }
+        }
+    }
+
+    /// The simulator's own limit.
+    pub(super) fn no_space() -> Refusal {
+        Refusal::new(StatusCode::INSUFFICIENT_STORAGE, "InsufficientStorage", "The simulator holds no more.")
     }
 
     /// Nothing that a caller did.

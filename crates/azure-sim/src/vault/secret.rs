@@ -3,21 +3,26 @@
 //! Must not know who asks.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use trust::Secret;
 use uuid::Uuid;
 
 use super::body::{Changes, NewVersion};
+use crate::space::Taken;
 use crate::vaults::VaultView;
 
 /// One value of a secret; all but the value and the id can be changed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Version {
     /// 32 hexadecimal digits.
     pub(super) id: String,
     value: Secret,
+    /// The room that it takes; none where it was restored.
+    #[serde(skip)]
+    _space: Option<Arc<Taken>>,
     content_type: Option<String>,
     tags: BTreeMap<String, String>,
     pub(super) enabled: bool,
@@ -28,7 +33,7 @@ pub(super) struct Version {
 }
 
 /// A name with at least one version.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Entry {
     /// In the case in which it was first written.
     pub(super) name: String,
@@ -37,7 +42,7 @@ pub(super) struct Entry {
 }
 
 /// A secret under soft delete.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct DeletedEntry {
     pub(super) entry: Entry,
     pub(super) deleted: Timestamp,
@@ -84,11 +89,12 @@ struct Deletion {
 }
 
 impl Version {
-    fn new(new: NewVersion, now: Timestamp) -> Version {
+    fn new(new: NewVersion, space: Arc<Taken>, now: Timestamp) -> Version {
         let attributes = new.changes.attributes();
         Version {
             id: Uuid::new_v4().simple().to_string(),
             value: new.value,
+            _space: Some(space),
             content_type: new.changes.content_type,
             tags: new.changes.tags.unwrap_or_default(),
             enabled: attributes.enabled.unwrap_or(true),
@@ -132,12 +138,12 @@ impl Version {
 }
 
 impl Entry {
-    pub(super) fn new(name: &str, first: NewVersion, now: Timestamp) -> Entry {
-        Entry { name: name.to_owned(), older: Vec::new(), newest: Version::new(first, now) }
+    pub(super) fn new(name: &str, first: NewVersion, space: Arc<Taken>, now: Timestamp) -> Entry {
+        Entry { name: name.to_owned(), older: Vec::new(), newest: Version::new(first, space, now) }
     }
 
-    pub(super) fn push(&mut self, next: NewVersion, now: Timestamp) {
-        let before = std::mem::replace(&mut self.newest, Version::new(next, now));
+    pub(super) fn push(&mut self, next: NewVersion, space: Arc<Taken>, now: Timestamp) {
+        let before = std::mem::replace(&mut self.newest, Version::new(next, space, now));
         self.older.push(before);
     }
 
@@ -203,7 +209,7 @@ impl DeletedEntry {
 
 /// The vault's URL, without a slash at its end.
 pub(super) fn address(vault: &VaultView) -> String {
-    format!("https://{}.vault.azure.net", vault.name.to_ascii_lowercase())
+    vault.origin.vault(&vault.name)
 }
 
 /// `DeletionRecoveryLevel`: "customized" where fewer than the default of 90 days are kept.

@@ -2,9 +2,10 @@
 //! Must not know who asks: by now the caller may.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::body::{self, Changes, NewVersion};
@@ -14,36 +15,54 @@ use super::query::Query;
 use super::refusal::Refusal;
 use super::respond::Answer;
 use super::secret::{DeletedEntry, Entry};
+use crate::space::Taken;
+use crate::state::State;
 use crate::vaults::VaultView;
+
+/// What a version takes besides its text, about.
+const VERSION_SIZE: usize = 512;
 
 /// By a vault's incarnation: a new vault under an old name has nothing of the old one's.
 #[derive(Debug, Default)]
-pub(super) struct Stores {
+pub(crate) struct Stores {
     vaults: Mutex<HashMap<Uuid, Store>>,
 }
 
 /// One vault's secrets, by lower-case name. A name is in one of the two maps only.
-#[derive(Debug, Default)]
-struct Store {
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Store {
     live: BTreeMap<String, Entry>,
     deleted: BTreeMap<String, DeletedEntry>,
 }
 
 impl Stores {
+    /// All of them, as they are now.
+    pub(crate) fn snapshot(&self) -> HashMap<Uuid, Store> {
+        self.vaults.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn restore(&self, vaults: HashMap<Uuid, Store>) {
+        *self.vaults.lock().unwrap_or_else(PoisonError::into_inner) = vaults;
+    }
+
     pub(super) fn run(
         &self,
+        state: &State,
         vault: &VaultView,
         operation: &Operation,
         query: &Query,
         body: &[u8],
-        now: Timestamp,
     ) -> Result<Answer, Refusal> {
+        let now = state.now();
         // An operation either changes one entry at its end or nothing, so a panic elsewhere harms nothing.
         let mut vaults = self.vaults.lock().unwrap_or_else(PoisonError::into_inner);
         let store = vaults.entry(vault.incarnation).or_default();
         store.deleted.retain(|_, deleted| deleted.purges > now);
         match operation {
-            Operation::Set(name) => store.set(vault, name, body::new_version(body)?, now),
+            Operation::Set(name) => {
+                let space = state.space().take(VERSION_SIZE + body.len()).ok_or_else(Refusal::no_space)?;
+                store.set(vault, name, body::new_version(body)?, space, now)
+            }
             Operation::Get(name, version) => store.get(vault, name, version.as_deref()),
             Operation::Update(name, version) => {
                 store.update(vault, name, version.as_deref(), body::changes(body)?, now)
@@ -60,15 +79,22 @@ impl Stores {
 }
 
 impl Store {
-    fn set(&mut self, vault: &VaultView, name: &Name, new: NewVersion, now: Timestamp) -> Result<Answer, Refusal> {
+    fn set(
+        &mut self,
+        vault: &VaultView,
+        name: &Name,
+        new: NewVersion,
+        space: Arc<Taken>,
+        now: Timestamp,
+    ) -> Result<Answer, Refusal> {
         let key = name.key();
         if let Some(deleted) = self.deleted.get(&key) {
             return Err(Refusal::deleted_but_recoverable(&deleted.entry.name));
         }
         match self.live.get_mut(&key) {
-            Some(entry) => entry.push(new, now),
+            Some(entry) => entry.push(new, space, now),
             None => {
-                let entry = Entry::new(name.as_str(), new, now);
+                let entry = Entry::new(name.as_str(), new, space, now);
                 self.live.insert(key.clone(), entry);
             }
         }

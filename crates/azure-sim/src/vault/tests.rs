@@ -23,6 +23,7 @@ use uuid::{Uuid, uuid};
 use crate::rbac::{self, RoleAssignment};
 use crate::state::State;
 use crate::vaults::{AccessPolicy, NetworkRules, Vault};
+use crate::{AzureSimConfig, AzureSimOptions};
 
 const TENANT: Uuid = uuid!("72f988bf-0000-4000-8000-000000000001");
 const OTHER_TENANT: Uuid = uuid!("72f988bf-0000-4000-8000-000000000002");
@@ -60,7 +61,13 @@ impl World {
         let client = transport::Client::new(roots, Duration::from_secs(1));
         let keys = Arc::new(KeyRing::new(SigningKey::generate().expect("key must generate")));
         let (_, receiver) = watch::channel(Some(keys.clone()));
-        let state = State::new(clock.clone(), client, receiver, Duration::ZERO);
+        let config = AzureSimConfig {
+            clock: clock.clone(),
+            issuers: client,
+            token_key: receiver,
+            credential_write: Duration::ZERO,
+        };
+        let state = State::new(config, &AzureSimOptions::default());
         let world = World { router: super::router(state.clone()), state, clock, keys };
         let mut vault = world.vault("Team-KV");
         change(&mut vault);

@@ -156,7 +156,7 @@ async fn host_names_resolve_while_what_they_name_is_there() {
     check("Login.Windows.Net", true);
     check("management.azure.com", true);
     check("management.azure.com:443", false);
-    check("graph.microsoft.com", false);
+    check("graph.microsoft.com", true);
     check("oidc1.blob.core.windows.net", false);
     check("v-one.vault.azure.net", false);
     assert_eq!(world.account("oidc1", json!({})).await.outcome(), "200");

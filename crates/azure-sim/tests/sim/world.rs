@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::response::IntoResponse;
-use azure_sim::{AdminCredentials, AzureSim, AzureSimConfig};
+use azure_sim::{AdminCredentials, AzureSim, AzureSimConfig, AzureSimOptions};
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -141,16 +141,21 @@ impl World {
     }
 
     pub(crate) async fn within(deadline: Duration) -> World {
+        World::with_options(deadline, &AzureSimOptions::default()).await
+    }
+
+    pub(crate) async fn with_options(deadline: Duration, options: &AzureSimOptions) -> World {
         let authority = Authority::generate("public", &SystemClock).expect("authority must be made");
         let issuer = Issuer::start(&authority).await;
         let clock = Arc::new(FixedClock::new(SystemClock.now()));
         let roots = Roots::pem(authority.root_pem()).expect("roots must be read");
-        let sim = AzureSim::new(AzureSimConfig {
+        let config = AzureSimConfig {
             clock: clock.clone(),
             issuers: Client::new(roots, deadline),
             token_key: azure_sim::token_key().expect("thread must start"),
             credential_write: Duration::from_millis(10),
-        });
+        };
+        let sim = AzureSim::with_options(config, options);
         let admin = sim.create_subscription(Uuid::new_v4(), Uuid::new_v4());
         let (client_id, principal_id) = (Uuid::nil(), Uuid::nil());
         let mut world = World { sim, clock, authority, issuer, admin, bearer: String::new(), client_id, principal_id };
@@ -354,7 +359,7 @@ pub(crate) fn container(account: &str, name: &str) -> String {
     format!("{}/blobServices/default/containers/{name}", self::account(account))
 }
 
-fn encode(form: &[(&str, &str)]) -> String {
+pub(crate) fn encode(form: &[(&str, &str)]) -> String {
     let escape = |text: &str| {
         let kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         text.bytes()

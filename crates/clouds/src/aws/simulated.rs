@@ -1,11 +1,11 @@
 //! The simulated AWS of this house, in this process, behind the wire.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_sim::{AwsSim, AwsSimConfig, AwsSimOptions, LoggedRequest};
 use egress::{Egress, Upstream};
+use serde::{Deserialize, Serialize};
 use transport::{Client, Roots};
 use trust::{AccountId, Secret, SharedClock};
 
@@ -43,27 +43,49 @@ pub struct Simulated {
     capabilities: Capabilities,
 }
 
+/// What is kept of an AWS that is to outlive its process. It holds its keys.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    account: Account,
+    latest: AccountId,
+    state: aws_sim::Snapshot,
+}
+
+fn lock(latest: &Mutex<AccountId>) -> MutexGuard<'_, AccountId> {
+    latest.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Simulated {
     /// Opens the first account.
     ///
     /// # Errors
     /// When the wire's root is unusable.
     pub fn new(config: SimulatedConfig<'_>) -> Result<Self, CloudError> {
-        let proxy = config.wire.admit(STS_CLIENT, config.wire_password);
-        let issuers = Client::new(Roots::pem(config.wire.root_pem())?, config.issuer_deadline).through(proxy);
-        let issuers = match config.issuer_exception {
-            Some((host, deadline)) => issuers.granting(host, deadline),
-            None => issuers,
-        };
-        let issuers = issuers.recording_untrusted();
-        let aws = AwsSim::with_options(AwsSimConfig { clock: config.clock, issuers }, &config.options);
-        let account = open(&aws, config.first_account.clone());
-        Ok(Self { aws, account, latest: Mutex::new(config.first_account), capabilities: Capabilities::all() })
+        let first = config.first_account.clone();
+        let aws = empty(config)?;
+        let account = open(&aws, first.clone());
+        Ok(Self { aws, account, latest: Mutex::new(first), capabilities: Capabilities::all() })
     }
 
     /// One more key of the administrator of an account, which is opened if need be.
     pub fn another_key(&self, id: AccountId) -> Account {
         open(&self.aws, id)
+    }
+
+    /// What is to be kept of it.
+    pub fn keep(&self) -> Kept {
+        Kept { account: self.account.clone(), latest: lock(&self.latest).clone(), state: self.aws.snapshot() }
+    }
+
+    /// Opens one as it was, with the same administrator.
+    ///
+    /// # Errors
+    /// When the wire's root is unusable, or what was kept cannot be restored.
+    pub fn resuming(config: SimulatedConfig<'_>, kept: Kept) -> Result<Self, CloudError> {
+        let aws = empty(config)?;
+        aws.restore(kept.state).map_err(CloudError::Kept)?;
+        let latest = Mutex::new(kept.latest);
+        Ok(Self { aws, account: kept.account, latest, capabilities: Capabilities::all() })
     }
 
     /// What was asked after the request of this number, oldest first; 0 for all that is still known.
@@ -81,6 +103,19 @@ impl Simulated {
     pub fn router(&self) -> axum::Router {
         self.aws.router()
     }
+}
+
+/// An AWS without accounts.
+fn empty(config: SimulatedConfig<'_>) -> Result<AwsSim, CloudError> {
+    let proxy = config.wire.admit(STS_CLIENT, config.wire_password);
+    let issuers = Client::new(Roots::pem(config.wire.root_pem())?, config.issuer_deadline).through(proxy);
+    let issuers = match config.issuer_exception {
+        Some((host, deadline)) => issuers.granting(host, deadline),
+        None => issuers,
+    };
+    let issuers = issuers.recording_untrusted();
+    let aws = AwsSim::with_options(AwsSimConfig { clock: config.clock, issuers }, &config.options);
+    Ok(aws)
 }
 
 fn open(aws: &AwsSim, id: AccountId) -> Account {
@@ -117,7 +152,7 @@ impl Backend for Simulated {
     }
 
     fn another_account(&self) -> Result<Account, CloudError> {
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut latest = lock(&self.latest);
         *latest = after(&latest);
         Ok(open(&self.aws, latest.clone()))
     }

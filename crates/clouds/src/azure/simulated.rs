@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use azure_sim::{AzureSim, AzureSimConfig};
+use azure_sim::{AzureSim, AzureSimConfig, AzureSimOptions};
 use egress::{Egress, Upstream};
+use serde::{Deserialize, Serialize};
 use transport::{Client, Roots};
 use trust::{Secret, SharedClock};
 use uuid::Uuid;
@@ -34,6 +35,8 @@ pub struct SimulatedConfig<'a> {
     pub tenant: Uuid,
     /// The subscription; it is opened.
     pub subscription: Uuid,
+    /// What can be chosen of the simulator.
+    pub options: AzureSimOptions,
 }
 
 /// Simulated Azure.
@@ -44,32 +47,66 @@ pub struct Simulated {
     capabilities: Capabilities,
 }
 
+/// What is kept of an Azure that is to outlive its process. It holds its secrets.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    subscription: Subscription,
+    state: azure_sim::Snapshot,
+}
+
 impl Simulated {
     /// Opens tenant and subscription, and begins to generate the key that access tokens are signed with.
     ///
     /// # Errors
     /// When the wire's root is unusable, or no thread is to be had for the key.
     pub fn new(config: SimulatedConfig<'_>) -> Result<Self, CloudError> {
-        let proxy = config.wire.admit(ENTRA_CLIENT, config.wire_password);
-        let issuers = Client::new(Roots::pem(config.wire.root_pem())?, config.issuer_deadline).through(proxy);
-        let issuers = match config.issuer_exception {
-            Some((host, deadline)) => issuers.granting(host, deadline),
-            None => issuers,
-        };
-        let azure = AzureSim::new(AzureSimConfig {
-            clock: config.clock,
-            issuers,
-            token_key: azure_sim::token_key()?,
-            credential_write: CREDENTIAL_WRITE,
-        });
-        let subscription = open(&azure, config.tenant, config.subscription);
+        let (tenant, subscription) = (config.tenant, config.subscription);
+        let azure = empty(config)?;
+        let subscription = open(&azure, tenant, subscription);
         Ok(Self { azure, subscription, capabilities: Capabilities::all() })
+    }
+
+    /// Opens one as it was, with the same owner of its first subscription.
+    ///
+    /// # Errors
+    /// As [`Simulated::new`], or when what was kept cannot be restored.
+    pub fn resuming(config: SimulatedConfig<'_>, kept: Kept) -> Result<Self, CloudError> {
+        let azure = empty(config)?;
+        azure.restore(kept.state).map_err(CloudError::Kept)?;
+        Ok(Self { azure, subscription: kept.subscription, capabilities: Capabilities::all() })
+    }
+
+    /// What is to be kept of it.
+    pub fn keep(&self) -> Kept {
+        Kept { subscription: self.subscription.clone(), state: self.azure.snapshot() }
     }
 
     /// A subscription with nothing in it, or one more owner of one that there is; its tenant is opened if need be.
     pub fn another_owner(&self, tenant: Uuid, subscription: Uuid) -> Subscription {
         open(&self.azure, tenant, subscription)
     }
+
+    /// The simulator, for who serves it besides the wire or reads its request log.
+    pub fn simulator(&self) -> &AzureSim {
+        &self.azure
+    }
+}
+
+/// An Azure without tenants.
+fn empty(config: SimulatedConfig<'_>) -> Result<AzureSim, CloudError> {
+    let proxy = config.wire.admit(ENTRA_CLIENT, config.wire_password);
+    let issuers = Client::new(Roots::pem(config.wire.root_pem())?, config.issuer_deadline).through(proxy);
+    let issuers = match config.issuer_exception {
+        Some((host, deadline)) => issuers.granting(host, deadline),
+        None => issuers,
+    };
+    let simulator = AzureSimConfig {
+        clock: config.clock,
+        issuers,
+        token_key: azure_sim::token_key()?,
+        credential_write: CREDENTIAL_WRITE,
+    };
+    Ok(AzureSim::with_options(simulator, &config.options))
 }
 
 fn open(azure: &AzureSim, tenant: Uuid, subscription: Uuid) -> Subscription {

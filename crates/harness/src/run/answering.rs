@@ -163,14 +163,14 @@ pub(crate) async fn lay(clock: &SharedClock) -> Result<Egress, Stop> {
 }
 
 /// An AWS of this house with one account, which looks at issuers over the wire.
-pub(crate) fn simulated_aws(
+pub(crate) fn simulated_aws<'a>(
     clock: &SharedClock,
-    wire: &Egress,
-    issuer_exception: Option<(&str, Duration)>,
+    wire: &'a Egress,
+    issuer_exception: Option<(&'a str, Duration)>,
     propagation: Option<f64>,
-) -> Result<aws::Simulated, Stop> {
+) -> Result<aws::SimulatedConfig<'a>, Stop> {
     let first_account = FIRST_ACCOUNT.parse::<AccountId>().map_err(|error| Stop::caused(Exit::Internal, error))?;
-    let config = aws::SimulatedConfig {
+    Ok(aws::SimulatedConfig {
         clock: clock.clone(),
         wire,
         issuer_deadline: ISSUER_DEADLINE,
@@ -181,17 +181,17 @@ pub(crate) fn simulated_aws(
             propagation: propagation.map(|factor| aws::Propagation::scaled(factor, u64::from(random_u32()))),
             ..aws::AwsSimOptions::default()
         },
-    };
-    aws::Simulated::new(config).map_err(|error| Stop::caused(Exit::Internal, error))
+    })
 }
 
 /// An Azure of this house with one tenant and subscription, which looks at issuers over the wire.
-pub(crate) fn simulated_azure(
+pub(crate) fn simulated_azure<'a>(
     clock: &SharedClock,
-    wire: &Egress,
-    issuer_exception: Option<(&str, Duration)>,
-) -> Result<azure::Simulated, Stop> {
-    let config = azure::SimulatedConfig {
+    wire: &'a Egress,
+    issuer_exception: Option<(&'a str, Duration)>,
+    propagation: Option<f64>,
+) -> azure::SimulatedConfig<'a> {
+    azure::SimulatedConfig {
         clock: clock.clone(),
         wire,
         issuer_deadline: ISSUER_DEADLINE,
@@ -199,8 +199,11 @@ pub(crate) fn simulated_azure(
         wire_password: password(),
         tenant: Uuid::new_v4(),
         subscription: Uuid::new_v4(),
-    };
-    azure::Simulated::new(config).map_err(|error| Stop::caused(Exit::Infrastructure, error))
+        options: azure::AzureSimOptions {
+            propagation: propagation.map(|factor| azure::Propagation::scaled(factor, u64::from(random_u32()))),
+            ..azure::AzureSimOptions::default()
+        },
+    }
 }
 
 /// Variables by which a container chooses its region.
@@ -222,7 +225,10 @@ fn regions(plans: &[Plan]) -> Vec<&str> {
 
 fn azure_backend(settings: &Settings, answering: &Answering) -> Result<Box<dyn azure::Backend>, Stop> {
     let Some(pass) = &settings.sandbox else {
-        return Ok(Box::new(simulated_azure(&settings.clock, &answering.wire, Some(SLOW_ISSUER))?));
+        let propagation = settings.options.propagation;
+        let config = simulated_azure(&settings.clock, &answering.wire, Some(SLOW_ISSUER), propagation);
+        let simulated = azure::Simulated::new(config).map_err(|error| Stop::caused(Exit::Infrastructure, error))?;
+        return Ok(Box::new(simulated));
     };
     let config = azure::ElsewhereConfig { upstream: pass.upstream()?, subscription: pass.azure.clone() };
     Ok(Box::new(azure::Elsewhere::new(config)))
@@ -244,7 +250,9 @@ async fn aws_backend(
     }
     let internal = |error: trust::ArnError| Stop::caused(Exit::Internal, error);
     let Some(url) = &settings.options.place.aws_endpoint else {
-        return Ok(Box::new(simulated_aws(&settings.clock, wire, Some(SLOW_ISSUER), settings.options.propagation)?));
+        let config = simulated_aws(&settings.clock, wire, Some(SLOW_ISSUER), settings.options.propagation)?;
+        let simulated = aws::Simulated::new(config).map_err(|error| Stop::caused(Exit::Internal, error))?;
+        return Ok(Box::new(simulated));
     };
     let Some(keys) = settings.environment.aws_keys.clone() else {
         let message =

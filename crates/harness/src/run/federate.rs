@@ -87,7 +87,7 @@ impl Federation {
         let subscription = azure.map(|azure| azure.subscription());
         let mut cells = Vec::new();
         let mut skipped = Vec::new();
-        let mut aws = scenario.aws.as_ref().map(|_| AwsSide::new(tags.clone(), places)).transpose()?;
+        let mut aws = scenario.aws.as_ref().map(|_| AwsSide::new(settings, tags.clone(), places)).transpose()?;
         for cell in &plan.cells {
             if let Some(reason) = missing::reason(settings, places, cell) {
                 skipped.push(SkippedCell { cell: cell.clone(), reason });
@@ -120,7 +120,7 @@ impl Federation {
         }
         let azure = match (&scenario.azure, subscription) {
             (Some(resources), Some(subscription)) => {
-                let mut side = AzureSide::new(tags, &subscription, &resources.location, places)?;
+                let mut side = AzureSide::new(settings, tags, &subscription, &resources.location, places)?;
                 for (at, cell) in cells.iter().enumerate() {
                     side.add(scenario, at, cell)?;
                 }

@@ -1,6 +1,7 @@
 //! From what was seen of a cell to its verdicts: the observation, its chain, the cause of a failure, the record that is told.
 //! It compares with what was expected; it starts nothing and takes nothing down.
 
+use egress::Exchange;
 use report::{CheckRecord, Diagnosis, Event, Observed};
 use scenario::Cloud;
 use trust::{Chain, Verdict};
@@ -55,6 +56,29 @@ pub(super) async fn finish(
     verdicts
 }
 
+/// What a pod's access to a cloud came to.
+pub(super) fn observed(stage: &Stage<'_>, cell: &LiveCell, pod: &Observation, cloud: Cloud) -> Observed {
+    come_to(stage, cell, pod, cloud, &stage.fetches(cloud)).0
+}
+
+fn come_to(
+    stage: &Stage<'_>,
+    cell: &LiveCell,
+    pod: &Observation,
+    cloud: Cloud,
+    fetches: &[Exchange],
+) -> (Observed, Facts) {
+    let planted = pod.planted.iter().find(|planted| planted.cloud == cloud);
+    let token = planted.and_then(|planted| planted.token.as_ref());
+    let facts = Facts::of(cloud, stage.scenario, cell, &pod.admitted, token, &pod.requests, fetches);
+    let observed = match (&pod.early, pod.seen.iter().find(|one| one.cloud == cloud)) {
+        (Some(early), _) => early.clone(),
+        (None, Some(one)) => diagnose::observed(cloud, one, &pod.requests, &facts),
+        (None, None) => Observed::Nothing { last_seen: None },
+    };
+    (observed, facts)
+}
+
 /// What a pod's access to a cloud came to, its chain, and why it failed if it did.
 async fn told(
     stage: &Stage<'_>,
@@ -62,15 +86,8 @@ async fn told(
     pod: &Observation,
     cloud: Cloud,
 ) -> (Observed, Chain, Option<Diagnosis>) {
-    let planted = pod.planted.iter().find(|planted| planted.cloud == cloud);
-    let token = planted.and_then(|planted| planted.token.as_ref());
     let fetches = stage.fetches(cloud);
-    let facts = Facts::of(cloud, stage.scenario, cell, &pod.admitted, token, &pod.requests, &fetches);
-    let observed = match (&pod.early, pod.seen.iter().find(|one| one.cloud == cloud)) {
-        (Some(early), _) => early.clone(),
-        (None, Some(one)) => diagnose::observed(cloud, one, &pod.requests, &facts),
-        (None, None) => Observed::Nothing { last_seen: None },
-    };
+    let (observed, facts) = come_to(stage, cell, pod, cloud, &fetches);
     let chain = diagnose::chain(cloud, &observed, &facts, &pod.requests);
     let published = match cause::suspected(cloud, &observed, &pod.requests) {
         Some(issuer) => stage.published(&issuer, &fetches).await,

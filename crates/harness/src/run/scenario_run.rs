@@ -8,12 +8,14 @@ use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
 use report::{Event, Observed, Phase};
 use scenario::{CONTROL, Plan};
+use tokio::sync::SetOnce;
 use trust::{Chain, Verdict};
 
 use super::check::Told;
 use super::cleanup::{self, Leftover};
 use super::federate::{self, Federation, LiveCell};
 use super::judging::finish;
+use super::patience::{self, Patience};
 use super::places::{Places, Shared};
 use super::workload::{self, Observation, Stage};
 use super::{Events, Interrupts, Settings, check, kube_objects, millis, places, renewal, webhooks};
@@ -224,17 +226,26 @@ async fn checks(stage: &Stage<'_>, company: &Company<'_>, federation: &Federatio
     let (name, events) = (&stage.scenario.name, company.events);
     let phase = events.begin(name, Phase::Checks);
     let ring = stage.places.cluster.signing_key().await;
+    let (settled, is_patient) = (SetOnce::new(), Patience::of(stage.settings).is_some());
     let mut running: futures::stream::FuturesUnordered<_> = federation
         .cells
         .iter()
         .cloned()
         .map(|cell| {
-            let ring = ring.clone();
+            let (ring, settled) = (ring.clone(), &settled);
             async move {
+                let is_control = cell.cell.id == CONTROL;
+                // A refusal that is due to a write which is not seen yet says nothing: the access must hold first.
+                if !is_control && is_patient {
+                    settled.wait().await;
+                }
                 let seen = match company.pods.acquire().await {
-                    Ok(_permit) => workload::observe(stage, &cell, ring).await,
+                    Ok(_permit) => patience::observe(stage, events, &cell, ring).await,
                     Err(error) => Err(Stop::caused(Exit::Internal, error)),
                 };
+                if is_control {
+                    let _ = settled.set(());
+                }
                 (cell, seen)
             }
         })
@@ -299,7 +310,7 @@ async fn teardown(
     let (federation, client) = (made.federation.as_deref(), places.cluster.client());
     let count = journal.open_entries().len();
     let mut left = cleanup::teardown(journal, federation, client, &settings.run).await;
-    match cleanup::inventory(federation, client, &settings.run).await {
+    match patience::until_gone(settings, || cleanup::inventory(federation, client, &settings.run)).await {
         Ok(found) => left = cleanup::merged(left, found),
         Err(stop) => left.push(Leftover { kind: "inventory".into(), id: "not taken".into(), why: stop.message }),
     }

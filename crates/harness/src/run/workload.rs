@@ -39,6 +39,8 @@ pub(crate) struct Observation {
     pub(crate) seen: Vec<Seen>,
     /// What it sent over the wire.
     pub(crate) requests: Vec<Exchange>,
+    /// The last request that was logged before it was created.
+    before: u64,
     /// From creation to log.
     pub(crate) duration: Duration,
 }
@@ -132,7 +134,8 @@ fn targets(scenario: &Scenario, cell: &LiveCell) -> Vec<Value> {
 /// What is seen of a cell for which no pod runs.
 fn without_pod(early: Observed, started: Instant) -> Observation {
     let (planted, seen, requests) = (Vec::new(), Vec::new(), Vec::new());
-    Observation { admitted: Value::Null, early: Some(early), planted, seen, requests, duration: started.elapsed() }
+    let duration = started.elapsed();
+    Observation { admitted: Value::Null, early: Some(early), planted, seen, requests, before: 0, duration }
 }
 
 /// Puts the cell's tokens in place, creates its pod and follows it to its end.
@@ -146,6 +149,21 @@ pub(crate) async fn observe(
         return Ok(without_pod(refusal.observed(), started));
     }
     let planted = planted::plant(stage, cell, ring).await?;
+    try_once(stage, cell, planted, 0).await
+}
+
+/// Takes the pod of an observation away and follows another of its name to its end.
+pub(crate) async fn observe_again(stage: &Stage<'_>, cell: &LiveCell, last: Observation) -> Result<Observation, Stop> {
+    let (namespace, name) = (&cell.names.namespace, &stage.scenario.pod.name);
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{name}?gracePeriodSeconds=0");
+    let gone = within(kube_objects::delete(stage.places.cluster.client(), &path)).await?;
+    gone.map_err(|error| Stop::new(Exit::Infrastructure, format!("the pod in {namespace} is not deleted: {error}")))?;
+    let before = last.requests.last().map_or(last.before, |exchange| exchange.seq);
+    try_once(stage, cell, last.planted, before).await
+}
+
+async fn try_once(stage: &Stage<'_>, cell: &LiveCell, planted: Vec<Planted>, before: u64) -> Result<Observation, Stop> {
+    let started = Instant::now();
     let namespace = &cell.names.namespace;
     let admitted = match start(stage, cell, None).await? {
         Started::Admitted(admitted) => admitted,
@@ -155,8 +173,11 @@ pub(crate) async fn observe(
     };
     let name = &stage.scenario.pod.name;
     let deadline = stage.settings.pod_timeout;
-    let ended =
-        stage.pods.wait(namespace, name, deadline, |pod| phase(pod).is_some_and(|phase| ENDED.contains(&phase)));
+    // One of the same name may have been there before.
+    let uid = admitted["metadata"]["uid"].as_str();
+    let ended = stage.pods.wait(namespace, name, deadline, |pod| {
+        pod.metadata.uid.as_deref() == uid && phase(pod).is_some_and(|phase| ENDED.contains(&phase))
+    });
     let pod = match ended.await {
         Ok(pod) => Some(pod),
         Err(last_seen) => last_seen,
@@ -165,8 +186,9 @@ pub(crate) async fn observe(
     for cloud in stage.scenario.clouds() {
         seen.push(look(stage, namespace, name, cloud, pod.as_deref()).await?);
     }
-    let requests = stage.places.wire().log().of(namespace);
-    Ok(Observation { admitted, early: None, planted, seen, requests, duration: started.elapsed() })
+    let mut requests = stage.places.wire().log().of(namespace);
+    requests.retain(|exchange| exchange.seq > before);
+    Ok(Observation { admitted, early: None, planted, seen, requests, before, duration: started.elapsed() })
 }
 
 /// A pod that reads again and again.

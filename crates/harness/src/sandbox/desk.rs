@@ -48,6 +48,7 @@ pub(super) fn router(desk: Desk) -> Router {
         .route("/azure/subscriptions/{id}", post(subscription_owner))
         .route("/requests", get(requests))
         .route("/requests/aws", get(aws_requests))
+        .route("/requests/azure", get(azure_requests))
         .route("/inventory", get(inventory))
         .fallback(async || (StatusCode::NOT_FOUND, PATHS))
         .with_state(Arc::new(desk))
@@ -102,6 +103,10 @@ async fn aws_requests(State(desk): State<Arc<Desk>>, Query(After { after }): Que
     Json(desk.aws.requests_after(after)).into_response()
 }
 
+async fn azure_requests(State(desk): State<Arc<Desk>>, Query(After { after }): Query<After>) -> Response {
+    Json(desk.azure.simulator().requests_after(after)).into_response()
+}
+
 async fn inventory(State(desk): State<Arc<Desk>>) -> Json<Value> {
-    Json(json!({"aws": desk.aws.inventory()}))
+    Json(json!({"aws": desk.aws.inventory(), "azure": desk.azure.simulator().inventory()}))
 }

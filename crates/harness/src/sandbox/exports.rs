@@ -6,6 +6,8 @@ use clouds::{aws, azure};
 use transport::Proxy;
 use trust::IssuerUrl;
 
+use super::endpoints::Endpoints;
+
 /// What the variables say.
 pub(super) struct Facts<'a> {
     pub(super) kubeconfig: &'a Path,
@@ -15,27 +17,29 @@ pub(super) struct Facts<'a> {
     pub(super) account: &'a aws::Account,
     pub(super) subscription: &'a azure::Subscription,
     pub(super) issuer: &'a IssuerUrl,
-    /// Where AWS answers beside the proxy.
-    pub(super) aws_endpoint: Option<&'a str>,
+    /// Where the clouds answer in place of the proxy.
+    pub(super) endpoints: Option<&'a Endpoints>,
 }
 
 /// What a program on this machine or in a pod needs to find the clouds, and nothing of identity.
-pub(super) fn wire(proxy: &Proxy, root: &Path) -> Vec<(&'static str, String)> {
-    let (url, root) = (proxy.url().expose().to_owned(), root.display().to_string());
+pub(super) fn wire(proxy: Option<&Proxy>, root: &Path) -> Vec<(&'static str, String)> {
+    let root = root.display().to_string();
     let mut variables = Vec::new();
-    // Curl and Python read the small names too; some read these only.
-    for name in ["HTTPS_PROXY", "https_proxy"] {
-        variables.push((name, url.clone()));
-    }
-    for name in ["NO_PROXY", "no_proxy"] {
-        variables.push((name, "127.0.0.1,localhost".to_owned()));
+    if let Some(proxy) = proxy {
+        // Curl and Python read the small names too; some read these only.
+        for name in ["HTTPS_PROXY", "https_proxy"] {
+            variables.push((name, proxy.url().expose().to_owned()));
+        }
+        for name in ["NO_PROXY", "no_proxy"] {
+            variables.push((name, "127.0.0.1,localhost".to_owned()));
+        }
+        // Node's own fetch looks at proxies since it is told to (Node.js 24 docs, "NODE_USE_ENV_PROXY").
+        variables.push(("NODE_USE_ENV_PROXY", "1".to_owned()));
     }
     // OpenSSL, Go and rustls; the AWS SDKs; Python's requests; curl; Node.
     for name in ["SSL_CERT_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"] {
         variables.push((name, root.clone()));
     }
-    // Node's own fetch looks at proxies since it is told to (Node.js 24 docs, "NODE_USE_ENV_PROXY").
-    variables.push(("NODE_USE_ENV_PROXY", "1".to_owned()));
     // There is no machine in a cloud underneath.
     variables.push(("AWS_EC2_METADATA_DISABLED", "true".to_owned()));
     variables
@@ -43,12 +47,10 @@ pub(super) fn wire(proxy: &Proxy, root: &Path) -> Vec<(&'static str, String)> {
 
 /// All of it, in the order in which it is printed: cluster, wire, the administrators of both clouds.
 pub(super) fn variables(facts: &Facts<'_>) -> Vec<(&'static str, String)> {
-    let Facts { kubeconfig, root, proxy, region, account, subscription, issuer, aws_endpoint } = facts;
+    let Facts { kubeconfig, root, proxy, region, account, subscription, issuer, endpoints } = facts;
     let mut variables = vec![("KUBECONFIG", kubeconfig.display().to_string())];
-    variables.extend(wire(proxy, root));
-    for name in ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL_S3"] {
-        variables.extend(aws_endpoint.map(|url| (name, url.to_owned())));
-    }
+    variables.extend(wire(endpoints.is_none().then_some(*proxy), root));
+    variables.extend(endpoints.iter().flat_map(|endpoints| endpoints.variables()));
     variables.extend([
         ("AWS_REGION", (*region).to_owned()),
         ("AWS_DEFAULT_REGION", (*region).to_owned()),

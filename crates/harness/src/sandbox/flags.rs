@@ -24,8 +24,9 @@ pub struct Flags {
     /// Region of AWS that programs use by default, and an EKS cluster's
     #[arg(long, value_name = "REGION", default_value = "eu-central-1")]
     pub region: String,
-    /// Reach AWS at endpoints on this machine (AWS_ENDPOINT_URL_*) in place of the proxy, for programs that cannot use
-    /// one. Azure's SDKs insist on Microsoft's host names: they go through the proxy still
+    /// Reach both clouds at ports of this machine (AWS_ENDPOINT_URL_*, AZURE_AUTHORITY_HOST) in place of the proxy, for programs that
+    /// cannot use one. Azure's need to be told not to ask Microsoft about the authority (disable_instance_discovery), and vaults are
+    /// at <vault>.vault.localhost
     #[arg(long)]
     pub endpoints: bool,
     /// A container image that is a local program; may be given several times
@@ -39,6 +40,10 @@ pub struct Flags {
     /// minutes; meanwhile they are seen now and then. 0.01 makes them hundredths
     #[arg(long, value_name = "FACTOR", num_args = 0..=1, default_missing_value = "1", value_parser = factor)]
     pub propagation: Option<f64>,
+    /// Keep everything in this folder, and begin with what is in it: objects of the cluster, issuer and signing key, both clouds with
+    /// their keys. Processes, logs, sessions and tokens of the clouds are not kept
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
     /// Run a command with the variables set, end when it ends, and pass its exit code on; all words behind it are its own
     #[arg(long, value_name = "CMD", num_args = 1.., allow_hyphen_values = true)]
     pub exec: Vec<String>,
@@ -47,7 +52,11 @@ pub struct Flags {
 /// Reads a factor of `--propagation`.
 pub(crate) fn factor(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "a number is expected, such as 0.01".to_owned())?;
-    if number.is_finite() && (0.0..=100.0).contains(&number) { Ok(number) } else { Err("a number from 0 to 100 is expected".to_owned()) }
+    if number.is_finite() && (0.0..=100.0).contains(&number) {
+        Ok(number)
+    } else {
+        Err("a number from 0 to 100 is expected".to_owned())
+    }
 }
 
 /// `--flavor`.

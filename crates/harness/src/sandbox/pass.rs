@@ -33,6 +33,8 @@ pub(crate) struct Pass {
     pub(crate) root_pem: String,
     /// Its proxy, with the password in it.
     pub(crate) proxy: Secret,
+    /// Times the delays of the real clouds; none where every write is seen at once.
+    pub(crate) propagation: Option<f64>,
     pub(crate) aws: aws::Account,
     pub(crate) azure: azure::Subscription,
 }

@@ -16,13 +16,17 @@ use cluster::{
 use egress::{Egress, HostPattern, Upstream};
 use kubelet::Programs;
 use serde_json::json;
-use transport::{Authority, Server};
+use tokio::sync::Mutex;
+use tokio_util::task::AbortOnDropHandle;
+use transport::Authority;
 use trust::{IssuerUrl, Secret, SharedClock, SystemClock};
 use uuid::Uuid;
 
 use super::desk::{self, Desk};
+use super::endpoints::Endpoints;
 use super::exports::{self, Facts};
 use super::pass::{self, Pass};
+use super::state::{self, Keeper, Kept};
 use super::{Flags, FlavorKind};
 use crate::environment::Environment;
 use crate::exit::{Exit, Stop};
@@ -63,58 +67,58 @@ pub(super) struct Serving {
     cluster: Cluster,
     webhooks: Vec<PreparedWebhook>,
     wire: Egress,
-    endpoint: Option<Server>,
+    endpoints: Option<Endpoints>,
     variables: Vec<(&'static str, String)>,
     flavor: FlavorKind,
     env_file: PathBuf,
+    keeper: Option<(Arc<Keeper>, AbortOnDropHandle<()>)>,
     /// Last, so that it goes when nothing uses it any more.
     _folder: PrivateFolder,
+}
+
+/// Cluster and clouds, as they begin.
+struct Ground {
+    embedded: Arc<Embedded>,
+    aws: Arc<aws::Simulated>,
+    azure: Arc<azure::Simulated>,
+    /// They were there before.
+    is_old: bool,
 }
 
 impl Serving {
     pub(super) async fn up(flags: &Flags, environment: &Environment) -> Result<Self, Stop> {
         let clock: SharedClock = Arc::new(SystemClock);
+        let kept = flags.state.as_ref().map(|path| state::Folder::take(&environment.working_dir.join(path)));
+        let (state_folder, kept) = kept.transpose()?.unzip();
+        let kept = fitting(kept.flatten(), flags)?;
         let folder = PrivateFolder::named("sandbox", &environment.working_dir.join(".crossfed-sandbox"))?;
         let infra = |error: anyhow::Error| Stop::new(Exit::Infrastructure, format!("{error:#}"));
         let authority = Authority::generate("crossfed cluster", &*clock).map_err(|error| infra(error.into()))?;
         let authority = Arc::new(authority);
-        let kubeconfig = folder.path().join("kubeconfig");
-        // Its key begins to be made here, the slowest single step of all.
-        let embedded = Embedded::new(EmbeddedConfig {
-            issuer: issuer(flags)?,
-            shape: flags.flavor.shape(),
-            authority: authority.clone(),
-            clock: clock.clone(),
-            kubeconfig: kubeconfig.clone(),
-            longest_token: LONGEST_TOKEN,
-        });
+        let (kubeconfig, root) = (folder.path().join("kubeconfig"), folder.path().join("ca.crt"));
         let wire = lay(&clock).await?;
-        let root = folder.path().join("ca.crt");
         write_private(&root, wire.root_pem())?;
+        let Ground { embedded, aws, azure, is_old } = ground(flags, &clock, &wire, &authority, &kubeconfig, kept)?;
         let proxy = wire.admit(CLIENT, password());
         let surroundings = Surroundings {
             folder: folder.path().to_owned(),
             authority,
             clock: clock.clone(),
             programs: programs(flags, environment)?,
-            environment: exports::wire(&proxy, &root)
+            environment: exports::wire(Some(&proxy), &root)
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
             node_name: "sandbox".to_owned(),
             namespaces: String::new(),
         };
-        let cluster = Cluster::up(Arc::new(embedded), surroundings, NodeChoice::Process);
+        let cluster = Cluster::up(embedded.clone(), surroundings, NodeChoice::Process);
         let cluster = cluster.await.map_err(|error| infra(error.into()))?;
-        let (aws, azure) = clouds(flags, &clock, &wire)?;
-        let (aws, azure) = (Arc::new(aws), Arc::new(azure));
         let host: HostPattern = cluster.issuer().host().parse().map_err(|error| Stop::caused(Exit::Internal, error))?;
         wire.route(host, Upstream::service("the cluster's issuer", cluster.issuer_site()));
-        let subscription = azure::Backend::subscription(&*azure);
-        let account = aws::Backend::account(&*aws);
-        let webhooks = register_webhooks(flags, &cluster, &subscription.tenant).await?;
-        let endpoint = if flags.endpoints { Some(endpoint(&aws).await?) } else { None };
-        let endpoint_url = endpoint.as_ref().map(|server| format!("http://{}", server.addr()));
+        let (account, subscription) = (aws::Backend::account(&*aws), azure::Backend::subscription(&*azure));
+        let webhooks = register_webhooks(flags, &cluster, &subscription.tenant, is_old).await?;
+        let endpoints = if flags.endpoints { Some(Endpoints::open(&aws, &azure, &wire).await?) } else { None };
         let variables = exports::variables(&Facts {
             kubeconfig: &kubeconfig,
             root: &root,
@@ -123,7 +127,7 @@ impl Serving {
             account: &account,
             subscription: &subscription,
             issuer: cluster.issuer(),
-            aws_endpoint: endpoint_url.as_deref(),
+            endpoints: endpoints.as_ref(),
         });
         let env_file = folder.path().join("env");
         write_private(&env_file, &exports::lines(&variables))?;
@@ -133,15 +137,24 @@ impl Serving {
             kubeconfig: Secret::new(read(&kubeconfig)?),
             root_pem: wire.root_pem().to_owned(),
             proxy: proxy.url(),
+            propagation: flags.propagation,
             aws: account,
             azure: subscription,
         };
         let text = serde_json::to_string_pretty(&pass).map_err(|error| Stop::caused(Exit::Internal, error))?;
         write_private(&folder.path().join(pass::FILE), &text)?;
         let host = pass::HOST.parse().map_err(|error: egress::PatternError| Stop::caused(Exit::Internal, error))?;
-        let desk = desk::router(Desk { pass, aws, azure, log: wire.log().clone() });
-        wire.route(host, Upstream::service("this sandbox", desk));
-        Ok(Self { cluster, webhooks, wire, endpoint, variables, flavor: flags.flavor, env_file, _folder: folder })
+        let desk = Desk { pass, aws: aws.clone(), azure: azure.clone(), log: wire.log().clone() };
+        wire.route(host, Upstream::service("this sandbox", desk::router(desk)));
+        let keeper = state_folder.map(|folder| {
+            let (flavor, region) = (flags.flavor, flags.region.clone());
+            let keeper = Keeper { folder, flavor, region, cluster: embedded, aws, azure, written: Mutex::default() };
+            let keeper = Arc::new(keeper);
+            let saving = keeper.clone();
+            (keeper, AbortOnDropHandle::new(tokio::spawn(async move { saving.keep_saving().await })))
+        });
+        let flavor = flags.flavor;
+        Ok(Self { cluster, webhooks, wire, endpoints, variables, flavor, env_file, keeper, _folder: folder })
     }
 
     /// What a command inside finds.
@@ -163,17 +176,91 @@ impl Serving {
         )
     }
 
-    pub(super) async fn down(self) {
+    /// # Errors
+    /// When its state could not be kept.
+    pub(super) async fn down(self) -> Result<(), Stop> {
+        let saved = match self.keeper {
+            Some((keeper, saving)) => {
+                drop(saving);
+                keeper.save().await
+            }
+            None => Ok(()),
+        };
         // Pods first: what they do while they end still has its clouds.
         self.cluster.down().await;
         for webhook in self.webhooks {
             webhook.stop().await;
         }
-        if let Some(endpoint) = self.endpoint {
-            endpoint.stop().await;
+        if let Some(endpoints) = self.endpoints {
+            endpoints.close().await;
         }
         self.wire.stop().await;
+        saved
     }
+}
+
+/// A folder's state is taken up by a sandbox of its kind.
+fn fitting(kept: Option<Kept>, flags: &Flags) -> Result<Option<Kept>, Stop> {
+    if let Some(kept) = &kept
+        && (kept.flavor, kept.region.as_str()) != (flags.flavor, flags.region.as_str())
+    {
+        let message = format!(
+            "--state: it holds a sandbox like {} in {}: pass --flavor {} --region {}",
+            kept.flavor.word(),
+            kept.region,
+            kept.flavor.word(),
+            kept.region
+        );
+        return Err(Stop::new(Exit::Usage, message));
+    }
+    Ok(kept)
+}
+
+/// Cluster and clouds with nothing in them, or as they were.
+fn ground(
+    flags: &Flags,
+    clock: &SharedClock,
+    wire: &Egress,
+    authority: &Arc<Authority>,
+    kubeconfig: &Path,
+    kept: Option<Kept>,
+) -> Result<Ground, Stop> {
+    let config = |issuer| EmbeddedConfig {
+        issuer,
+        shape: flags.flavor.shape(),
+        authority: authority.clone(),
+        clock: clock.clone(),
+        kubeconfig: kubeconfig.to_owned(),
+        longest_token: LONGEST_TOKEN,
+    };
+    let (aws, azure) =
+        (simulated_aws(clock, wire, None, flags.propagation)?, simulated_azure(clock, wire, None, flags.propagation));
+    let preflight = |error: anyhow::Error| Stop::new(Exit::Preflight, format!("--state: {error:#}"));
+    let internal = |error: clouds::CloudError| Stop::caused(Exit::Internal, error);
+    let (embedded, aws, azure, is_old) = match kept {
+        Some(kept) => {
+            let embedded = Embedded::resuming(config(kept.cluster.issuer.clone()), kept.cluster);
+            (
+                embedded.map_err(|error| preflight(error.into()))?,
+                aws::Simulated::resuming(aws, kept.aws).map_err(|error| preflight(error.into()))?,
+                azure::Simulated::resuming(azure, kept.azure).map_err(|error| preflight(error.into()))?,
+                true,
+            )
+        }
+        // Its key begins to be made here, the slowest single step of all.
+        None => (
+            Embedded::new(config(issuer(flags)?)),
+            aws::Simulated::new(aws).map_err(internal)?,
+            azure::Simulated::new(azure).map_err(internal)?,
+            false,
+        ),
+    };
+    let usage =
+        |error: clouds::CloudError| Stop::new(Exit::Usage, format!("--region: {:#}", anyhow::Error::from(error)));
+    let regions: Vec<&str> = REGIONS.into_iter().chain([flags.region.as_str()]).collect();
+    aws::Backend::attach(&aws, wire, &regions).map_err(usage)?;
+    azure::Backend::attach(&azure, wire).map_err(usage)?;
+    Ok(Ground { embedded: Arc::new(embedded), aws: Arc::new(aws), azure: Arc::new(azure), is_old })
 }
 
 fn issuer(flags: &Flags) -> Result<IssuerUrl, Stop> {
@@ -206,18 +293,13 @@ fn programs(flags: &Flags, environment: &Environment) -> Result<Programs, Stop> 
     Ok(programs)
 }
 
-fn clouds(flags: &Flags, clock: &SharedClock, wire: &Egress) -> Result<(aws::Simulated, azure::Simulated), Stop> {
-    let cloud =
-        |error: clouds::CloudError| Stop::new(Exit::Usage, format!("--region: {:#}", anyhow::Error::from(error)));
-    let (aws, azure) = (simulated_aws(clock, wire, None, flags.propagation)?, simulated_azure(clock, wire, None)?);
-    let regions: Vec<&str> = REGIONS.into_iter().chain([flags.region.as_str()]).collect();
-    aws::Backend::attach(&aws, wire, &regions).map_err(cloud)?;
-    azure::Backend::attach(&azure, wire).map_err(cloud)?;
-    Ok((aws, azure))
-}
-
 /// Both webhooks, for all namespaces but those of runs, as whoever runs such a cluster installs them.
-async fn register_webhooks(flags: &Flags, cluster: &Cluster, tenant: &str) -> Result<Vec<PreparedWebhook>, Stop> {
+async fn register_webhooks(
+    flags: &Flags,
+    cluster: &Cluster,
+    tenant: &str,
+    is_old: bool,
+) -> Result<Vec<PreparedWebhook>, Stop> {
     let aws = match flags.flavor {
         FlavorKind::Eks => Webhook::AwsOnEks { region: flags.region.clone() },
         FlavorKind::Aks | FlavorKind::SelfManaged => {
@@ -233,18 +315,17 @@ async fn register_webhooks(flags: &Flags, cluster: &Cluster, tenant: &str) -> Re
         let installation = WebhookInstallation { webhook, name: None, namespace_selector: Some(others) };
         let prepared = cluster.prepare_webhook(installation).await;
         let prepared = prepared.map_err(|error| Stop::caused(Exit::Infrastructure, error))?;
+        if is_old {
+            // That of the process before leads nowhere.
+            let path = format!("{}/{}", kube_objects::WEBHOOKS, prepared.name);
+            let gone = kube_objects::delete(cluster.client(), &path).await;
+            gone.map_err(|error| Stop::caused(Exit::Infrastructure, error))?;
+        }
         let made = kube_objects::create(cluster.client(), kube_objects::WEBHOOKS, &prepared.configuration).await;
         made.map_err(|error| Stop::caused(Exit::Infrastructure, error))?;
         webhooks.push(prepared);
     }
     Ok(webhooks)
-}
-
-/// AWS at a port of this machine, without TLS.
-async fn endpoint(aws: &aws::Simulated) -> Result<Server, Stop> {
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await;
-    let listener = listener.map_err(|error| Stop::caused(Exit::Infrastructure, error))?;
-    Server::plain(listener, aws.router()).map_err(|error| Stop::caused(Exit::Infrastructure, error))
 }
 
 fn read(file: &Path) -> Result<String, Stop> {

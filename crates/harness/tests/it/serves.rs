@@ -146,3 +146,109 @@ async fn kubectl_and_aws_lead_a_pod_to_its_bucket() {
         Unable to locate credentials
         "#);
 }
+
+/// A shell that runs `crossfed` itself, in the sandbox that runs the shell.
+async fn crossfed_inside(words: &[&str], script: &str) -> Ended {
+    let program = env!("CARGO_BIN_EXE_crossfed");
+    inside(words, &format!("crossfed() {{ {program} \"$@\"; }}\nset -e\n{script}")).await
+}
+
+#[tokio::test]
+async fn scenarios_run_in_a_sandbox_that_is_up_by_its_url_and_by_its_file() {
+    let script = r#"
+        file=$(dirname "$KUBECONFIG")/sandbox.json
+        crossfed e2e aks-to-aws --faults wrong-namespace,expired-token --sandbox "$HTTPS_PROXY" --run-id r1
+        crossfed e2e aks-to-azure both-clouds --faults none --sandbox "$file" --run-id r2 > second
+        tail -n 5 second | grep PASSED
+    "#;
+    let ended = crossfed_inside(&["--flavor", "aks"], script).await;
+    ended.expect_exit(0);
+    assert_snapshot!(ended.stdout, @"");
+}
+
+#[tokio::test]
+async fn a_run_in_a_sandbox_leaves_it_as_it_was() {
+    if !has("kubectl") || !has("curl") {
+        return;
+    }
+    let script = r#"
+        look() {
+            curl -s https://sandbox.crossfed.internal/inventory
+            kubectl get namespaces,mutatingwebhookconfigurations -o name
+        }
+        look > before
+        crossfed e2e eks-to-azure eks-to-aws --faults all --sandbox "$HTTPS_PROXY" > /dev/null
+        look > after
+        diff before after
+        curl -s "https://sandbox.crossfed.internal/requests" | grep -c '"client":"sandbox"' > /dev/null
+        curl -s -X POST https://sandbox.crossfed.internal/aws/accounts | grep -o '"id":"[0-9]*"'
+        curl -s -X POST https://sandbox.crossfed.internal/aws/accounts/444455556666 | grep -o '"id":"[0-9]*"'
+        curl -s -X POST https://sandbox.crossfed.internal/aws/accounts/no
+        curl -s -X POST "https://sandbox.crossfed.internal/azure/subscriptions?tenant=$AZURE_TENANT_ID" | grep -c "$AZURE_TENANT_ID"
+        curl -s https://sandbox.crossfed.internal/what | head -n 1
+    "#;
+    let ended = crossfed_inside(&["--flavor", "eks"], script).await;
+    ended.expect_exit(0);
+    assert_snapshot!(ended.stdout, @"");
+}
+
+#[tokio::test]
+async fn a_sandbox_that_is_none_is_told_with_its_reason() {
+    let script = r#"
+        file=$(dirname "$KUBECONFIG")/sandbox.json
+        try() { crossfed e2e aks-to-aws --sandbox "$1" || echo "exit $?"; }
+        exec 2>&1
+        try none.json
+        try "$KUBECONFIG" | sed "s|$(dirname "$KUBECONFIG")|[private]|"
+        try http://10.0.0.1:80
+        try "$(echo "$HTTPS_PROXY" | sed 's/:[0-9a-f]*@/:wrong@/')"
+        try http://sandbox:wrong@127.0.0.1:1
+        crossfed e2e aks-to-aws --sandbox "$file" --image a=b | head -n 1 || true
+    "#;
+    let ended = crossfed_inside(&[], script).await;
+    ended.expect_exit(0);
+    assert_snapshot!(ended.stdout, @"");
+}
+
+#[tokio::test]
+async fn images_are_programs_as_a_file_says() {
+    if !has("kubectl") {
+        return;
+    }
+    let script = r#"
+        set -e
+        kubectl run said --image example.com/says:1 --restart Never -- again
+        kubectl run busy --image busybox --restart Never -- sh -c 'echo $HOME; ls /var/run/secrets/kubernetes.io/serviceaccount'
+        kubectl run none --image example.com/none --restart Never
+        kubectl wait pod/said pod/busy --for=jsonpath='{.status.phase}'=Succeeded --timeout=20s
+        kubectl wait pod/none --for=jsonpath='{.status.containerStatuses[0].state.waiting.reason}'=ErrImagePull --timeout=20s ||
+            kubectl wait pod/none --for=jsonpath='{.status.containerStatuses[0].state.waiting.reason}'=ImagePullBackOff --timeout=20s
+        kubectl logs said
+        kubectl logs busy
+        kubectl get pod none -o jsonpath='{.status.containerStatuses[0].state.waiting.message}' | grep -o "example.com/none.*" | head -n 1
+    "#;
+    let sandbox = Sandbox::new();
+    sandbox.write("script", script);
+    sandbox.write("images.yaml", "images:\n  - names: [example.com/says]\n    entrypoint: [echo, says]\n");
+    let words = ["sandbox", "--images-file", "images.yaml", "--exec", "/bin/sh", "script"];
+    let path = std::env::var_os("PATH").expect("a test needs PATH");
+    let ended = sandbox.crossfed(&words).env("PATH", path).env("HOME", sandbox.path("")).run().await;
+    ended.expect_exit(0);
+    assert_snapshot!(ended.stdout, @"");
+    sandbox.write("images.yaml", "images:\n  - names: []\n");
+    let ended = sandbox.crossfed(&["sandbox", "--images-file", "images.yaml"]).run().await;
+    ended.expect_exit(2);
+    assert_snapshot!(ended.stderr, @"");
+}
+
+#[tokio::test]
+async fn late_writes_are_waited_for_until_they_are_seen_everywhere() {
+    let sandbox = Sandbox::new();
+    let words = ["e2e", "both-clouds", "--faults", "wrong-namespace", "--propagation", "0.01", "--run-id", "r1"];
+    let ended = sandbox.crossfed(&words).run().await;
+    ended.expect_exit(0);
+    assert!(ended.stdout.contains("control: as expected 3 times in a row after"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("taken back, inventory empty"), "{}", ended.stdout);
+    let ended = sandbox.crossfed(&["e2e", "aks-to-aws", "--propagation", "-1"]).run().await;
+    ended.expect_exit(2);
+}

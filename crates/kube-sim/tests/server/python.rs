@@ -1,4 +1,4 @@
-//! The Python `kubernetes` client. Its interpreter is named by `CROSSFED_PYTHON_KUBE`; without it this test says so and checks nothing.
+//! The Python `kubernetes` client. Its interpreter is named by `CROSSFED_PYTHON`; without it this test says so and checks nothing.
 
 use std::path::PathBuf;
 
@@ -7,8 +7,8 @@ use crate::support::Cluster;
 
 #[tokio::test]
 async fn the_python_client_gets_what_it_asks_for() {
-    let Some(python) = std::env::var_os("CROSSFED_PYTHON_KUBE") else {
-        println!("skipped: CROSSFED_PYTHON_KUBE names no Python that has the kubernetes package");
+    let Some(python) = std::env::var_os("CROSSFED_PYTHON") else {
+        println!("skipped: CROSSFED_PYTHON names no Python that has the kubernetes package");
         return;
     };
     let cluster = Cluster::start().await;

@@ -6,7 +6,9 @@ mod wanted;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::super::Settings;
 use super::super::issuer_site::Files;
+use super::super::patience::Patience;
 use super::super::places::Places;
 use super::refusal::{Refusal, only_for};
 use super::{AT_ONCE, LiveCell, failed};
@@ -25,6 +27,7 @@ pub(super) use wanted::wanted;
 #[derive(Debug)]
 pub(crate) struct AwsSide {
     http: HttpStack,
+    consistency: Consistency,
     /// One set of clients an account, the first account's first.
     accounts: BTreeMap<String, Clients>,
     /// The account in which the issuer's bucket stands.
@@ -54,17 +57,25 @@ pub(super) struct Thumbprints {
 }
 
 impl AwsSide {
-    pub(super) fn new(tags: Tags, places: &Places) -> Result<Self, Stop> {
-        let http = places.aws_stack()?;
-        Ok(Self { http, accounts: BTreeMap::new(), first: None, desired: Vec::new(), site: Vec::new(), tags })
+    pub(super) fn new(settings: &Settings, tags: Tags, places: &Places) -> Result<Self, Stop> {
+        let (http, consistency) = (places.aws_stack()?, Patience::consistency(settings));
+        Ok(Self {
+            http,
+            consistency,
+            accounts: BTreeMap::new(),
+            first: None,
+            desired: Vec::new(),
+            site: Vec::new(),
+            tags,
+        })
     }
 
     /// Adds what a cell wants, where it is not wanted already. All accounts are used in one region.
     pub(super) fn add(&mut self, cell: usize, account: &Account, (region, wanted): (String, Vec<Desired>)) {
         let id = account.id.to_string();
         self.first.get_or_insert_with(|| id.clone());
-        let http = &self.http;
-        self.accounts.entry(id.clone()).or_insert_with(|| Clients::new(&access(region, account), http));
+        let (http, consistency) = (&self.http, &self.consistency);
+        self.accounts.entry(id.clone()).or_insert_with(|| Clients::new(&access(region, account, *consistency), http));
         for desired in wanted {
             match self.desired.iter_mut().find(|one| one.account == id && one.desired == desired) {
                 Some(one) => one.cells.push(cell),
@@ -202,7 +213,7 @@ fn refused(account: &str, cell: Option<&LiveCell>, error: ApplyError) -> Result<
     Err(failed(&format!("account {account}"), kind, error))
 }
 
-fn access(region: String, account: &Account) -> Access {
+fn access(region: String, account: &Account, consistency: Consistency) -> Access {
     Access {
         account: account.id.clone(),
         region,
@@ -210,7 +221,7 @@ fn access(region: String, account: &Account) -> Access {
         secret_access_key: account.secret_access_key.clone(),
         session_token: account.session_token.clone(),
         endpoint: None,
-        consistency: Consistency::Immediate,
+        consistency,
     }
 }
 

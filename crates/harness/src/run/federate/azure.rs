@@ -7,13 +7,15 @@ use federation::azure::{
     self, Access, ApplyError, Clients, Credential, Desired, Principal, ProvisionError, VaultAccess, VaultNetwork,
     VaultRole,
 };
-use federation::{Consistency, Kind, Tags};
+use federation::{Kind, Tags};
 use futures::{StreamExt, TryStreamExt};
 use scenario::access::{self, Network, PermissionModel};
 use scenario::{Cell, Scenario};
 use trust::Secret;
 
+use super::super::Settings;
 use super::super::issuer_site::{self, Files};
+use super::super::patience::Patience;
 use super::super::places::Places;
 use super::super::render::{self, AzureNames, RenderedAzure};
 use super::refusal::{Refusal, only_for};
@@ -35,7 +37,13 @@ pub(crate) struct AzureSide {
 }
 
 impl AzureSide {
-    pub(super) fn new(tags: Tags, subscription: &Subscription, location: &str, places: &Places) -> Result<Self, Stop> {
+    pub(super) fn new(
+        settings: &Settings,
+        tags: Tags,
+        subscription: &Subscription,
+        location: &str,
+        places: &Places,
+    ) -> Result<Self, Stop> {
         let access = Access {
             tenant: subscription.tenant.clone(),
             subscription: subscription.id.clone(),
@@ -44,7 +52,7 @@ impl AzureSide {
                 client_id: subscription.client_id.clone(),
                 client_secret: subscription.client_secret.clone(),
             },
-            consistency: Consistency::Immediate,
+            consistency: Patience::consistency(settings),
         };
         let clients =
             Clients::new(&access, &places.azure_stack()?).map_err(|error| Stop::caused(Exit::Internal, error))?;

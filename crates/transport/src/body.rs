@@ -12,22 +12,23 @@ use thiserror::Error;
 
 /// Why a body was not read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum BodyError {
+pub enum BodyError {
+    /// More bytes than are taken.
     #[error("the body is too large")]
     TooLarge,
+    /// The peer is silent.
     #[error("the next piece of the body did not come in time")]
     Slow,
+    /// The peer is gone.
     #[error("the body ended before its time")]
     Incomplete,
 }
 
-/// Reads all of `body`.
-pub(crate) async fn read(
-    headers: &HeaderMap,
-    mut body: Body,
-    limit: usize,
-    idle: Duration,
-) -> Result<Bytes, BodyError> {
+/// Reads all of `body`, at most `limit` bytes; each piece may take `idle`.
+///
+/// # Errors
+/// When it is too large, does not come, or breaks off.
+pub async fn read_body(headers: &HeaderMap, mut body: Body, limit: usize, idle: Duration) -> Result<Bytes, BodyError> {
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > limit)) {
         return Err(BodyError::TooLarge);
@@ -55,7 +56,7 @@ mod tests {
         if let Some(length) = length {
             headers.insert(CONTENT_LENGTH, http::HeaderValue::from_static(length));
         }
-        let found = read(&headers, body, 4, Duration::from_millis(1)).await;
+        let found = read_body(&headers, body, 4, Duration::from_millis(1)).await;
         assert_eq!(found, expected.map(Bytes::from_static), "{length:?}");
     }
 
