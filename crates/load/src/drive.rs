@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::connection::Connection;
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::sign::{Credentials, Signer};
 use crate::world::{self, Place};
 
@@ -27,6 +27,8 @@ pub(crate) struct Window {
     pub(crate) micros: Vec<u32>,
     /// That the process took for it on all cores.
     pub(crate) cpu: Option<Duration>,
+    /// That its clients took.
+    pub(crate) client_cpu: Option<Duration>,
 }
 
 impl Window {
@@ -40,9 +42,9 @@ impl Window {
         self.micros.get((last as f64 * share) as usize).copied().unwrap_or_default()
     }
 
-    /// Microseconds of the process for one operation.
-    pub(crate) fn cpu_micros(&self) -> Option<f64> {
-        Some(self.cpu?.as_secs_f64() * 1e6 / self.operations.max(1) as f64)
+    /// Microseconds of some time for one operation.
+    pub(crate) fn share(&self, time: Option<Duration>) -> Option<f64> {
+        Some(time?.as_secs_f64() * 1e6 / self.operations.max(1) as f64)
     }
 }
 
@@ -61,7 +63,7 @@ fn drive<S>(
         Until::Passed(_) => u64::MAX,
         Until::Done(count) => count,
     };
-    let before = process.cpu();
+    let before = (process.cpu(), process::own_cpu());
     let started = Instant::now();
     let client = |number: u64| -> Result<Vec<u32>> {
         let mut connection = Connection::new(process.addr);
@@ -88,11 +90,12 @@ fn drive<S>(
         let ended = threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a client failed"))?);
         ended.collect()
     });
-    let elapsed = started.elapsed();
+    let (elapsed, own) = (started.elapsed(), process::own_cpu());
     let mut micros = done?.concat();
     micros.sort_unstable();
-    let cpu = process.cpu().zip(before).map(|(after, before)| after.saturating_sub(before));
-    Ok(Window { operations: micros.len() as u64, elapsed, micros, cpu })
+    let taken = |after: Option<Duration>, before: Option<Duration>| Some(after?.saturating_sub(before?));
+    let (cpu, client_cpu) = (taken(process.cpu(), before.0), taken(own, before.1));
+    Ok(Window { operations: micros.len() as u64, elapsed, micros, cpu, client_cpu })
 }
 
 /// Exchanges of tokens for sessions; operation `first` is the first, and gives its session its number.

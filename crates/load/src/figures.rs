@@ -1,6 +1,7 @@
 //! The figures: gathered, held against the targets, printed and written as JSON.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -31,8 +32,8 @@ impl Series {
         self.of(|window| f64::from(window.micros_at(share)))
     }
 
-    fn cpu_micros(&self) -> Option<Spread> {
-        self.0.iter().map(Window::cpu_micros).collect::<Option<Vec<f64>>>().map(Spread::of)
+    fn share(&self, time: impl Fn(&Window) -> Option<Duration>) -> Option<Spread> {
+        self.0.iter().map(|window| window.share(time(window))).collect::<Option<Vec<f64>>>().map(Spread::of)
     }
 
     /// How many times the other's rate this is, repetition by repetition.
@@ -87,8 +88,11 @@ impl Figures {
         row("perSecond", title, series.per_second(), "/s");
         row("p50Micros", "  half of them within", series.micros(0.5), "µs");
         row("p99Micros", "  99 in 100 within", series.micros(0.99), "µs");
-        if let Some(cpu) = series.cpu_micros() {
-            row("cpuMicros", "  of which the process computes", cpu, "µs");
+        if let Some(cpu) = series.share(|window| window.cpu) {
+            row("cpuMicros", "  the process computes", cpu, "µs");
+        }
+        if let Some(cpu) = series.share(|window| window.client_cpu) {
+            row("clientCpuMicros", "  its client computes", cpu, "µs");
         }
         self.json.insert(id.to_owned(), Value::Object(figures));
     }
@@ -133,8 +137,6 @@ pub(crate) fn mib(bytes: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn mk_window(operations: u64) -> Window {
@@ -143,6 +145,7 @@ mod tests {
             elapsed: Duration::from_secs(2),
             micros: (1..=100).collect(),
             cpu: Some(Duration::from_millis(operations)),
+            client_cpu: None,
         }
     }
 
@@ -165,7 +168,7 @@ mod tests {
           here                                                 50         50         50 /s
             half of them within                                50         50         50 µs
             99 in 100 within                                   99         99         99 µs
-            of which the process computes                    1000       1000       1000 µs
+            the process computes                             1000       1000       1000 µs
         ");
         assert_eq!(figures.targets(), "reached     8000 a second\n");
         assert_eq!(figures.json()["exchange"]["p99Micros"]["max"], 99.0);

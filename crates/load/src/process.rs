@@ -83,12 +83,21 @@ impl Process {
 
     /// Time on all cores so far, likewise.
     pub(crate) fn cpu(&self) -> Option<Duration> {
-        let text = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
-        // The program's name, in brackets, may hold spaces.
-        let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-        let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
-        Some(Duration::from_millis((ticks(11)? + ticks(12)?) * 1000 / TICKS))
+        cpu_of(&self.child.id().to_string())
     }
+}
+
+/// Time on all cores that this process, whose threads are the clients, took so far.
+pub(crate) fn own_cpu() -> Option<Duration> {
+    cpu_of("self")
+}
+
+fn cpu_of(process: &str) -> Option<Duration> {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The program's name, in brackets, may hold spaces.
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    Some(Duration::from_millis((ticks(11)? + ticks(12)?) * 1000 / TICKS))
 }
 
 impl Drop for Process {
