@@ -42,6 +42,12 @@ impl Window {
         self.micros.get((last as f64 * share) as usize).copied().unwrap_or_default()
     }
 
+    /// Percent of so many cores that the two had; what is missing, others had, or nobody.
+    pub(crate) fn percent_of(&self, cores: usize) -> Option<f64> {
+        let taken = self.cpu? + self.client_cpu?;
+        Some(100.0 * taken.as_secs_f64() / self.elapsed.as_secs_f64() / cores.max(1) as f64)
+    }
+
     /// Microseconds of some time for one operation.
     pub(crate) fn share(&self, time: Option<Duration>) -> Option<f64> {
         Some(time?.as_secs_f64() * 1e6 / self.operations.max(1) as f64)

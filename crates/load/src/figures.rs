@@ -1,7 +1,6 @@
 //! The figures: gathered, held against the targets, printed and written as JSON.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +9,7 @@ use crate::drive::Window;
 /// Exchanges and reads a second that a release build must reach on two cores, clients included.
 pub(crate) const TARGET_EXCHANGES: f64 = 8_000.0;
 pub(crate) const TARGET_READS: f64 = 12_000.0;
-/// An exchange with all sessions live may take this many times what it takes with few.
+/// An exchange with all sessions live may cost this many times what it costs with few.
 pub(crate) const TARGET_FLAT: f64 = 1.25;
 /// A sandbox that idles may take this much memory; this is one of its parts.
 pub(crate) const TARGET_IDLE: u64 = 50 << 20;
@@ -32,8 +31,15 @@ impl Series {
         self.of(|window| f64::from(window.micros_at(share)))
     }
 
-    fn share(&self, time: impl Fn(&Window) -> Option<Duration>) -> Option<Spread> {
-        self.0.iter().map(|window| window.share(time(window))).collect::<Option<Vec<f64>>>().map(Spread::of)
+    fn each(&self, figure: impl Fn(&Window) -> Option<f64>) -> Option<Spread> {
+        self.0.iter().map(figure).collect::<Option<Vec<f64>>>().map(Spread::of)
+    }
+
+    /// What one operation costs: what the process computes for it, which no neighbour on the machine changes much; where the system does not tell that,
+    /// the time that passes.
+    pub(crate) fn one(&self) -> f64 {
+        let computed = self.each(|window| window.share(window.cpu));
+        computed.map_or_else(|| 1.0 / self.per_second().median, |computed| computed.median)
     }
 
     /// How many times the other's rate this is, repetition by repetition.
@@ -63,14 +69,20 @@ impl Spread {
 }
 
 /// The text for a person and the same for a program, as far as they have come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Figures {
+    cores: usize,
     text: String,
     targets: String,
     json: Map<String, Value>,
 }
 
 impl Figures {
+    /// None yet, from a machine with so many cores.
+    pub(crate) fn new(cores: usize) -> Figures {
+        Figures { cores, text: String::new(), targets: String::new(), json: Map::new() }
+    }
+
     pub(crate) fn heading(&mut self, text: &str) {
         let _ = writeln!(self.text, "\n{text:<46} {:>10} {:>10} {:>10}", "min", "median", "max");
     }
@@ -88,11 +100,16 @@ impl Figures {
         row("perSecond", title, series.per_second(), "/s");
         row("p50Micros", "  half of them within", series.micros(0.5), "µs");
         row("p99Micros", "  99 in 100 within", series.micros(0.99), "µs");
-        if let Some(cpu) = series.share(|window| window.cpu) {
-            row("cpuMicros", "  the process computes", cpu, "µs");
-        }
-        if let Some(cpu) = series.share(|window| window.client_cpu) {
-            row("clientCpuMicros", "  its client computes", cpu, "µs");
+        let of_machine = series.each(|window| window.percent_of(self.cores));
+        let optional = [
+            ("cpuMicros", "  the process computes", series.each(|window| window.share(window.cpu)), "µs"),
+            ("clientCpuMicros", "  its client computes", series.each(|window| window.share(window.client_cpu)), "µs"),
+            ("percentOfMachine", "  of all cores the two had", of_machine, "%"),
+        ];
+        for (name, title, spread, unit) in optional {
+            if let Some(spread) = spread {
+                row(name, title, spread, unit);
+            }
         }
         self.json.insert(id.to_owned(), Value::Object(figures));
     }
@@ -137,6 +154,8 @@ pub(crate) fn mib(bytes: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn mk_window(operations: u64) -> Window {
@@ -145,7 +164,7 @@ mod tests {
             elapsed: Duration::from_secs(2),
             micros: (1..=100).collect(),
             cpu: Some(Duration::from_millis(operations)),
-            client_cpu: None,
+            client_cpu: Some(Duration::from_millis(3 * operations)),
         }
     }
 
@@ -159,7 +178,7 @@ mod tests {
 
     #[test]
     fn prints_and_writes_the_same() {
-        let mut figures = Figures::default();
+        let mut figures = Figures::new(2);
         figures.heading("exchanges");
         figures.series("exchange", "here", &Series(vec![mk_window(100)]));
         figures.target(true, "8000 a second");
@@ -169,6 +188,8 @@ mod tests {
             half of them within                                50         50         50 µs
             99 in 100 within                                   99         99         99 µs
             the process computes                             1000       1000       1000 µs
+            its client computes                              3000       3000       3000 µs
+            of all cores the two had                           10         10         10 %
         ");
         assert_eq!(figures.targets(), "reached     8000 a second\n");
         assert_eq!(figures.json()["exchange"]["p99Micros"]["max"], 99.0);

@@ -48,8 +48,8 @@ pub(crate) fn run(cli: &Cli) -> Result<()> {
     let idle = simulator.resident();
     let tokens = issuer.tokens(cli.tokens as usize)?;
     let refusable = Refusable::of(&issuer)?;
-    let mut figures = Figures::default();
     let cores = thread::available_parallelism().map_or(0, usize::from);
+    let mut figures = Figures::new(cores);
     println!(
         "simulated AWS in a process of its own on a plain endpoint: {cores} cores for it and its {} clients; {} \
          repetitions of {} s, after one that is not counted",
@@ -216,7 +216,7 @@ fn live_sessions(
         let title = format!("exchanges with {from} to {} live", ours.made - first);
         figures.series(&format!("exchangesWith{step}Live"), &title, &series);
         print!("{}", figures.take_text());
-        times.push(1.0 / series.per_second().median);
+        times.push(series.one());
     }
     let (live, full) = (ours.made - first, ours.process.resident());
     for (at, session) in witnesses.iter().enumerate() {
@@ -233,12 +233,12 @@ fn live_sessions(
     let (few, all) = (times.first().copied().unwrap_or(f64::NAN), times.last().copied().unwrap_or(f64::NAN));
     figures.line(
         "flatness",
-        &format!("an exchange with all live takes {:.2} times one with few", all / few),
+        &format!("an exchange with all live costs {:.2} times one with few", all / few),
         all / few,
     );
     let most = figures::TARGET_FLAT;
     let text =
-        format!("an exchange with {live} sessions live takes at most {most} times one with few: {:.2}", all / few);
+        format!("an exchange with {live} sessions live costs at most {most} times one with few: {:.2}", all / few);
     figures.target(all / few <= most, &text);
     Ok(())
 }
