@@ -1,7 +1,7 @@
 //! The front door: `cargo xtask VERB`.
 //!
-//! `test`, `fuzz`, `tidy` and `ci` are its own verbs. All others are those of the `crossfed` program, which is built when needed and then takes this
-//! process's place. This crate links none of the others, so that it builds in seconds and `cargo xtask --help` waits for no cloud SDK.
+//! `test`, `fuzz`, `tidy` and `ci` are its own verbs, and `bench clouds`. All others are those of the `crossfed` program, which is built when needed
+//! and then takes this process's place. This crate links none of the others, so that it builds in seconds and `cargo xtask --help` waits for no cloud SDK.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to a person")]
 
 mod cargo;
@@ -24,7 +24,7 @@ Verbs of crossfed (built first when needed):
   list     list scenarios and faults
   explain  show the chain of your own tokens, policies and manifests, with no cluster and no cloud
   sandbox  serve a cluster and both clouds on this machine, for your own programs and tests
-  bench    measure a run against its floor, as ratios
+  bench    measure a run against its floor, as ratios; `bench clouds`: the simulated AWS under load, in a release build
 
 The rest of the help comes from the program itself:
   cargo xtask help        all of its verbs
@@ -73,7 +73,10 @@ fn main() -> ExitCode {
         Verb::Fuzz { args } => pass::fuzz(&args),
         Verb::Tidy => tidy::run(),
         Verb::Ci => ci::run(),
-        Verb::Program(args) => pass::run(&args),
+        Verb::Program(args) => match args.as_slice() {
+            [verb, what, rest @ ..] if verb == "bench" && what == "clouds" => pass::load(rest),
+            args => pass::run(args),
+        },
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

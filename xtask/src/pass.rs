@@ -1,5 +1,5 @@
-//! Verbs that another program answers: `fuzz`, and all that are not ours. Those go to the `crossfed` program, which knows them and names the
-//! nearest when it does not.
+//! Verbs that another program answers: `fuzz`, `bench clouds`, and all that are not ours. Those go to the `crossfed` program, which knows them and
+//! names the nearest when it does not.
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
@@ -28,6 +28,16 @@ pub(crate) fn fuzz(args: &[OsString]) -> Result<ExitCode> {
     let programs = Programs::build_fuzzer()?;
     let (fuzzer, _) = programs.find("crossfed-fuzz")?;
     let mut command = Command::new(fuzzer);
+    command.args(args).env(ROOT, cargo::root());
+    cargo::forget_own_package(&mut command);
+    replace(command)
+}
+
+/// The simulated clouds under load, in a release build.
+pub(crate) fn load(args: &[OsString]) -> Result<ExitCode> {
+    let programs = Programs::build_load()?;
+    let (load, _) = programs.find("crossfed-load")?;
+    let mut command = Command::new(load);
     command.args(args).env(ROOT, cargo::root());
     cargo::forget_own_package(&mut command);
     replace(command)

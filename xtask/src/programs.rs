@@ -23,12 +23,21 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 pub(crate) struct Programs(BTreeMap<String, PathBuf>);
 
 impl Programs {
-    /// Builds all programs of the workspace but this one, which runs, and the fuzzer, which no run needs.
+    /// Builds all programs of the workspace but this one, which runs, and the fuzzer and the load, which no run needs.
     ///
     /// # Errors
     /// When cargo fails. Its own words are on stderr by then.
     pub(crate) fn build() -> Result<Programs> {
-        Programs::build_these(&["--exclude", "fuzz", "--bins"])
+        Programs::build_these(&[
+            "--workspace",
+            "--exclude",
+            "xtask",
+            "--exclude",
+            "fuzz",
+            "--exclude",
+            "load",
+            "--bins",
+        ])
     }
 
     /// Builds the fuzzer alone, from the same dependencies.
@@ -36,13 +45,22 @@ impl Programs {
     /// # Errors
     /// As [`Programs::build`].
     pub(crate) fn build_fuzzer() -> Result<Programs> {
-        Programs::build_these(&["--bin", "crossfed-fuzz"])
+        Programs::build_these(&["--workspace", "--exclude", "xtask", "--bin", "crossfed-fuzz"])
+    }
+
+    /// Builds the load on the simulated clouds, in release. It alone is built so, and by itself: the one exception to `--workspace`. Nothing else is
+    /// built in this profile that could share its dependencies, and the whole workspace would be a quarter of an hour of cloud SDKs.
+    ///
+    /// # Errors
+    /// As [`Programs::build`].
+    pub(crate) fn build_load() -> Result<Programs> {
+        Programs::build_these(&["--release", "--package", "load"])
     }
 
     fn build_these(which: &[&str]) -> Result<Programs> {
         let mut command = cargo::cargo();
         command
-            .args(["build", "--workspace", "--exclude", "xtask"])
+            .arg("build")
             .args(which)
             .arg("--message-format=json-render-diagnostics")
             .stdin(Stdio::null())

@@ -146,7 +146,10 @@ fn is_unsigned_query(request: &Request) -> bool {
 }
 
 fn is_version_of_iam(parts: &Parts, body: &[u8]) -> bool {
-    Parameters::parse(parts.uri.query(), body).get("Version") == Some(Service::Iam.version())
+    // The first one counts, and mostly stands before what is long.
+    let body = String::from_utf8_lossy(body);
+    let mut pairs = query_pairs(parts.uri.query().unwrap_or_default()).chain(query_pairs(&body));
+    pairs.find(|(name, _)| name == "Version").is_some_and(|(_, version)| version == Service::Iam.version())
 }
 
 fn is_known(service: Service, action: &str) -> bool {

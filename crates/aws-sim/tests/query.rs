@@ -10,6 +10,8 @@ mod exchange;
 mod iam;
 #[path = "query/issuers.rs"]
 mod issuers;
+#[path = "query/keeping.rs"]
+mod keeping;
 #[path = "query/permissions.rs"]
 mod permissions;
 #[path = "query/signing.rs"]

@@ -43,6 +43,9 @@ pub enum Verb {
     #[command(after_help = crate::sandbox::AFTER_HELP)]
     Sandbox(Box<crate::sandbox::Flags>),
     /// Measure a run against its floor as ratios, or the diagnosis against the catalogue (needs a built workspace)
+    #[command(
+        after_help = "`cargo xtask bench clouds` measures the simulated AWS under load. It is a program of its own, built in release: see its --help."
+    )]
     Bench(Bench),
 }
 

@@ -1,13 +1,14 @@
 //! Key sets and signature verification.
 
 use aws_lc_rs::signature::{
-    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RsaPublicKeyComponents,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RsaParameters,
+    RsaPublicKeyComponents,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::token::UnverifiedToken;
+use crate::token::{TokenHeader, UnverifiedToken};
 
 /// One public RSA key as it is published (RFC 7517, RFC 7518 §6.3).
 ///
@@ -63,22 +64,74 @@ pub enum SignatureError {
 /// # Errors
 /// See [`SignatureError`]. Claims are not looked at.
 pub fn verify_signature(token: &str, jwks: &Jwks) -> Result<(), SignatureError> {
-    let header = UnverifiedToken::decode(token).map_err(|_| SignatureError::Malformed)?.header;
-    let parameters = match header.alg.as_str() {
-        "RS256" => &RSA_PKCS1_2048_8192_SHA256,
-        "RS384" => &RSA_PKCS1_2048_8192_SHA384,
-        "RS512" => &RSA_PKCS1_2048_8192_SHA512,
-        _ => return Err(SignatureError::UnsupportedAlgorithm(header.alg)),
-    };
-    let key = header
-        .kid
-        .as_ref()
-        .and_then(|kid| jwks.keys.iter().find(|key| key.kid.as_ref() == Some(kid) && key.kty == "RSA"));
-    let Some(key) = key else {
-        return Err(SignatureError::UnknownKey(header.kid));
-    };
-    let (message, signature) = token.rsplit_once('.').ok_or(SignatureError::Malformed)?;
-    let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| SignatureError::BadSignature);
-    let public = RsaPublicKeyComponents { n: bytes(&key.n)?, e: bytes(&key.e)? };
-    public.verify(parameters, message.as_bytes(), &bytes(signature)?).map_err(|_| SignatureError::BadSignature)
+    UnverifiedToken::decode(token).map_err(|_| SignatureError::Malformed)?;
+    let signed = Signed::of(token)?;
+    let at = jwks.position(signed.kid.as_deref()).ok_or(SignatureError::UnknownKey(signed.kid))?;
+    let public = jwks.keys[at].components().ok_or(SignatureError::BadSignature)?;
+    let verified = public.verify(signed.algorithm.parameters(), signed.message.as_bytes(), &signed.signature);
+    verified.map_err(|_| SignatureError::BadSignature)
+}
+
+impl Jwks {
+    /// Where the key is that a token's header names.
+    pub(crate) fn position(&self, kid: Option<&str>) -> Option<usize> {
+        let kid = kid?;
+        self.keys.iter().position(|key| key.kid.as_deref() == Some(kid) && key.kty == "RSA")
+    }
+}
+
+impl Jwk {
+    /// Modulus and exponent, where they can be read.
+    pub(crate) fn components(&self) -> Option<RsaPublicKeyComponents<Vec<u8>>> {
+        let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
+        Some(RsaPublicKeyComponents { n: bytes(&self.n)?, e: bytes(&self.e)? })
+    }
+}
+
+/// The algorithms that are verified here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Algorithm {
+    Rs256,
+    Rs384,
+    Rs512,
+}
+
+impl Algorithm {
+    pub(crate) fn parameters(self) -> &'static RsaParameters {
+        match self {
+            Algorithm::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
+            Algorithm::Rs384 => &RSA_PKCS1_2048_8192_SHA384,
+            Algorithm::Rs512 => &RSA_PKCS1_2048_8192_SHA512,
+        }
+    }
+}
+
+/// A token as its signature sees it.
+pub(crate) struct Signed<'a> {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) kid: Option<String>,
+    pub(crate) message: &'a str,
+    pub(crate) signature: Vec<u8>,
+}
+
+impl<'a> Signed<'a> {
+    /// Takes apart all but the claims.
+    pub(crate) fn of(token: &'a str) -> Result<Signed<'a>, SignatureError> {
+        let malformed = || SignatureError::Malformed;
+        let (message, signature) = token.rsplit_once('.').ok_or_else(malformed)?;
+        let (header, claims) = message.split_once('.').ok_or_else(malformed)?;
+        if claims.contains('.') {
+            return Err(SignatureError::Malformed);
+        }
+        let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| SignatureError::Malformed);
+        let header: TokenHeader = crate::object(&bytes(header)?).map_err(|_| SignatureError::Malformed)?;
+        let signature = bytes(signature)?;
+        let algorithm = match header.alg.as_str() {
+            "RS256" => Algorithm::Rs256,
+            "RS384" => Algorithm::Rs384,
+            "RS512" => Algorithm::Rs512,
+            _ => return Err(SignatureError::UnsupportedAlgorithm(header.alg)),
+        };
+        Ok(Signed { algorithm, kid: header.kid, message, signature })
+    }
 }

@@ -21,6 +21,7 @@ pub mod secret;
 pub mod subject;
 pub mod token;
 pub mod verdict;
+pub mod verifying;
 pub mod workload;
 
 pub use arn::{AccountId, Arn, ArnError};
@@ -40,3 +41,4 @@ pub use secret::Secret;
 pub use subject::Subject;
 pub use token::{TokenError, TokenHeader, UnverifiedToken};
 pub use verdict::Verdict;
+pub use verifying::VerifyingKeys;

@@ -53,6 +53,8 @@ pub(crate) const DIRECTIONS: &[May] = &[
         &[],
     ),
     may("fuzz", &["trust", "webhooks", "scenario"], &[]),
+    // Without an SDK among its dependencies, since it is built in release.
+    may("load", &["trust", "transport", "aws-sim"], &[]),
     may("xtask", &[], &[]),
 ];
 

@@ -58,6 +58,9 @@ pub(crate) fn query_pairs(raw: &str) -> impl Iterator<Item = (String, String)> {
     raw.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let text = |part: &str| {
+            if !part.contains(['+', '%']) {
+                return part.to_owned();
+            }
             let spaced = part.replace('+', " ");
             String::from_utf8_lossy(&percent_decode(&spaced)).into_owned()
         };

@@ -6,7 +6,7 @@
 
 use jiff::SignedDuration;
 use trust::policy::{Context, Outcome, PrincipalFacts, Request};
-use trust::{IssuerUrl, SignatureError, UnverifiedToken, verify_signature};
+use trust::{IssuerUrl, SignatureError, UnverifiedToken};
 
 use crate::account::Role;
 use crate::error::ApiError;
@@ -103,7 +103,7 @@ async fn verify(state: &State, text: &str, token: &UnverifiedToken, provider: &T
             _ => no_key(),
         }
     })?;
-    verify_signature(text, &keys).map_err(|error| match error {
+    keys.verify(text).map_err(|error| match error {
         SignatureError::UnknownKey(_) => no_key(),
         SignatureError::BadSignature | SignatureError::UnsupportedAlgorithm(_) | SignatureError::Malformed => {
             claims::not_validated()

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use thiserror::Error;
 use transport::{Client, FetchError, Fetched};
-use trust::{IssuerUrl, Jwks};
+use trust::{IssuerUrl, Jwks, VerifyingKeys};
 
 /// More keys of one type than this and none is found (IAM user guide, OIDC providers).
 const MAX_KEYS: usize = 100;
@@ -60,7 +60,7 @@ struct Kept {
 /// A key set and who served it.
 #[derive(Debug)]
 struct Published {
-    keys: Arc<Jwks>,
+    keys: Arc<VerifyingKeys>,
     discovery: Shown,
     jwks: Shown,
 }
@@ -93,7 +93,7 @@ impl IssuerKeys {
         kid: Option<&str>,
         thumbprints: &[String],
         now: Timestamp,
-    ) -> Result<Arc<Jwks>, IssuerError> {
+    ) -> Result<Arc<VerifyingKeys>, IssuerError> {
         let published = match self.kept(issuer, kid, now) {
             Some(kept) => kept,
             None => {
@@ -111,7 +111,7 @@ impl IssuerKeys {
     fn kept(&self, issuer: &IssuerUrl, kid: Option<&str>, now: Timestamp) -> Option<Arc<Published>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let one = kept.get(issuer).filter(|one| now < one.until)?;
-        let is_known = one.keys.keys.keys.iter().any(|key| key.kid.as_deref() == kid);
+        let is_known = one.keys.keys.jwks().keys.iter().any(|key| key.kid.as_deref() == kid);
         is_known.then(|| one.keys.clone())
     }
 
@@ -154,7 +154,7 @@ async fn fetch_all(client: &Client, issuer: &IssuerUrl, thumbprints: &[String]) 
     if too_many("RSA") || too_many("EC") {
         return Err(IssuerError::KeySet("it has too many keys"));
     }
-    Ok(Published { keys: Arc::new(keys), discovery, jwks })
+    Ok(Published { keys: Arc::new(VerifyingKeys::new(keys)), discovery, jwks })
 }
 
 /// The thumbprint that IAM registers by itself: of the host that serves the keys.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_sim::{AwsSim, AwsSimConfig};
+use aws_sim::{AwsSim, AwsSimConfig, AwsSimOptions};
 use axum::Router;
 use axum::body::Body;
 use axum::response::IntoResponse;
@@ -160,16 +160,16 @@ pub(crate) fn form(parameters: &[(&str, &str)]) -> String {
 impl World {
     /// Two empty accounts and an issuer that the simulator's trust roots know.
     pub(crate) async fn bare() -> World {
-        World::bare_within(Duration::from_secs(5)).await
+        World::bare_within(Duration::from_secs(5), &AwsSimOptions::default()).await
     }
 
-    async fn bare_within(deadline: Duration) -> World {
+    async fn bare_within(deadline: Duration, options: &AwsSimOptions) -> World {
         let authority = Authority::generate("public", &SystemClock).expect("authority must be made");
         let issuer = Issuer::start(&authority).await;
         let clock = Arc::new(FixedClock::new(SystemClock.now()));
         let roots = Roots::of(&authority).expect("roots must be taken");
         let issuers = Client::new(roots, deadline);
-        let sim = AwsSim::new(AwsSimConfig { clock: clock.clone(), issuers });
+        let sim = AwsSim::with_options(AwsSimConfig { clock: clock.clone(), issuers }, options);
         let open = |account: &str| {
             let admin = sim.create_account(account.parse().expect("account must parse"));
             Credentials { access_key_id: admin.access_key_id, secret: admin.secret_access_key, session_token: None }
@@ -185,7 +185,18 @@ impl World {
 
     /// [`World::new`] whose STS gives issuers this long to answer.
     pub(crate) async fn within(deadline: Duration) -> World {
-        let world = World::bare_within(deadline).await;
+        World::bare_within(deadline, &AwsSimOptions::default()).await.trusting().await
+    }
+
+    /// [`World::new`] whose STS keeps an issuer's keys for so many seconds.
+    pub(crate) async fn keeping(seconds: i64) -> World {
+        let options =
+            AwsSimOptions { issuer_keys_kept: SignedDuration::from_secs(seconds), ..AwsSimOptions::default() };
+        World::bare_within(Duration::from_secs(5), &options).await.trusting().await
+    }
+
+    async fn trusting(self) -> World {
+        let world = self;
         let issuer = world.issuer.url.clone();
         world.register(&issuer, "0123456789012345678901234567890123456789").await;
         let trust = world.trust_policy();
