@@ -1,5 +1,6 @@
 //! `sandbox`: what its users' programs find in it.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -251,4 +252,97 @@ async fn late_writes_are_waited_for_until_they_are_seen_everywhere() {
     assert!(ended.stdout.contains("taken back, inventory empty"), "{}", ended.stdout);
     let ended = sandbox.crossfed(&["e2e", "aks-to-aws", "--propagation", "-1"]).run().await;
     ended.expect_exit(2);
+}
+
+/// What a sandbox keeps is what its user made: objects, issuer and key, accounts with all that is in them.
+#[tokio::test]
+async fn state_that_is_kept_is_there_again_with_its_identities() {
+    if !has("kubectl") || !has("aws") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let path = std::env::var_os("PATH").expect("a test needs PATH");
+    let run = async |script: &str| {
+        sandbox.write("script", script);
+        let words = ["sandbox", "--flavor", "eks", "--state", "kept", "--exec", "/bin/sh", "script"];
+        sandbox.crossfed(&words).env("PATH", &path).env("HOME", sandbox.path("")).env("AWS_PAGER", "").run().await
+    };
+    let first = r#"
+        set -e
+        echo hello > file.txt
+        aws s3 mb s3://bucket-of-mine > /dev/null
+        aws s3 cp --only-show-errors file.txt s3://bucket-of-mine/file.txt
+        host=${CROSSFED_ISSUER#https://}
+        account=$(aws sts get-caller-identity --query Account --output text)
+        aws iam create-open-id-connect-provider --url "$CROSSFED_ISSUER" --client-id-list sts.amazonaws.com > /dev/null
+        aws iam create-role --role-name reader --assume-role-policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+            "Principal":{"Federated":"arn:aws:iam::'$account':oidc-provider/'$host'"},"Action":"sts:AssumeRoleWithWebIdentity",
+            "Condition":{"StringEquals":{"'$host':sub":"system:serviceaccount:shop:reader"}}}]}' > /dev/null
+        aws iam put-role-policy --role-name reader --policy-name read --policy-document '{"Version":"2012-10-17","Statement":[
+            {"Effect":"Allow","Action":["s3:GetObject","s3:ListBucket"],"Resource":"*"}]}'
+        kubectl create namespace shop
+        kubectl create serviceaccount reader -n shop
+        kubectl annotate serviceaccount reader -n shop eks.amazonaws.com/role-arn=arn:aws:iam::$account:role/reader
+        kubectl create -f - <<CRD
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: things.example.com}
+spec:
+  group: example.com
+  names: {kind: Thing, plural: things, singular: thing, listKind: ThingList}
+  scope: Namespaced
+  versions:
+  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}
+CRD
+        kubectl create -f - <<THING
+apiVersion: example.com/v1
+kind: Thing
+metadata: {name: one, namespace: shop}
+THING
+        kubectl create token reader -n shop --audience sts.amazonaws.com > token
+        echo "$CROSSFED_ISSUER" > issuer
+        curl -s https://sandbox.crossfed.internal/inventory > inventory
+    "#;
+    run(first).await.expect_exit(0);
+    assert_eq!(std::fs::metadata(sandbox.path("kept")).map(|kept| kept.permissions().mode() & 0o777).ok(), Some(0o700));
+    let second = r#"
+        set -e
+        test "$CROSSFED_ISSUER" = "$(cat issuer)"
+        curl -s https://sandbox.crossfed.internal/inventory | diff - inventory
+        kubectl get things -n shop -o name
+        kubectl run ls -n shop --image amazon/aws-cli --restart Never --overrides '{"spec":{"serviceAccountName":"reader"}}' -- \
+            s3 cp --no-progress s3://bucket-of-mine/file.txt -
+        kubectl wait pod/ls -n shop --for=jsonpath='{.status.phase}'=Succeeded --timeout=20s
+        kubectl logs ls -n shop
+        aws sts assume-role-with-web-identity --role-arn arn:aws:iam::111122223333:role/reader --role-session-name old-token \
+            --web-identity-token "$(cat token)" --query AssumedRoleUser.Arn --output text
+    "#;
+    let ended = run(second).await;
+    ended.expect_exit(0);
+    assert_snapshot!(ended.stdout, @"");
+    let ended = sandbox.crossfed(&["sandbox", "--flavor", "aks", "--state", "kept", "--exec", "true"]).run().await;
+    ended.expect_exit(2);
+    assert_snapshot!(ended.stderr, @"");
+}
+
+/// The clouds at ports of this machine, asked by curl as the simplest program that knows no proxy.
+#[tokio::test]
+async fn both_clouds_answer_at_endpoints_of_this_machine() {
+    if !has("curl") || !has("aws") {
+        return;
+    }
+    let script = r#"
+        set -e
+        test -z "$HTTPS_PROXY"
+        aws sts get-caller-identity --query Account --output text
+        aws s3 mb s3://bucket-of-mine
+        token=$(curl -s "${AZURE_AUTHORITY_HOST}$AZURE_TENANT_ID/oauth2/v2.0/token" -d grant_type=client_credentials \
+            -d client_id=$AZURE_CLIENT_ID --data-urlencode client_secret=$AZURE_CLIENT_SECRET \
+            -d scope=https://management.azure.com/.default | grep -o '"access_token":"[^"]*"' | cut -d '"' -f 4)
+        curl -s -H "Authorization: Bearer $token" \
+            "$AZURE_RESOURCE_MANAGER_URL/subscriptions/$AZURE_SUBSCRIPTION_ID/resourcegroups?api-version=2021-04-01"
+    "#;
+    let ended = inside(&["--endpoints"], script).await;
+    ended.expect_exit(0);
+    assert_snapshot!(ended.stdout, @"");
 }
