@@ -1,5 +1,5 @@
-//! A simulated Azure: Entra ID, Resource Manager, Key Vault and Blob Storage as far as federation of workload
-//! identities needs them, with the status codes, error codes and message shapes of the real services.
+//! A simulated Azure: Entra ID, Resource Manager, Key Vault, Blob Storage and a look-up in Microsoft Graph, as far as federation of
+//! workload identities needs them, with the status codes, error codes and message shapes of the real services.
 //! Must not know the harness, the cluster or any issuer in advance: it learns an issuer's keys over the wire.
 
 mod access_token;

@@ -17,10 +17,18 @@ use crate::vaults::Vault;
 /// Looks that find an operation still under way.
 const LOOKS: u8 = 1;
 
+/// With so many noted, those that are done, or that nobody looks after, make way.
+const MAX_NOTED: usize = 10_000;
+
 /// Notes the work and returns the opaque part of its URL.
 pub(super) fn begin(directory: &mut Directory, work: Work) -> String {
     let id = random::text::<24>();
     let operation = Operation { work, is_done: false, looks: LOOKS };
+    if directory.operations.len() >= MAX_NOTED {
+        // A group waits for its operation, and has one.
+        let is_kept = |held: &Operation| !held.is_done && matches!(held.work, Work::DeleteGroup { .. });
+        directory.operations.retain(|_, held| is_kept(held));
+    }
     directory.operations.insert(id.clone(), operation);
     id
 }
