@@ -111,6 +111,16 @@ impl Call<'_> {
         agent.split('/').next().unwrap_or_default().chars().take(128).collect()
     }
 
+    /// A change that brings the object into being needs the right to create it, too.
+    ///
+    /// # Errors
+    /// 403.
+    pub(crate) fn may_create(&self) -> Result<(), Status> {
+        let info = RequestInfo { verb: "create".into(), ..self.info.clone() };
+        let decision = rbac::authorize(&self.api.store, &self.user, &info);
+        if decision.allowed { Ok(()) } else { Err(rbac::forbidden(&self.user, &info, &decision.reason)) }
+    }
+
     pub(crate) fn not_found(&self) -> Status {
         Status::not_found(self.resource, &self.info.name)
     }

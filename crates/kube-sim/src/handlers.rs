@@ -24,7 +24,8 @@ use crate::status::Status;
 
 /// Answers a request on a resource that exists.
 pub(crate) async fn dispatch(call: &mut Call<'_>, method: &Method) -> Answer {
-    let (verb, subresource) = (call.info.verb, call.info.subresource.clone());
+    let (verb, subresource) = (call.info.verb.clone(), call.info.subresource.clone());
+    let verb = verb.as_ref();
     if !subresource.is_empty() {
         return part(call, verb, &subresource).await;
     }
@@ -81,7 +82,7 @@ async fn part(call: &mut Call<'_>, verb: &str, name: &str) -> Answer {
 /// # Errors
 /// The refusal.
 pub(crate) async fn create_object(call: &mut Call<'_>, value: Value) -> Result<(), Status> {
-    create::store(call, value, &WriteOptions::default(), "CreateOptions").await.map(drop)
+    create::store(call, value, &WriteOptions::default(), update::Owners::Found).await.map(drop)
 }
 
 /// Changes the object of the call, from the newest state.

@@ -30,6 +30,15 @@ pub(crate) fn needs_resource_version(resource: &Resource) -> bool {
     )
 }
 
+/// Kinds that an update brings into being: `AllowCreateOnUpdate`.
+pub(crate) fn creates_on_update(resource: &Resource) -> bool {
+    match resource.group {
+        "" => ["endpoints", "events", "limitranges", "services"].contains(&resource.plural),
+        "coordination.k8s.io" | "rbac.authorization.k8s.io" => true,
+        _ => false,
+    }
+}
+
 /// Kinds whose deletion answers with the object and not with a Status.
 pub(crate) fn returns_deleted(resource: &Resource) -> bool {
     resource.group.is_empty()

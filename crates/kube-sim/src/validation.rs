@@ -4,6 +4,7 @@
 
 mod data;
 mod pod;
+mod rbac;
 mod volume;
 mod webhook;
 mod workload;
@@ -35,6 +36,7 @@ pub(crate) fn create(resource: &Resource, value: &Value) -> Errors {
             webhook::configuration(value, &mut errors);
         }
         ("apiextensions.k8s.io", _) => data::definition(value, &mut errors),
+        ("rbac.authorization.k8s.io", _) => rbac::check(resource, value, &mut errors),
         _ => {}
     }
     if let Some(custom) = resource.custom {
@@ -61,10 +63,11 @@ pub(crate) fn update(resource: &Resource, value: &Value, old: &Value) -> Errors 
         ("admissionregistration.k8s.io", "mutatingwebhookconfigurations" | "validatingwebhookconfigurations") => {
             webhook::configuration(value, &mut errors);
         }
-        ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings")
-            if value.get("roleRef") != old.get("roleRef") =>
-        {
-            errors.push(FieldError::invalid("roleRef", &value["roleRef"], "cannot change roleRef"));
+        ("rbac.authorization.k8s.io", _) => {
+            rbac::check(resource, value, &mut errors);
+            if value.get("roleRef") != old.get("roleRef") {
+                errors.push(FieldError::invalid("roleRef", &value["roleRef"], "cannot change roleRef"));
+            }
         }
         _ => {}
     }

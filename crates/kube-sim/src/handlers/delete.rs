@@ -23,7 +23,7 @@ fn options(call: &Call<'_>) -> Result<(DeleteOptions, WriteOptions), Status> {
         let asked = Some(call.params.get("propagationPolicy")).filter(|word| !word.is_empty());
         let orphan = call.params.has("orphanDependents").then(|| call.params.flag("orphanDependents"));
         let propagation = propagation(asked, orphan)?;
-        let grace = call.params.number("gracePeriodSeconds");
+        let grace = call.params.number("gracePeriodSeconds")?;
         return Ok((DeleteOptions { grace, propagation, ..DeleteOptions::default() }, write));
     }
     call.require_json()?;

@@ -79,7 +79,7 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
     let form = respond::form(&call.headers)?;
     let selection = Selection::of(call)?;
     versions::check_list(&call.params)?;
-    let limit = call.params.number("limit").and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0);
+    let limit = call.params.number("limit")?.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0);
     let (found, version) = versions::state(call)?;
     let mut matching = found.into_iter().filter(|object| selection.matches(object.value()));
     let page: Vec<Arc<Object>> = matching.by_ref().take(limit.unwrap_or(usize::MAX)).collect();

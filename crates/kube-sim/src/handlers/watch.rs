@@ -68,7 +68,7 @@ pub(super) fn watch(call: &Call<'_>) -> Answer {
     }
     let seconds = call
         .params
-        .number("timeoutSeconds")
+        .number("timeoutSeconds")?
         .and_then(|seconds| u64::try_from(seconds).ok())
         .filter(|seconds| *seconds > 0);
     let (now, lasts) = (Instant::now(), seconds.map_or(DEFAULT, Duration::from_secs));
