@@ -24,7 +24,14 @@ pub(crate) fn fill(api: &Api) {
             }
         }
         let port = json!({"name": "https", "port": 443, "protocol": "TCP", "targetPort": api.addr.port()});
-        put(api, tx, resources::core("services"), "default", "kubernetes", json!({"spec": {"ports": [port]}}));
+        put(
+            api,
+            tx,
+            resources::core("services"),
+            "default",
+            "kubernetes",
+            json!({"spec": {"clusterIP": "10.96.0.1", "ports": [port]}}),
+        );
         let cluster_roles = resources::known(RBAC, "clusterroles");
         for (name, rules) in roles() {
             let mut role = json!({"rules": rules});

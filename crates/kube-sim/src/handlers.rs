@@ -3,6 +3,7 @@
 mod apply;
 mod create;
 mod delete;
+mod eviction;
 mod log;
 mod patch;
 mod read;
@@ -72,8 +73,9 @@ async fn part(call: &mut Call<'_>, verb: &str, name: &str) -> Answer {
         ("status" | "finalize", "get") => read::get(call),
         ("status" | "finalize", "update") if is_own => update::update(call).await,
         ("status" | "finalize", "patch") if is_own => patch::patch(call).await,
-        // Announced for clients that read discovery, and not part of this server yet.
-        _ => Err(Status::method_not_allowed()),
+        ("eviction", _) => eviction::create(call).await,
+        // Announced for clients that read discovery; a pod's processes are this machine's own.
+        _ => Err(Status::not_served(&format!("{}/{name}", call.resource.plural))),
     }
 }
 

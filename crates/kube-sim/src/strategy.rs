@@ -2,6 +2,8 @@
 //!
 //! Follows the registry strategies of the real server (`PrepareForCreate`, `PrepareForUpdate`). Pure but for the random suffix of ids.
 
+mod service;
+
 use serde_json::{Value, json};
 
 use crate::custom;
@@ -72,6 +74,10 @@ pub(crate) fn prepare_create(resource: &Resource, value: &mut Value) {
             let class = value.pointer("/status/qosClass").cloned().unwrap_or(Value::Null);
             object::fields(value).insert("status".into(), json!({"phase": "Pending", "qosClass": class}));
         }
+        ("", "services") => {
+            service::allocate(value);
+            object::fields(value).insert("status".into(), json!({"loadBalancer": {}}));
+        }
         ("batch", "jobs") => {
             job_labels(value, &uid);
             object::fields(value).insert("status".into(), json!({}));
@@ -135,6 +141,9 @@ pub(crate) fn prepare_update(resource: &Resource, subresource: &str, value: &mut
         _ => {
             if resource.subresource("status").is_some() {
                 carry(value, old, "status");
+            }
+            if resource.is_core("services") {
+                service::keep(value, old);
             }
             if resource.is_core("namespaces") {
                 carry(section_value(value, "spec"), &old["spec"], "finalizers");

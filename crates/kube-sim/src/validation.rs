@@ -5,6 +5,8 @@
 mod data;
 mod pod;
 mod rbac;
+mod service;
+mod small;
 mod volume;
 mod webhook;
 mod workload;
@@ -37,6 +39,11 @@ pub(crate) fn create(resource: &Resource, value: &Value) -> Errors {
         }
         ("apiextensions.k8s.io", _) => data::definition(value, &mut errors),
         ("rbac.authorization.k8s.io", _) => rbac::check(resource, value, &mut errors),
+        ("", "services") => service::check(value, &mut errors),
+        ("", "events") => small::event(value, &mut errors),
+        ("coordination.k8s.io", "leases") => small::lease(value, &mut errors),
+        ("policy", "poddisruptionbudgets") => small::budget(value, &mut errors),
+        ("scheduling.k8s.io", "priorityclasses") => small::priority_class(value, &mut errors),
         _ => {}
     }
     if let Some(custom) = resource.custom {
@@ -63,6 +70,10 @@ pub(crate) fn update(resource: &Resource, value: &Value, old: &Value) -> Errors 
         ("admissionregistration.k8s.io", "mutatingwebhookconfigurations" | "validatingwebhookconfigurations") => {
             webhook::configuration(value, &mut errors);
         }
+        ("", "services") => service::update(value, old, &mut errors),
+        ("coordination.k8s.io", "leases") => small::lease(value, &mut errors),
+        ("policy", "poddisruptionbudgets") => small::budget(value, &mut errors),
+        ("scheduling.k8s.io", "priorityclasses") => small::priority_class_update(value, old, &mut errors),
         ("rbac.authorization.k8s.io", _) => {
             rbac::check(resource, value, &mut errors);
             if value.get("roleRef") != old.get("roleRef") {

@@ -138,6 +138,11 @@ fn code(name: &str, argument: &str, object: &Value, now: Timestamp) -> Value {
     let containers = || template.iter().find_map(|path| object.pointer(path)).cloned().unwrap_or_default();
     match name {
         "pod" => pods::cell(object, argument, now),
+        "available" => match object.pointer(&format!("/spec/{argument}")) {
+            Some(Value::String(text)) => text.as_str().into(),
+            Some(number) => number.to_string().into(),
+            None => "N/A".into(),
+        },
         "map" => pairs(object.pointer(argument)),
         "list" => joined(list(object, argument).iter().filter_map(Value::as_str).map(str::to_owned).collect()),
         "data" => {
