@@ -17,6 +17,7 @@
 //! - The status of a PodDisruptionBudget is not kept; an eviction counts the pods when it asks.
 //! - Of kinds that nothing here acts upon, such as HorizontalPodAutoscaler (`v2` alone) or NetworkPolicy, names and labels are checked and
 //!   little else. Of custom kinds neither patterns nor formats are.
+//! - A client that closes its half of a connection is taken to have left, and may get no answer.
 //! - `kubectl explain` has members and types, no descriptions.
 //! - Some sixty cluster roles of controllers that do not run here are absent.
 

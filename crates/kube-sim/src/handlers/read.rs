@@ -19,6 +19,10 @@ use crate::table::{self, Include, Table};
 
 pub(super) fn get(call: &Call<'_>) -> Answer {
     let form = respond::form(&call.headers)?;
+    let (asked, current) = (resource_version(call)?, call.api.store.version());
+    if asked > current {
+        return Err(Status::from_the_future(asked, current));
+    }
     let object = call.api.store.get(&call.key()).ok_or_else(|| call.not_found())?;
     let metadata = || json!({"resourceVersion": object.resource_version().to_string()});
     Ok(match form {

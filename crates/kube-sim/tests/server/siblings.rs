@@ -106,7 +106,7 @@ async fn some_kinds_come_into_being_by_an_update() {
 #[tokio::test]
 async fn yaml_is_taken_and_given() {
     let cluster = Cluster::start().await;
-    let body = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: y}\ndata: {a: b}\n".to_vec();
+    let body = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {a: b}\n".to_vec();
     let (code, answer) =
         cluster.send_raw("POST", "/api/v1/namespaces/default/configmaps", "application/yaml", body).await;
     assert_eq!((code, &answer["data"]), (201, &json!({"a": "b"})));
@@ -166,5 +166,7 @@ async fn parameters_that_are_no_numbers_are_refused() {
     ] {
         check(&cluster, "GET", path, Value::Null, 400, message).await;
     }
+    let future = "/api/v1/namespaces/default?resourceVersion=999999";
+    check(&cluster, "GET", future, Value::Null, 504, "Timeout: Too large resource version: 999999, current: ").await;
     cluster.stop().await;
 }
