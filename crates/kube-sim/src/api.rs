@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
@@ -24,10 +25,13 @@ use crate::status::Status;
 use crate::store::{Key, Store};
 use crate::tokens::Issuer;
 use crate::user::User;
-use crate::{discovery, handlers, impersonation, protobuf, rbac, respond};
+use crate::{decode, discovery, handlers, impersonation, protobuf, rbac, respond, yaml};
 
 /// Largest body of a request, in bytes.
 const BODY_LIMIT: usize = 3 * 1024 * 1024;
+
+/// A body must be there by then: the real server's `--request-timeout`.
+const BODY_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A response, or the Status that stands for one.
 pub(crate) type Answer = Result<Response, Status>;
@@ -111,6 +115,16 @@ impl Call<'_> {
         agent.split('/').next().unwrap_or_default().chars().take(128).collect()
     }
 
+    /// A change that brings the object into being needs the right to create it, too.
+    ///
+    /// # Errors
+    /// 403.
+    pub(crate) fn may_create(&self) -> Result<(), Status> {
+        let info = RequestInfo { verb: "create".into(), ..self.info.clone() };
+        let decision = rbac::authorize(&self.api.store, &self.user, &info);
+        if decision.allowed { Ok(()) } else { Err(rbac::forbidden(&self.user, &info, &decision.reason)) }
+    }
+
     pub(crate) fn not_found(&self) -> Status {
         Status::not_found(self.resource, &self.info.name)
     }
@@ -141,13 +155,15 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
 
 async fn handle(State(api): State<Arc<Api>>, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
-    match serve(&api, parts, body).await {
+    let is_yaml = yaml::is_preferred(&parts.headers);
+    let response = match serve(&api, parts, body).await {
         Ok(response) => response,
         Err(status) => {
             tracing::debug!(code = status.code, message = %trust::redact(&status.message), "refused");
             respond::failure(&status)
         }
-    }
+    };
+    if is_yaml { yaml::of(response).await } else { response }
 }
 
 async fn serve(api: &Arc<Api>, mut parts: Parts, body: Body) -> Answer {
@@ -172,7 +188,7 @@ async fn serve(api: &Arc<Api>, mut parts: Parts, body: Body) -> Answer {
     if !resource.namespaced && !info.namespace.is_empty() && !resource.is_core("namespaces") {
         return Err(Status::no_such_resource());
     }
-    let body = read(body, &parts).await?;
+    let body = read(body, &parts, BODY_PATIENCE).await?;
     let body = in_json(&mut parts, resource, body)?;
     let mut call = Call { api, user, info, params, headers: parts.headers, resource, body, warnings: Vec::new() };
     let answer = handlers::dispatch(&mut call, &parts.method).await;
@@ -181,24 +197,37 @@ async fn serve(api: &Arc<Api>, mut parts: Parts, body: Body) -> Answer {
     Ok(response)
 }
 
-async fn read(body: Body, parts: &Parts) -> Result<Bytes, Status> {
+async fn read(body: Body, parts: &Parts, patience: Duration) -> Result<Bytes, Status> {
     if parts.method == Method::GET || parts.method == Method::HEAD {
         return Ok(Bytes::new());
     }
-    match Limited::new(body, BODY_LIMIT).collect().await {
+    // What says beforehand that it is too large is not waited for.
+    if usize::try_from(body.size_hint().lower()).is_ok_and(|size| size > BODY_LIMIT) {
+        return Err(Status::too_large(BODY_LIMIT));
+    }
+    let collected = tokio::time::timeout(patience, Limited::new(body, BODY_LIMIT).collect()).await;
+    match collected.map_err(|_| Status::timed_out())? {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Status::too_large(BODY_LIMIT)),
         Err(error) => Err(Status::bad_request(error.to_string())),
     }
 }
 
-/// Protobuf is read into JSON, and the rest of the server sees nothing of it.
+/// Protobuf and YAML are read into JSON, and the rest of the server sees nothing of them.
 fn in_json(parts: &mut Parts, resource: &Resource, body: Bytes) -> Result<Bytes, Status> {
-    let is_protobuf = parts
-        .headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(protobuf::MEDIA.as_bytes()));
-    if !is_protobuf || body.is_empty() || parts.method == Method::PATCH {
+    let is = |media: &str| {
+        let given = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        given.split(';').next().unwrap_or_default().trim() == media
+    };
+    let (is_protobuf, is_yaml) = (is(protobuf::MEDIA), is(yaml::MEDIA));
+    if body.is_empty() || parts.method == Method::PATCH {
+        return Ok(body);
+    }
+    if is_yaml {
+        parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        return yaml::to_json(&body).map_err(|why| decode::unrecognized(resource.kind, &why, &body));
+    }
+    if !is_protobuf {
         return Ok(body);
     }
     if resource.custom.is_some() {
@@ -232,4 +261,23 @@ async fn authenticate(api: &Arc<Api>, parts: &Parts) -> Result<User, Status> {
         tracing::debug!(%error, "token refused");
         Status::unauthorized()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn refused(body: Body) -> u16 {
+        let (parts, body) = Request::post("/").body(body).expect("must be a request").into_parts();
+        read(body, &parts, Duration::ZERO).await.expect_err("must be refused").code
+    }
+
+    #[tokio::test]
+    async fn bodies_are_bounded_in_time_and_size() {
+        let never = futures::stream::pending::<Result<Bytes, std::io::Error>>();
+        assert_eq!(refused(Body::from_stream(never)).await, 504);
+        assert_eq!(refused(Body::from(vec![b' '; BODY_LIMIT + 1])).await, 413);
+        let pieces = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from(vec![b' '; 1024 * 1024])));
+        assert_eq!(refused(Body::from_stream(pieces)).await, 413);
+    }
 }

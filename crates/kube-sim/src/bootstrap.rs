@@ -10,7 +10,7 @@ use crate::lifecycle;
 use crate::object;
 use crate::resources::{self, Resource};
 use crate::store::{Key, Transaction};
-use crate::{defaults, strategy};
+use crate::{defaults, rbac, strategy};
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
@@ -24,9 +24,33 @@ pub(crate) fn fill(api: &Api) {
             }
         }
         let port = json!({"name": "https", "port": 443, "protocol": "TCP", "targetPort": api.addr.port()});
-        put(api, tx, resources::core("services"), "default", "kubernetes", json!({"spec": {"ports": [port]}}));
+        put(
+            api,
+            tx,
+            resources::core("services"),
+            "default",
+            "kubernetes",
+            json!({"spec": {"clusterIP": "10.96.0.1", "ports": [port]}}),
+        );
+        let cluster_roles = resources::known(RBAC, "clusterroles");
         for (name, rules) in roles() {
-            put(api, tx, resources::known(RBAC, "clusterroles"), "", name, json!({"rules": rules}));
+            let mut role = json!({"rules": rules});
+            if let Some(target) = name.strip_prefix("system:aggregate-to-") {
+                role["metadata"] = json!({"labels": {aggregate_to(target): "true"}});
+            }
+            put(api, tx, cluster_roles, "", name, role);
+        }
+        // Each of the three contains the next.
+        for (name, container) in [("admin", None), ("edit", Some("admin")), ("view", Some("edit"))] {
+            let selector = json!({"matchLabels": {aggregate_to(name): "true"}});
+            let mut role = json!({"aggregationRule": {"clusterRoleSelectors": [selector]}, "rules": null});
+            if let Some(container) = container {
+                role["metadata"] = json!({"labels": {aggregate_to(container): "true"}});
+            }
+            put(api, tx, cluster_roles, "", name, role);
+        }
+        if api.has_controllers {
+            rbac::aggregation::settle(tx);
         }
         for (name, groups) in [
             ("cluster-admin", &["system:masters"][..]),
@@ -46,6 +70,74 @@ pub(crate) fn fill(api: &Api) {
             put(api, tx, resources::known("scheduling.k8s.io", "priorityclasses"), "", name, class);
         }
     });
+}
+
+fn aggregate_to(role: &str) -> String {
+    format!("rbac.authorization.k8s.io/aggregate-to-{role}")
+}
+
+const READ: &str = "get,list,watch";
+const WRITE: &str = "create,delete,deletecollection,patch,update";
+
+/// Groups, resources and verbs a line, as the real server's bootstrap policy has them.
+const VIEW: &[(&str, &str, &str)] = &[
+    (
+        "",
+        "configmaps,endpoints,persistentvolumeclaims,persistentvolumeclaims/status,pods,replicationcontrollers,replicationcontrollers/scale,serviceaccounts,services,services/status",
+        READ,
+    ),
+    (
+        "",
+        "bindings,events,limitranges,namespaces/status,pods/log,pods/status,replicationcontrollers/status,resourcequotas,resourcequotas/status",
+        READ,
+    ),
+    ("", "namespaces", READ),
+    ("discovery.k8s.io", "endpointslices", READ),
+    (
+        "apps",
+        "controllerrevisions,daemonsets,daemonsets/status,deployments,deployments/scale,deployments/status,replicasets,replicasets/scale,replicasets/status,statefulsets,statefulsets/scale,statefulsets/status",
+        READ,
+    ),
+    ("autoscaling", "horizontalpodautoscalers,horizontalpodautoscalers/status", READ),
+    ("batch", "cronjobs,cronjobs/status,jobs,jobs/status", READ),
+    ("policy", "poddisruptionbudgets,poddisruptionbudgets/status", READ),
+    ("networking.k8s.io", "ingresses,ingresses/status,networkpolicies", READ),
+];
+
+const EDIT: &[(&str, &str, &str)] = &[
+    ("", "pods/attach,pods/exec,pods/portforward,pods/proxy,secrets,services/proxy", READ),
+    ("", "serviceaccounts", "impersonate"),
+    ("", "pods,pods/attach,pods/exec,pods/portforward,pods/proxy", WRITE),
+    ("", "pods/eviction", "create"),
+    (
+        "",
+        "configmaps,events,persistentvolumeclaims,replicationcontrollers,replicationcontrollers/scale,secrets,serviceaccounts,services,services/proxy",
+        WRITE,
+    ),
+    ("", "serviceaccounts/token", "create"),
+    (
+        "apps",
+        "daemonsets,deployments,deployments/rollback,deployments/scale,replicasets,replicasets/scale,statefulsets,statefulsets/scale",
+        WRITE,
+    ),
+    ("autoscaling", "horizontalpodautoscalers", WRITE),
+    ("batch", "cronjobs,jobs", WRITE),
+    ("policy", "poddisruptionbudgets", WRITE),
+    ("networking.k8s.io", "ingresses,networkpolicies", WRITE),
+    ("coordination.k8s.io", "leases", "create,delete,deletecollection,get,list,patch,update,watch"),
+];
+
+const ADMIN: &[(&str, &str, &str)] = &[
+    ("authorization.k8s.io", "localsubjectaccessreviews", "create"),
+    ("rbac.authorization.k8s.io", "rolebindings,roles", "create,delete,deletecollection,get,list,patch,update,watch"),
+];
+
+fn rules(lines: &[(&str, &str, &str)]) -> Value {
+    let words = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<_>>();
+    lines
+        .iter()
+        .map(|(group, resources, verbs)| json!({"apiGroups": [group], "resources": words(resources), "verbs": words(verbs)}))
+        .collect()
 }
 
 fn put(
@@ -69,24 +161,15 @@ fn put(
 }
 
 fn roles() -> Vec<(&'static str, Value)> {
-    let all = |verbs: &[&str]| json!({"apiGroups": [""], "resources": ["configmaps", "endpoints", "events", "pods", "pods/log", "pods/status", "serviceaccounts", "services"], "verbs": verbs});
-    let apps = |verbs: &[&str]| json!({"apiGroups": ["apps", "batch"], "resources": ["*"], "verbs": verbs});
-    let (read, write) = (
-        &["get", "list", "watch"][..],
-        &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"][..],
-    );
-    let secrets = json!({"apiGroups": [""], "resources": ["secrets"], "verbs": write});
-    let tokens = json!({"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]});
-    let roles = json!({"apiGroups": [RBAC], "resources": ["roles", "rolebindings"], "verbs": write});
     let paths = |urls: &[&str]| json!({"nonResourceURLs": urls, "verbs": ["get"]});
     vec![
         (
             "cluster-admin",
             json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}, {"nonResourceURLs": ["*"], "verbs": ["*"]}]),
         ),
-        ("admin", json!([all(write), apps(write), secrets, tokens, roles])),
-        ("edit", json!([all(write), apps(write), secrets, tokens])),
-        ("view", json!([all(read), apps(read)])),
+        ("system:aggregate-to-admin", rules(ADMIN)),
+        ("system:aggregate-to-edit", rules(EDIT)),
+        ("system:aggregate-to-view", rules(VIEW)),
         (
             "system:discovery",
             json!([paths(&[

@@ -60,11 +60,7 @@ pub(crate) fn object(
     warnings: &mut Vec<String>,
 ) -> Result<Value, Status> {
     let (mut value, duplicates) = json(body).map_err(|error| {
-        Status::bad_request(format!(
-            "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {error} ({})",
-            expected.kind,
-            summary(body)
-        ))
+        unrecognized(expected.kind, &format!("couldn't get version/kind; json parse error: {error}"), body)
     })?;
     let refuse = |kind: &str, version: &str, why: String| {
         Status::bad_request(format!("{kind} in version {version:?} cannot be handled as a {}: {why}", expected.kind))
@@ -75,11 +71,8 @@ pub(crate) fn object(
             "struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }",
         );
         let error = format!("json: cannot unmarshal {given} into Go value of type {target}");
-        return Err(Status::bad_request(format!(
-            "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {error} ({})",
-            expected.kind,
-            summary(body)
-        )));
+        let why = format!("couldn't get version/kind; json parse error: {error}");
+        return Err(unrecognized(expected.kind, &why, body));
     }
     let (given_version, given_kind) =
         (object::text(&value, "/apiVersion").to_owned(), object::text(&value, "/kind").to_owned());
@@ -117,6 +110,14 @@ pub(crate) fn object(
         schema::fold_string_data(fields);
     }
     Ok(value)
+}
+
+/// The refusal of a body that is no object at all.
+pub(crate) fn unrecognized(kind: &str, why: &str, body: &[u8]) -> Status {
+    Status::bad_request(format!(
+        "the object provided is unrecognized (must be of type {kind}): {why} ({})",
+        summary(body)
+    ))
 }
 
 /// Complaints in the order in which the real server lists them.

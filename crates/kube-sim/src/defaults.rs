@@ -24,6 +24,9 @@ pub(crate) fn apply(resource: &Resource, value: &mut Value) {
         ("admissionregistration.k8s.io", "validatingwebhookconfigurations") => webhooks(value, false),
         ("apiextensions.k8s.io", "customresourcedefinitions") => definition(value),
         ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings") => binding(value),
+        ("scheduling.k8s.io", "priorityclasses") => {
+            default(object::fields(value), "preemptionPolicy", "PreemptLowerPriority");
+        }
         _ => {}
     }
 }
@@ -41,6 +44,16 @@ fn service(value: &mut Value) {
     let spec = section(value, "spec");
     default(spec, "sessionAffinity", "None");
     default(spec, "type", "ClusterIP");
+    let kind = spec.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if ["ClusterIP", "LoadBalancer", "NodePort"].contains(&kind.as_str()) {
+        default(spec, "internalTrafficPolicy", "Cluster");
+    }
+    if ["LoadBalancer", "NodePort"].contains(&kind.as_str()) {
+        default(spec, "externalTrafficPolicy", "Cluster");
+    }
+    if kind == "LoadBalancer" {
+        default(spec, "allocateLoadBalancerNodePorts", true);
+    }
     for port in items(spec, "ports") {
         default(port, "protocol", "TCP");
         if let Some(number) = port.get("port").cloned() {

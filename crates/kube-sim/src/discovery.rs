@@ -23,7 +23,7 @@ use crate::tokens::Issuer;
 /// Answers a path that is no resource.
 pub(crate) async fn serve(api: &Api, parts: &Parts, info: &RequestInfo) -> Answer {
     let path = info.path.trim_end_matches('/');
-    if !["get", "head"].contains(&info.verb) {
+    if !["get", "head"].contains(&info.verb.as_ref()) {
         return if is_served(path) { Err(Status::method_not_allowed()) } else { Ok(missing()) };
     }
     match path {

@@ -3,6 +3,7 @@
 mod apply;
 mod create;
 mod delete;
+mod eviction;
 mod log;
 mod patch;
 mod read;
@@ -24,7 +25,8 @@ use crate::status::Status;
 
 /// Answers a request on a resource that exists.
 pub(crate) async fn dispatch(call: &mut Call<'_>, method: &Method) -> Answer {
-    let (verb, subresource) = (call.info.verb, call.info.subresource.clone());
+    let (verb, subresource) = (call.info.verb.clone(), call.info.subresource.clone());
+    let verb = verb.as_ref();
     if !subresource.is_empty() {
         return part(call, verb, &subresource).await;
     }
@@ -71,8 +73,9 @@ async fn part(call: &mut Call<'_>, verb: &str, name: &str) -> Answer {
         ("status" | "finalize", "get") => read::get(call),
         ("status" | "finalize", "update") if is_own => update::update(call).await,
         ("status" | "finalize", "patch") if is_own => patch::patch(call).await,
-        // Announced for clients that read discovery, and not part of this server yet.
-        _ => Err(Status::method_not_allowed()),
+        ("eviction", _) => eviction::create(call).await,
+        // Announced for clients that read discovery; a pod's processes are this machine's own.
+        _ => Err(Status::not_served(&format!("{}/{name}", call.resource.plural))),
     }
 }
 
@@ -81,7 +84,7 @@ async fn part(call: &mut Call<'_>, verb: &str, name: &str) -> Answer {
 /// # Errors
 /// The refusal.
 pub(crate) async fn create_object(call: &mut Call<'_>, value: Value) -> Result<(), Status> {
-    create::store(call, value, &WriteOptions::default(), "CreateOptions").await.map(drop)
+    create::store(call, value, &WriteOptions::default(), update::Owners::Found).await.map(drop)
 }
 
 /// Changes the object of the call, from the newest state.

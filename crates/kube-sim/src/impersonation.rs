@@ -87,7 +87,7 @@ fn allowed(
 ) -> Result<(), Status> {
     let info = RequestInfo {
         is_resource: true,
-        verb: "impersonate",
+        verb: "impersonate".into(),
         group: group.to_owned(),
         version: "v1".to_owned(),
         namespace: namespace.to_owned(),

@@ -7,7 +7,19 @@
 //!
 //! Workloads are turned into pods by controllers that run once there is one; what an owner leaves behind is collected.
 //!
-//! Not served: CEL, quotas and limits, volume claims, services' endpoints, aggregated APIs, exec and port-forward.
+//! Bodies and answers are JSON or YAML; protobuf is read (kinds of which the table has the numbers) and never written.
+//!
+//! # What differs from the real server
+//!
+//! - Not served: CEL but for constants, quotas and limits, volume claims, services' endpoints, aggregated APIs. `exec`, `attach`,
+//!   `portforward`, `proxy`, `resize` and ephemeral containers are refused with 501.
+//! - Services get addresses and ports of nodes, and nothing listens there.
+//! - The status of a PodDisruptionBudget is not kept; an eviction counts the pods when it asks.
+//! - Of kinds that nothing here acts upon, such as HorizontalPodAutoscaler (`v2` alone) or NetworkPolicy, names and labels are checked and
+//!   little else. Of custom kinds neither patterns nor formats are.
+//! - A client that closes its half of a connection is taken to have left, and may get no answer.
+//! - `kubectl explain` has members and types, no descriptions.
+//! - Some sixty cluster roles of controllers that do not run here are absent.
 
 mod admission;
 mod api;
@@ -44,6 +56,7 @@ mod table;
 mod tokens;
 mod user;
 mod validation;
+mod yaml;
 
 pub use server::{ApiServer, ApiServerConfig, KeySource, StartError};
 pub use snapshot::Snapshot;

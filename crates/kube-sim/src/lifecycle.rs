@@ -12,6 +12,7 @@ use crate::api::Api;
 use crate::custom;
 use crate::garbage::{self, Propagation};
 use crate::object::{self, Object, text};
+use crate::rbac;
 use crate::resources::{self, Resource};
 use crate::status::Status;
 use crate::store::{Key, Transaction};
@@ -140,13 +141,24 @@ pub(crate) fn created(api: &Api, tx: &mut Transaction<'_>, resource: &Resource, 
     }
     if api.has_controllers {
         garbage::sweep(api, tx, key, object.value());
+        aggregate(tx, key);
+    }
+}
+
+/// A cluster role that comes, changes or goes may be part of others.
+fn aggregate(tx: &mut Transaction<'_>, key: &Key) {
+    if key.is_of(resources::known("rbac.authorization.k8s.io", "clusterroles")) {
+        rbac::aggregation::settle(tx);
     }
 }
 
 /// What follows a change of an object.
-pub(crate) fn updated(api: &Api, resource: &Resource, object: &Object) {
+pub(crate) fn updated(api: &Api, tx: &mut Transaction<'_>, resource: &Resource, key: &Key, object: &Object) {
     if is_definition(resource) {
         api.kinds.learn(object.value());
+    }
+    if api.has_controllers {
+        aggregate(tx, key);
     }
 }
 
@@ -169,6 +181,7 @@ pub(crate) fn remove(api: &Api, tx: &mut Transaction<'_>, key: &Key) {
     }
     if let Some(last) = last.filter(|_| api.has_controllers) {
         garbage::follow(api, tx, last.value(), &key.namespace);
+        aggregate(tx, key);
     }
     if !api.has_controllers || key.namespace.is_empty() {
         return;

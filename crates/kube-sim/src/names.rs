@@ -108,6 +108,28 @@ pub(crate) fn label_value(text: &str) -> Complaints {
     complaints
 }
 
+/// The name of a port.
+pub(crate) fn port_name(text: &str) -> Complaints {
+    let mut complaints = Vec::new();
+    let mut complain = |text: &str| complaints.push(text.to_owned());
+    if text.len() > 15 {
+        complain("must be no more than 15 characters");
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
+        complain("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)");
+    }
+    if !text.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        complain("must contain at least one letter (a-z)");
+    }
+    if text.contains("--") {
+        complain("must not contain consecutive hyphens");
+    }
+    if text.starts_with('-') || text.ends_with('-') {
+        complain("must not begin or end with a hyphen");
+    }
+    complaints
+}
+
 /// A key of a ConfigMap's or Secret's data.
 pub(crate) fn data_key(text: &str) -> Complaints {
     let mut complaints = Vec::new();

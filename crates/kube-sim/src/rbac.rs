@@ -2,6 +2,9 @@
 //!
 //! It knows stored objects and a request's attributes; how the caller was identified is no concern of it.
 
+pub(crate) mod aggregation;
+pub(crate) mod escalation;
+
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -151,7 +154,7 @@ fn is_subject(subject: &Value, namespace: &str, user: &User) -> bool {
 
 fn rule_allows(rule: &Value, info: &RequestInfo) -> bool {
     let has = |member: &str, wanted: &str| list(rule, member).iter().any(|one| one == "*" || one == wanted);
-    if !has("/verbs", info.verb) {
+    if !has("/verbs", &info.verb) {
         return false;
     }
     if !info.is_resource {

@@ -2,6 +2,8 @@
 //!
 //! It knows the shape of API paths, not which resources exist.
 
+use std::borrow::Cow;
+
 use axum::extract::Query;
 use http::{Method, Uri};
 
@@ -13,7 +15,8 @@ use crate::status::{FieldError, Status};
 pub(crate) struct RequestInfo {
     /// False for discovery, health and the like: then only verb and path count.
     pub(crate) is_resource: bool,
-    pub(crate) verb: &'static str,
+    /// One of the server's own, or any word that a review asks about.
+    pub(crate) verb: Cow<'static, str>,
     pub(crate) path: String,
     pub(crate) group: String,
     pub(crate) version: String,
@@ -25,7 +28,7 @@ pub(crate) struct RequestInfo {
 
 impl RequestInfo {
     pub(crate) fn of(method: &Method, path: &str, params: &Params) -> Self {
-        let mut info = Self { verb: plain_verb(method), path: path.to_owned(), ..Self::default() };
+        let mut info = Self { verb: plain_verb(method).into(), path: path.to_owned(), ..Self::default() };
         let mut parts: Vec<String> = path.trim_matches('/').split('/').map(unescape).collect();
         let skip = match parts.first().map(String::as_str) {
             Some("api") if parts.len() >= 3 => 2,
@@ -38,7 +41,7 @@ impl RequestInfo {
             info.group.clone_from(&parts[1]);
         }
         parts.drain(..skip);
-        info.verb = resource_verb(method);
+        let mut verb = resource_verb(method);
         if parts[0] == "namespaces" && parts.len() > 1 {
             info.namespace.clone_from(&parts[1]);
             // The namespace's own subresources stay with the namespace.
@@ -51,17 +54,18 @@ impl RequestInfo {
         info.name = parts.next().unwrap_or_default();
         info.subresource = parts.next().unwrap_or_default();
         if info.name.is_empty() {
-            info.verb = match info.verb {
+            verb = match verb {
                 "get" if params.flag("watch") => "watch",
                 "get" => "list",
                 "delete" => "deletecollection",
                 other => other,
             };
-            if ["list", "watch", "deletecollection"].contains(&info.verb) {
+            if ["list", "watch", "deletecollection"].contains(&verb) {
                 let selector = crate::selector::FieldSelector::parse(params.get("fieldSelector")).unwrap_or_default();
                 info.name = selector.single_name().unwrap_or_default().to_owned();
             }
         }
+        info.verb = verb.into();
         info
     }
 }
@@ -134,8 +138,21 @@ impl Params {
         self.has(key) && !["false", "0"].contains(&self.get(key))
     }
 
-    pub(crate) fn number(&self, key: &str) -> Option<i64> {
-        self.get(key).parse().ok()
+    /// A whole number, if one is given.
+    ///
+    /// # Errors
+    /// 400 in Go's words.
+    pub(crate) fn number(&self, key: &str) -> Result<Option<i64>, Status> {
+        let text = self.get(key);
+        if text.is_empty() {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(|error: std::num::ParseIntError| {
+            let is_range =
+                matches!(error.kind(), std::num::IntErrorKind::PosOverflow | std::num::IntErrorKind::NegOverflow);
+            let why = if is_range { "value out of range" } else { "invalid syntax" };
+            Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: {why}"))
+        })
     }
 
     /// The query as it goes on to another server.
@@ -215,7 +232,8 @@ mod tests {
             let uri: Uri = uri.parse().expect("must parse");
             let info = RequestInfo::of(&method, uri.path(), &Params::of(&uri));
             assert!(info.is_resource, "{uri}");
-            let found = [info.verb, &info.group, &info.namespace, &info.resource, &info.name, &info.subresource];
+            let found =
+                [info.verb.as_ref(), &info.group, &info.namespace, &info.resource, &info.name, &info.subresource];
             assert_eq!(found, expected, "{uri}");
         };
         check(Method::GET, "/api/v1/namespaces/n/pods/p/log", ["get", "", "n", "pods", "p", "log"]);
@@ -242,7 +260,7 @@ mod tests {
         for path in ["/", "/api", "/api/v1", "/apis", "/apis/apps", "/apis/apps/v1", "/version", "/livez"] {
             let info = RequestInfo::of(&Method::GET, path, &Params::default());
             assert!(!info.is_resource, "{path}");
-            assert_eq!((info.verb, info.path.as_str()), ("get", path));
+            assert_eq!((info.verb.as_ref(), info.path.as_str()), ("get", path));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Answers: which representation a client takes, and bodies with the headers that the real server sends.
 //!
-//! JSON is the one representation now; this is where tables and others will be chosen.
+//! Handlers answer in JSON; what becomes of it for a client that takes YAML is decided behind them.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value;
 
 use crate::status::Status;
+use crate::yaml;
 
 /// What the real server lists when nothing fits.
 const OFFERED: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
@@ -26,10 +27,14 @@ pub(crate) fn negotiate(headers: &HeaderMap) -> Result<(), Status> {
     let takes_json = accept.split(',').any(|range| {
         let mut parts = range.split(';').map(str::trim);
         let media = parts.next().unwrap_or_default();
-        ["application/json", "application/*", "*/*"].contains(&media)
-            && !parts.any(|parameter| parameter.starts_with("as="))
+        (is_json(media) || media == yaml::MEDIA) && !parts.any(|parameter| parameter.starts_with("as="))
     });
     if takes_json { Ok(()) } else { Err(Status::only_these_types(OFFERED)) }
+}
+
+/// A media range that JSON is in.
+pub(crate) fn is_json(media: &str) -> bool {
+    ["application/json", "application/*", "*/*"].contains(&media)
 }
 
 /// The form in which objects are given.
@@ -53,7 +58,7 @@ pub(crate) fn form(headers: &HeaderMap) -> Result<Form, Status> {
     let of_range = |range: &str| {
         let mut parts = range.split(';').map(str::trim);
         let media = parts.next().unwrap_or_default();
-        if !["application/json", "application/*", "*/*"].contains(&media) {
+        if !is_json(media) && media != yaml::MEDIA {
             return None;
         }
         let parameters: Vec<&str> = parts.collect();
@@ -86,7 +91,12 @@ pub(crate) fn value(code: StatusCode, value: &Value) -> Response {
 
 pub(crate) fn failure(status: &Status) -> Response {
     let code = StatusCode::from_u16(status.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    value(code, &status.to_value())
+    let mut response = value(code, &status.to_value());
+    let seconds = status.details.as_ref().and_then(|details| details["retryAfterSeconds"].as_u64());
+    if let Some(seconds) = seconds {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
 /// A body that is no object, such as `ok`.

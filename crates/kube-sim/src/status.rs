@@ -126,6 +126,17 @@ impl Status {
             .with(json!({}))
     }
 
+    /// What the real server does and this one does not.
+    pub(crate) fn not_served(what: &str) -> Self {
+        Self::new(501, "NotImplemented", format!("{what} is not served by this API server: it is made for tests"))
+            .with(json!({}))
+    }
+
+    pub(crate) fn too_many_requests(message: &str, retry_after: u64) -> Self {
+        let details = if retry_after > 0 { json!({"retryAfterSeconds": retry_after}) } else { json!({}) };
+        Self::new(429, "TooManyRequests", message).with(details)
+    }
+
     pub(crate) fn not_acceptable(available: &str) -> Self {
         Self::new(406, "NotAcceptable", format!("406: Not Acceptable\n\nAvailable representations: {available}"))
             .with(json!({}))
@@ -186,6 +197,12 @@ impl Status {
         Self::new(504, "Timeout", message).caused("ResourceVersionTooLarge", "Too large resource version", "")
     }
 
+    /// The request, or what it asks for, took too long.
+    pub(crate) fn timed_out() -> Self {
+        let message = "Timeout: request did not complete within the allotted timeout";
+        Self::new(504, "Timeout", message).with(json!({}))
+    }
+
     pub(crate) fn too_large(limit: usize) -> Self {
         Self::new(413, "RequestEntityTooLarge", format!("Request entity too large: limit is {limit}"))
     }
@@ -243,6 +260,13 @@ impl Status {
     pub(crate) fn caused(mut self, reason: &str, message: &str, field: &str) -> Self {
         let details = self.details.get_or_insert_with(|| Box::new(json!({})));
         details["causes"] = json!([{"reason": reason, "message": message, "field": field}]);
+        self
+    }
+
+    /// A cause that is no member's.
+    pub(crate) fn caused_by(mut self, reason: &str, message: &str) -> Self {
+        let details = self.details.get_or_insert_with(|| Box::new(json!({})));
+        details["causes"] = json!([{"reason": reason, "message": message}]);
         self
     }
 

@@ -18,6 +18,9 @@ const HISTORY: usize = 8192;
 /// They are fewer when they hold more than this, in bytes of text.
 const HISTORY_BYTES: usize = 256 * 1024 * 1024;
 
+/// Events that a watch takes at once, so that one which is far behind, and whose client does not read, holds few of them.
+const AT_ONCE: usize = 256;
+
 /// Where an object lies: resource, namespace (empty at cluster scope), name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
@@ -210,7 +213,7 @@ impl Store {
         Ok((inner.after(version)?.cloned().collect(), inner.version))
     }
 
-    /// Events of a resource after a version, and the version up to which they were looked for.
+    /// Some events of a resource after a version, and the version up to which they were looked for.
     pub(crate) fn events_after(
         &self,
         version: u64,
@@ -219,7 +222,9 @@ impl Store {
     ) -> Result<(Vec<Event>, u64), TooOld> {
         let inner = self.lock();
         let events = inner.after(version)?.filter(|event| event.key.is_in(resource, namespace));
-        Ok((events.cloned().collect(), inner.version))
+        let events: Vec<Event> = events.take(AT_ONCE).cloned().collect();
+        let upto = events.last().filter(|_| events.len() == AT_ONCE).map_or(inner.version, |last| last.version);
+        Ok((events, upto))
     }
 }
 
@@ -369,6 +374,8 @@ mod tests {
         }
         let maps = resources::core("configmaps");
         assert!(matches!(store.events_after(1, maps, ""), Err(TooOld { oldest: 2 })));
-        assert_eq!(store.events_after(2, maps, "").expect("history must reach back").0.len(), HISTORY);
+        let (events, upto) = store.events_after(2, maps, "").expect("history must reach back");
+        assert_eq!((events.len(), upto), (AT_ONCE, events[AT_ONCE - 1].version));
+        assert_eq!(store.all_after(2).expect("history must reach back").0.len(), HISTORY);
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Follows the registry strategies of the real server (`PrepareForCreate`, `PrepareForUpdate`). Pure but for the random suffix of ids.
 
+mod service;
+
 use serde_json::{Value, json};
 
 use crate::custom;
@@ -28,6 +30,15 @@ pub(crate) fn needs_resource_version(resource: &Resource) -> bool {
         (resource.group, resource.plural),
         ("admissionregistration.k8s.io", _) | ("coordination.k8s.io", "leases") | ("", "endpoints")
     )
+}
+
+/// Kinds that an update brings into being: `AllowCreateOnUpdate`.
+pub(crate) fn creates_on_update(resource: &Resource) -> bool {
+    match resource.group {
+        "" => ["endpoints", "events", "limitranges", "services"].contains(&resource.plural),
+        "coordination.k8s.io" | "rbac.authorization.k8s.io" => true,
+        _ => false,
+    }
 }
 
 /// Kinds whose deletion answers with the object and not with a Status.
@@ -62,6 +73,10 @@ pub(crate) fn prepare_create(resource: &Resource, value: &mut Value) {
         ("", "pods") => {
             let class = value.pointer("/status/qosClass").cloned().unwrap_or(Value::Null);
             object::fields(value).insert("status".into(), json!({"phase": "Pending", "qosClass": class}));
+        }
+        ("", "services") => {
+            service::allocate(value);
+            object::fields(value).insert("status".into(), json!({"loadBalancer": {}}));
         }
         ("batch", "jobs") => {
             job_labels(value, &uid);
@@ -126,6 +141,9 @@ pub(crate) fn prepare_update(resource: &Resource, subresource: &str, value: &mut
         _ => {
             if resource.subresource("status").is_some() {
                 carry(value, old, "status");
+            }
+            if resource.is_core("services") {
+                service::keep(value, old);
             }
             if resource.is_core("namespaces") {
                 carry(section_value(value, "spec"), &old["spec"], "finalizers");

@@ -4,6 +4,9 @@
 
 mod data;
 mod pod;
+mod rbac;
+mod service;
+mod small;
 mod volume;
 mod webhook;
 mod workload;
@@ -35,6 +38,12 @@ pub(crate) fn create(resource: &Resource, value: &Value) -> Errors {
             webhook::configuration(value, &mut errors);
         }
         ("apiextensions.k8s.io", _) => data::definition(value, &mut errors),
+        ("rbac.authorization.k8s.io", _) => rbac::check(resource, value, &mut errors),
+        ("", "services") => service::check(value, &mut errors),
+        ("", "events") => small::event(value, &mut errors),
+        ("coordination.k8s.io", "leases") => small::lease(value, &mut errors),
+        ("policy", "poddisruptionbudgets") => small::budget(value, &mut errors),
+        ("scheduling.k8s.io", "priorityclasses") => small::priority_class(value, &mut errors),
         _ => {}
     }
     if let Some(custom) = resource.custom {
@@ -61,10 +70,15 @@ pub(crate) fn update(resource: &Resource, value: &Value, old: &Value) -> Errors 
         ("admissionregistration.k8s.io", "mutatingwebhookconfigurations" | "validatingwebhookconfigurations") => {
             webhook::configuration(value, &mut errors);
         }
-        ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings")
-            if value.get("roleRef") != old.get("roleRef") =>
-        {
-            errors.push(FieldError::invalid("roleRef", &value["roleRef"], "cannot change roleRef"));
+        ("", "services") => service::update(value, old, &mut errors),
+        ("coordination.k8s.io", "leases") => small::lease(value, &mut errors),
+        ("policy", "poddisruptionbudgets") => small::budget(value, &mut errors),
+        ("scheduling.k8s.io", "priorityclasses") => small::priority_class_update(value, old, &mut errors),
+        ("rbac.authorization.k8s.io", _) => {
+            rbac::check(resource, value, &mut errors);
+            if value.get("roleRef") != old.get("roleRef") {
+                errors.push(FieldError::invalid("roleRef", &value["roleRef"], "cannot change roleRef"));
+            }
         }
         _ => {}
     }

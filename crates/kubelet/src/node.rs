@@ -231,6 +231,18 @@ fn mk_node(
             "allocatable": capacity,
             "conditions": [mk_ready(clock)],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": log_port}},
+            "nodeInfo": {
+                "machineID": "",
+                "systemUUID": "",
+                "bootID": "",
+                "kernelVersion": "",
+                "osImage": "local processes",
+                "operatingSystem": "linux",
+                "architecture": labels.get("kubernetes.io/arch"),
+                "containerRuntimeVersion": concat!("process://", env!("CARGO_PKG_VERSION")),
+                "kubeletVersion": concat!("v", env!("CARGO_PKG_VERSION"), "-crossfed"),
+                "kubeProxyVersion": "",
+            },
         },
     })
 }

@@ -131,7 +131,7 @@ impl Actor<'_> {
         };
         let info = RequestInfo {
             is_resource: true,
-            verb,
+            verb: verb.into(),
             group: resource.group.to_owned(),
             version: resource.version.to_owned(),
             namespace: namespace.to_owned(),

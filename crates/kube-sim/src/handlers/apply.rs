@@ -29,7 +29,8 @@ pub(super) async fn apply(call: &mut Call<'_>) -> Answer {
             return Err(call.not_found());
         }
         let value = managed::apply(writer, &Value::Null, &config, force)?;
-        return create::store(call, value, &options, "PatchOptions").await;
+        call.may_create()?;
+        return create::store(call, value, &options, update::Owners::Given).await;
     }
     let merged = |old: &Value, _: &mut Vec<String>| {
         let mut value = managed::apply(writer, old, &config, force)?;

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::update::Owners;
 use crate::admission::{self, Attributes, Operation};
 use crate::api::{Answer, Call};
 use crate::decode::{self, Expected};
@@ -13,7 +14,7 @@ use crate::resources;
 use crate::respond;
 use crate::status::Status;
 use crate::store::Key;
-use crate::{controllers, defaults, lifecycle, strategy, validation};
+use crate::{controllers, defaults, lifecycle, rbac, strategy, validation};
 
 /// Letters of `generateName` that are kept: five more come behind.
 const LONGEST_BASE: usize = 58;
@@ -24,13 +25,13 @@ pub(super) async fn create(call: &mut Call<'_>) -> Answer {
     let resource = call.resource;
     let expected = resource.expected();
     let value = decode::object(&call.body, expected, options.field_validation, &mut call.warnings)?;
-    store(call, value, &options, "CreateOptions").await
+    store(call, value, &options, Owners::Found).await
 }
 
 /// Brings a new object through admission and validation into the store. Owners that it has are kept, as after an apply.
-pub(super) async fn store(call: &mut Call<'_>, mut value: Value, options: &WriteOptions, kind: &str) -> Answer {
+pub(super) async fn store(call: &mut Call<'_>, mut value: Value, options: &WriteOptions, owners: Owners) -> Answer {
     let resource = call.resource;
-    let given = managed::take(&mut value).filter(|_| kind == "PatchOptions");
+    let given = managed::take(&mut value).filter(|_| owners == Owners::Given);
     wipe(&mut value);
     settle_namespace(call, &mut value)?;
     defaults::apply(resource, &mut value);
@@ -50,13 +51,15 @@ pub(super) async fn store(call: &mut Call<'_>, mut value: Value, options: &Write
         namespace: &namespace,
         name: &name,
         user: &call.user,
-        options: options.to_value(kind),
+        // As if it had been created by a POST, whatever it came by.
+        options: options.to_value("CreateOptions"),
         dry_run: options.dry_run,
         object: Some(value),
         old: None,
     };
     admission::admit(&api.store, &api.callers, &mut attributes, &mut call.warnings).await?;
     let mut value = attributes.object.take().unwrap_or(Value::Null);
+    rbac::escalation::confirm(&api.store, &call.user, resource, &call.info.namespace, &value, None)?;
     complete(call, &mut value);
     managed::put(&mut value, owned);
     let errors = validation::create(resource, &value);

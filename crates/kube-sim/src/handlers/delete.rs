@@ -23,27 +23,31 @@ fn options(call: &Call<'_>) -> Result<(DeleteOptions, WriteOptions), Status> {
         let asked = Some(call.params.get("propagationPolicy")).filter(|word| !word.is_empty());
         let orphan = call.params.has("orphanDependents").then(|| call.params.flag("orphanDependents"));
         let propagation = propagation(asked, orphan)?;
-        let grace = call.params.number("gracePeriodSeconds");
+        let grace = call.params.number("gracePeriodSeconds")?;
         return Ok((DeleteOptions { grace, propagation, ..DeleteOptions::default() }, write));
     }
     call.require_json()?;
     let body = go_json::parse(&call.body)
         .map_err(|why| Status::bad_request(format!("couldn't get version/kind; json parse error: {why}")))?;
-    let given = |pointer: &str| Some(text(&body, pointer).to_owned()).filter(|text| !text.is_empty());
     write.dry_run |= object::list(&body, "/dryRun").iter().any(|one| one == "All");
-    let grace = body.get("gracePeriodSeconds").and_then(Value::as_i64);
-    Ok((
-        DeleteOptions {
-            grace,
-            uid: given("/preconditions/uid"),
-            resource_version: given("/preconditions/resourceVersion"),
-            propagation: propagation(
-                body["propagationPolicy"].as_str(),
-                body.get("orphanDependents").and_then(Value::as_bool),
-            )?,
-        },
-        write,
-    ))
+    Ok((of_body(&body)?, write))
+}
+
+/// Options as a body says them.
+///
+/// # Errors
+/// 422.
+pub(super) fn of_body(body: &Value) -> Result<DeleteOptions, Status> {
+    let given = |pointer: &str| Some(text(body, pointer).to_owned()).filter(|text| !text.is_empty());
+    Ok(DeleteOptions {
+        grace: body.get("gracePeriodSeconds").and_then(Value::as_i64),
+        uid: given("/preconditions/uid"),
+        resource_version: given("/preconditions/resourceVersion"),
+        propagation: propagation(
+            body["propagationPolicy"].as_str(),
+            body.get("orphanDependents").and_then(Value::as_bool),
+        )?,
+    })
 }
 
 /// How far a deletion reaches, in the new spelling or the old one.
@@ -125,7 +129,7 @@ pub(super) async fn delete_collection(call: &mut Call<'_>) -> Answer {
     Ok(read::listed(resource, json!({"resourceVersion": version.to_string()}), &matching))
 }
 
-async fn admit(call: &mut Call<'_>, key: &Key, value: &Value, write: &WriteOptions) -> Result<(), Status> {
+pub(super) async fn admit(call: &mut Call<'_>, key: &Key, value: &Value, write: &WriteOptions) -> Result<(), Status> {
     let namespace = if call.resource.is_core("namespaces") { key.name.clone() } else { key.namespace.clone() };
     let mut attributes = Attributes {
         operation: Operation::Delete,

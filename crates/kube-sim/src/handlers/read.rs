@@ -19,6 +19,10 @@ use crate::table::{self, Include, Table};
 
 pub(super) fn get(call: &Call<'_>) -> Answer {
     let form = respond::form(&call.headers)?;
+    let (asked, current) = (resource_version(call)?, call.api.store.version());
+    if asked > current {
+        return Err(Status::from_the_future(asked, current));
+    }
     let object = call.api.store.get(&call.key()).ok_or_else(|| call.not_found())?;
     let metadata = || json!({"resourceVersion": object.resource_version().to_string()});
     Ok(match form {
@@ -79,7 +83,7 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
     let form = respond::form(&call.headers)?;
     let selection = Selection::of(call)?;
     versions::check_list(&call.params)?;
-    let limit = call.params.number("limit").and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0);
+    let limit = call.params.number("limit")?.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0);
     let (found, version) = versions::state(call)?;
     let mut matching = found.into_iter().filter(|object| selection.matches(object.value()));
     let page: Vec<Arc<Object>> = matching.by_ref().take(limit.unwrap_or(usize::MAX)).collect();

@@ -9,7 +9,7 @@ use crate::object::{self, list, text};
 use crate::rbac;
 use crate::request::{RequestInfo, WriteOptions};
 use crate::respond;
-use crate::status::Status;
+use crate::status::{FieldError, Status};
 use crate::user::User;
 
 pub(super) async fn create(call: &mut Call<'_>) -> Answer {
@@ -22,21 +22,78 @@ pub(super) async fn create(call: &mut Call<'_>) -> Answer {
     let status = match resource.kind {
         "TokenReview" => token(call, &review).await?,
         "SelfSubjectReview" => json!({"userInfo": call.user.to_value()}),
-        "SelfSubjectAccessReview" => access(call, &review["spec"], &call.user)?,
+        "SelfSubjectAccessReview" => {
+            check(&review, resource.kind)?;
+            access(call, &review["spec"], &call.user)
+        }
         "SubjectAccessReview" | "LocalSubjectAccessReview" => {
-            access(call, &review["spec"], &subject(&review["spec"])?)?
+            check(&review, resource.kind)?;
+            if resource.namespaced && object::namespace(&review) != call.info.namespace {
+                let why = format!("spec.resourceAttributes.namespace must match namespace: {}", call.info.namespace);
+                return Err(Status::bad_request(why));
+            }
+            access(call, &review["spec"], &subject(&review["spec"]))
         }
         "SelfSubjectRulesReview" => rules(call, text(&review, "/spec/namespace"))?,
         _ => return Err(Status::method_not_allowed()),
     };
-    let metadata =
-        if resource.kind == "SelfSubjectReview" { json!({"creationTimestamp": call.api.now()}) } else { json!({}) };
-    let mut answer = json!({"kind": resource.kind, "apiVersion": resource.api_version(), "metadata": metadata});
-    if let Some(spec) = review.get("spec") {
-        answer["spec"] = spec.clone();
+    let mut answer = json!({"kind": resource.kind, "apiVersion": resource.api_version(), "metadata": {}});
+    match resource.kind {
+        "SelfSubjectReview" => answer["metadata"] = json!({"creationTimestamp": call.api.now()}),
+        // The real server makes a new object of this kind, and only of this kind.
+        "SelfSubjectRulesReview" => answer["spec"] = json!({}),
+        _ => {
+            let mut metadata = review["metadata"].clone();
+            object::fields(&mut metadata).shift_remove("managedFields");
+            answer["metadata"] = metadata;
+            answer["spec"] = review["spec"].clone();
+            object::fields(&mut answer["spec"]);
+        }
     }
     answer["status"] = status;
     Ok(respond::value(StatusCode::CREATED, &answer))
+}
+
+/// The rules of `pkg/apis/authorization/validation`.
+///
+/// # Errors
+/// 422. The kind is not named: the real server has forgotten it by then.
+fn check(review: &Value, kind: &str) -> Result<(), Status> {
+    let spec = &review["spec"];
+    let given = |member: &str| spec.get(member).filter(|value| !value.is_null());
+    let (of_resource, of_path) = (given("resourceAttributes"), given("nonResourceAttributes"));
+    let mut errors = Vec::new();
+    if let (Some(_), Some(path)) = (of_resource, of_path) {
+        let why = "cannot be specified in combination with resourceAttributes";
+        errors.push(FieldError::invalid("spec.nonResourceAttributes", path, why));
+    }
+    if of_resource.is_none() && of_path.is_none() {
+        let why = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
+        errors.push(FieldError::invalid("spec.resourceAttributes", &"null".into(), why));
+    }
+    if kind != "SelfSubjectAccessReview" && text(spec, "/user").is_empty() && list(spec, "/groups").is_empty() {
+        let why = "at least one of user or group must be specified";
+        errors.push(FieldError::invalid("spec.user", &"".into(), why));
+    }
+    let is_local = kind == "LocalSubjectAccessReview";
+    let mut metadata = review["metadata"].clone();
+    let rest = object::fields(&mut metadata);
+    rest.shift_remove("managedFields");
+    let is_empty = rest.keys().all(|key| is_local && key == "namespace");
+    if !is_empty {
+        let why = if is_local { "must be empty except for namespace" } else { "must be empty" };
+        errors.push(FieldError::invalid("metadata", &metadata, why));
+    }
+    if let Some(asked) = of_resource.filter(|asked| is_local && text(asked, "/namespace") != object::namespace(review))
+    {
+        let why = "must match metadata.namespace";
+        errors.push(FieldError::invalid("spec.resourceAttributes.namespace", &text(asked, "/namespace").into(), why));
+    }
+    if let Some(path) = of_path.filter(|_| is_local) {
+        let why = "disallowed on this kind of request";
+        errors.push(FieldError::invalid("spec.nonResourceAttributes", path, why));
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Status::invalid("authorization.k8s.io", "", "", &errors)) }
 }
 
 async fn token(call: &Call<'_>, review: &Value) -> Result<Value, Status> {
@@ -71,52 +128,40 @@ fn rules(call: &Call<'_>, namespace: &str) -> Result<Value, Status> {
     Ok(json!({"resourceRules": of_resources, "nonResourceRules": of_paths, "incomplete": false}))
 }
 
-fn subject(spec: &Value) -> Result<User, Status> {
+fn subject(spec: &Value) -> User {
     let texts = |value: &Value| {
         value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
     };
-    let user = User {
+    User {
         name: text(spec, "/user").to_owned(),
         uid: text(spec, "/uid").to_owned(),
         groups: texts(&spec["groups"]),
         ..User::default()
-    };
-    if user.name.is_empty() && user.groups.is_empty() {
-        return Err(Status::bad_request("at least one of user or group must be specified"));
     }
-    Ok(user)
 }
 
-fn access(call: &Call<'_>, spec: &Value, user: &User) -> Result<Value, Status> {
-    let info = match (spec.get("resourceAttributes"), spec.get("nonResourceAttributes")) {
-        (Some(asked), None) => of_resource(asked),
-        (None, Some(asked)) => RequestInfo {
-            verb: verb(text(asked, "/verb")),
-            path: text(asked, "/path").to_owned(),
+fn access(call: &Call<'_>, spec: &Value, user: &User) -> Value {
+    let info = match spec.get("resourceAttributes").filter(|asked| !asked.is_null()) {
+        Some(asked) => of_resource(asked),
+        None => RequestInfo {
+            verb: text(spec, "/nonResourceAttributes/verb").to_owned().into(),
+            path: text(spec, "/nonResourceAttributes/path").to_owned(),
             ..RequestInfo::default()
         },
-        _ => {
-            return Err(Status::bad_request(
-                "exactly one of nonResourceAttributes or resourceAttributes must be specified",
-            ));
-        }
     };
-    if call.resource.kind == "LocalSubjectAccessReview" && info.namespace != call.info.namespace {
-        return Err(Status::bad_request("spec.resourceAttributes.namespace must match metadata.namespace"));
-    }
     let decision = rbac::authorize(&call.api.store, user, &info);
     let mut status = json!({"allowed": decision.allowed});
     if !decision.reason.is_empty() {
         status["reason"] = decision.reason.into();
     }
-    Ok(status)
+    status
 }
 
 fn of_resource(asked: &Value) -> RequestInfo {
     let of = |member: &str| object::text(asked, member).to_owned();
     RequestInfo {
         is_resource: true,
-        verb: verb(text(asked, "/verb")),
+        verb: of("/verb").into(),
         path: String::new(),
         group: of("/group"),
         version: of("/version"),
@@ -125,23 +170,4 @@ fn of_resource(asked: &Value) -> RequestInfo {
         subresource: of("/subresource"),
         name: of("/name"),
     }
-}
-
-/// Known verbs; any other is one that only a rule for all verbs allows.
-fn verb(text: &str) -> &'static str {
-    const KNOWN: [&str; 12] = [
-        "get",
-        "list",
-        "watch",
-        "create",
-        "update",
-        "patch",
-        "delete",
-        "deletecollection",
-        "impersonate",
-        "bind",
-        "escalate",
-        "use",
-    ];
-    KNOWN.into_iter().find(|known| *known == text).unwrap_or("*")
 }

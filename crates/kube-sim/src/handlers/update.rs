@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::Value;
 
+use super::create;
 use crate::admission::{self, Attributes, Operation};
 use crate::api::{Answer, Call};
 use crate::decode;
@@ -10,7 +11,7 @@ use crate::managed::{self, Writer};
 use crate::object::{self, text};
 use crate::request::WriteOptions;
 use crate::status::{FieldError, Status};
-use crate::{defaults, lifecycle, strategy, validation};
+use crate::{defaults, lifecycle, rbac, strategy, validation};
 
 /// Who says to whom the members of the new state belong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,11 @@ pub(super) async fn update(call: &mut Call<'_>) -> Answer {
     same_object(call, &mut value)?;
     defaults::apply(resource, &mut value);
     let wanted = object::uid(&value).to_owned();
+    let is_whole = call.info.subresource.is_empty();
+    if is_whole && strategy::creates_on_update(resource) && call.api.store.get(&call.key()).is_none() {
+        call.may_create()?;
+        return create::store(call, value, &options, Owners::Found).await;
+    }
     change(call, &options, "UpdateOptions", Owners::Found, |old, _| {
         let found = object::uid(old);
         if !wanted.is_empty() && wanted != found {
@@ -115,6 +121,7 @@ pub(super) async fn change(
         };
         admission::admit(&api.store, &api.callers, &mut attributes, &mut call.warnings).await?;
         let mut value = attributes.object.take().unwrap_or(Value::Null);
+        rbac::escalation::confirm(&api.store, &call.user, resource, &key.namespace, &value, Some(old))?;
         strategy::prepare_update(resource, &call.info.subresource, &mut value, old);
         let errors = validation::update(resource, &value, old);
         if !errors.is_empty() {
@@ -147,7 +154,7 @@ pub(super) async fn change(
                     last
                 } else {
                     let object = tx.put(key.clone(), value);
-                    lifecycle::updated(api, resource, &object);
+                    lifecycle::updated(api, tx, resource, &key, &object);
                     object
                 }
             })

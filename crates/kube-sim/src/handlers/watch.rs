@@ -21,6 +21,7 @@ use crate::respond::{self, Form};
 use crate::status::Status;
 use crate::store::Event;
 use crate::table::{self, Table};
+use crate::yaml;
 
 /// How long a watch lasts that asks for no other time; the real server picks between this and twice it.
 const DEFAULT: Duration = Duration::from_secs(1800);
@@ -53,6 +54,9 @@ struct Watch {
 }
 
 pub(super) fn watch(call: &Call<'_>) -> Answer {
+    if yaml::is_preferred(&call.headers) {
+        return Err(Status::only_these_types("application/json, application/json;stream=watch"));
+    }
     let view = match respond::form(&call.headers)? {
         Form::Plain => View::Plain,
         Form::Metadata => View::Metadata,
@@ -68,7 +72,7 @@ pub(super) fn watch(call: &Call<'_>) -> Answer {
     }
     let seconds = call
         .params
-        .number("timeoutSeconds")
+        .number("timeoutSeconds")?
         .and_then(|seconds| u64::try_from(seconds).ok())
         .filter(|seconds| *seconds > 0);
     let (now, lasts) = (Instant::now(), seconds.map_or(DEFAULT, Duration::from_secs));

@@ -19,7 +19,35 @@ pub(super) enum Cell {
     /// Named code with an argument.
     Code(&'static str, &'static str),
     /// The member at a JSON path of a definition.
-    Path(Vec<String>, bool),
+    Path(Vec<Step>, bool),
+}
+
+/// One step of a JSON path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A member, or the index of an item.
+    Member(String),
+    /// The first item whose member has this text.
+    First(String, String),
+}
+
+impl Step {
+    /// A filter at the beginning of a path, and what comes behind it.
+    fn filter(path: &str) -> Option<(Self, &str)> {
+        let (condition, rest) = path.strip_prefix("[?(@.")?.split_once(")]")?;
+        let (member, text) = condition.split_once("==")?;
+        Some((Self::First(member.trim().to_owned(), text.trim().trim_matches(['"', '\'']).to_owned()), rest))
+    }
+
+    fn of<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+        match (self, value) {
+            (Self::Member(name), Value::Array(items)) => items.get(name.parse::<usize>().ok()?),
+            (Self::Member(name), other) => other.get(name),
+            (Self::First(member, wanted), items) => {
+                items.as_array()?.iter().find(|item| item.get(member).and_then(Value::as_str) == Some(wanted))
+            }
+        }
+    }
 }
 
 impl Cell {
@@ -41,20 +69,30 @@ impl Cell {
         }
     }
 
-    /// A simple JSON path (`.spec.a[0].b`, `.metadata.annotations.x\.y`).
+    /// A simple JSON path (`.spec.a[0].b`, `.metadata.annotations.x\.y`, `.status.conditions[?(@.type=="Ready")].status`).
     pub(super) fn of_path(path: &str, is_date: bool) -> Self {
-        let mut steps = vec![String::new()];
-        let mut letters = path.chars();
-        while let Some(letter) = letters.next() {
-            match (letter, steps.last_mut()) {
-                ('\\', Some(step)) => step.extend(letters.next()),
-                ('.' | '[', _) => steps.push(String::new()),
-                (']' | '\'' | '"', _) => {}
-                (other, Some(step)) => step.push(other),
-                (_, None) => {}
+        let mut steps = Vec::new();
+        let mut rest = path;
+        while !rest.is_empty() {
+            if let Some((step, after)) = Step::filter(rest) {
+                steps.push(step);
+                rest = after;
+                continue;
+            }
+            let mut name = String::new();
+            let mut letters = rest.char_indices().skip(usize::from(rest.starts_with(['.', '[']))).peekable();
+            while let Some((_, letter)) = letters.next_if(|(_, letter)| !['.', '['].contains(letter)) {
+                match letter {
+                    '\\' => name.extend(letters.next().map(|(_, escaped)| escaped)),
+                    ']' | '\'' | '"' => {}
+                    other => name.push(other),
+                }
+            }
+            rest = letters.peek().map_or("", |(at, _)| &rest[*at..]);
+            if !name.is_empty() {
+                steps.push(Step::Member(name));
             }
         }
-        steps.retain(|step| !step.is_empty());
         Cell::Path(steps, is_date)
     }
 
@@ -78,15 +116,10 @@ impl Cell {
             },
             Cell::Code(name, argument) => code(name, argument, object, now),
             Cell::Path(steps, is_date) => {
-                let step = |value: &'_ Value, step: &String| match value {
-                    Value::Array(items) => step.parse::<usize>().ok().and_then(|index| items.get(index)).cloned(),
-                    other => other.get(step).cloned(),
-                };
-                let found =
-                    steps.iter().try_fold(object.clone(), |value, one| step(&value, one)).unwrap_or(Value::Null);
+                let found = steps.iter().try_fold(object, |value, step| step.of(value)).unwrap_or(&Value::Null);
                 match found.as_str() {
                     Some(time) if *is_date => age(time, now).into(),
-                    _ => found,
+                    _ => found.clone(),
                 }
             }
         }
@@ -138,6 +171,11 @@ fn code(name: &str, argument: &str, object: &Value, now: Timestamp) -> Value {
     let containers = || template.iter().find_map(|path| object.pointer(path)).cloned().unwrap_or_default();
     match name {
         "pod" => pods::cell(object, argument, now),
+        "available" => match object.pointer(&format!("/spec/{argument}")) {
+            Some(Value::String(text)) => text.as_str().into(),
+            Some(number) => number.to_string().into(),
+            None => "N/A".into(),
+        },
         "map" => pairs(object.pointer(argument)),
         "list" => joined(list(object, argument).iter().filter_map(Value::as_str).map(str::to_owned).collect()),
         "data" => {
@@ -340,10 +378,19 @@ mod tests {
     #[test]
     fn definitions_name_cells_by_json_paths() {
         let now: Timestamp = "2026-01-01T00:01:00Z".parse().expect("a time");
-        let object = json!({"spec": {"list": [{"a": 1}], "since": "2026-01-01T00:00:00Z"}, "metadata": {"annotations": {"x.y/z": "v"}}});
+        let object = json!({
+            "spec": {"list": [{"a": 1}], "since": "2026-01-01T00:00:00Z"},
+            "metadata": {"annotations": {"x.y/z": "v"}},
+            "status": {"conditions": [{"type": "Issued", "status": "False"}, {"type": "Ready", "status": "True"}]},
+        });
         let check = |path: &str, is_date, expected: Value| {
             assert_eq!(Cell::of_path(path, is_date).of(&object, now), expected, "{path}")
         };
+        check(r#".status.conditions[?(@.type=="Ready")].status"#, false, json!("True"));
+        check(".status.conditions[?(@.type == 'Issued')].status", false, json!("False"));
+        check(r#".status.conditions[?(@.type=="None")].status"#, false, Value::Null);
+        check(".status.conditions[?(@.type", false, Value::Null);
+        check("[", false, object.clone());
         check(".spec.list[0].a", false, json!(1));
         check(".spec.since", true, json!("60s"));
         check(r".metadata.annotations.x\.y/z", false, json!("v"));

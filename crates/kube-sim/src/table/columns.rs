@@ -28,6 +28,7 @@ apps/DaemonSet|Name|Desired=#.status.desiredNumberScheduled|Current=#.status.cur
 apps/ControllerRevision|Name|Controller=!owner|Revision=#.revision|Age
 batch/Job|Name|Status=!job status|Completions=!job completions|Duration=!job duration|Age|Containers*=!containers|Images*=!images|Selector*=!selector
 batch/CronJob|Name|Schedule=.spec.schedule|Timezone=.spec.timeZone?|Suspend=!suspend|Active=!active|Last Schedule=@.status.lastScheduleTime?|Age|Containers*=!containers|Images*=!images|Selector*=!selector
+policy/PodDisruptionBudget|Name|Min Available=!available minAvailable|Max Unavailable=!available maxUnavailable|Allowed Disruptions=#.status.disruptionsAllowed|Age
 networking.k8s.io/Ingress|Name|Class=.spec.ingressClassName?|Hosts=!hosts|Address=!address|Ports=!ingress ports|Age
 networking.k8s.io/NetworkPolicy|Name|Pod-Selector=!map /spec/podSelector/matchLabels|Age
 storage.k8s.io/StorageClass|Name|Provisioner=.provisioner|ReclaimPolicy=.reclaimPolicy|VolumeBindingMode=.volumeBindingMode|AllowVolumeExpansion=!expansion|Age

@@ -3,11 +3,13 @@
 
 mod admission;
 mod cluster;
+mod hostile;
 mod kubectl;
 mod node;
 mod pods;
 mod python;
 mod replay;
+mod siblings;
 mod support;
 mod watching;
 mod workloads;

@@ -115,3 +115,18 @@ async fn shown(kubectl: &Kubectl) -> String {
     let text = kubectl.run("delete configmap probe -n shop").await;
     text.trim_end().strip_prefix("configmap \"probe\" deleted").unwrap_or_default().to_owned()
 }
+
+#[tokio::test]
+async fn kinds_that_are_sent_in_protobuf_are_created() {
+    let Some(kubectl) = Kubectl::start().await else { return };
+    let created = kubectl.run("create pdb web --selector=app=web --min-available=50%").await;
+    assert_eq!(created, "poddisruptionbudget.policy/web created\n");
+    assert_eq!(kubectl.run("get pdb web -o jsonpath={.spec.minAvailable}").await, "50%");
+    kubectl.run("create ingress web --rule=example.test/shop*=web:80,tls=cert").await;
+    let rule = kubectl.json("get ingress web -o json").await["spec"].clone();
+    assert_eq!(rule["rules"][0]["http"]["paths"][0]["backend"]["service"]["port"]["number"], 80);
+    assert_eq!(rule["tls"][0]["secretName"], "cert");
+    kubectl.run("create priorityclass high --value=10 --description=first").await;
+    assert_eq!(kubectl.run("get priorityclass high -o jsonpath={.value}").await, "10");
+    kubectl.stop().await;
+}
