@@ -166,7 +166,7 @@ pub async fn e2e(options: E2e, environment: Environment) -> Result<Exit, Stop> {
     let events = Events::new(stream(&settings)?);
     events.emit(Event::RunStarted {
         run_id: settings.run.to_string(),
-        command: rerun(&settings.environment.command),
+        command: rerun(&settings.environment.command, settings.sandbox.as_deref()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         cluster: places::cluster_title(&settings),
         clouds: answering::title(&settings),
@@ -266,14 +266,21 @@ fn make_artifacts(folder: &Path) -> Result<(), Stop> {
     }
 }
 
-/// The command line as it can be given again: a run id is used once.
-fn rerun(command: &[String]) -> Vec<String> {
+/// The command line as it can be given again: a run id is used once, and the password of a sandbox is not shown.
+fn rerun(command: &[String], sandbox: Option<&Pass>) -> Vec<String> {
     let mut words = command.iter();
-    let mut kept = Vec::new();
+    let mut kept: Vec<String> = Vec::new();
     while let Some(word) = words.next() {
         match word.as_str() {
             "--run-id" => drop(words.next()),
             word if word.starts_with("--run-id=") => {}
+            word if word.starts_with("--sandbox=http://") => {
+                let file = sandbox.map(|pass| pass.file.display().to_string());
+                kept.extend(file.into_iter().flat_map(|file| ["--sandbox".to_owned(), file]));
+            }
+            word if word.starts_with("http://") && kept.last().is_some_and(|last| last == "--sandbox") => {
+                kept.extend(sandbox.map(|pass| pass.file.display().to_string()));
+            }
             word => kept.push(word.to_owned()),
         }
     }
@@ -319,7 +326,7 @@ mod tests {
     #[test]
     fn a_rerun_gets_an_id_of_its_own() {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let check = |given: &str, expected: &str| assert_eq!(rerun(&words(given)), words(expected));
+        let check = |given: &str, expected: &str| assert_eq!(rerun(&words(given), None), words(expected));
         check("cargo xtask e2e a --run-id r -j 2", "cargo xtask e2e a -j 2");
         check("cargo xtask e2e a --run-id=r", "cargo xtask e2e a");
         check("cargo xtask e2e a", "cargo xtask e2e a");

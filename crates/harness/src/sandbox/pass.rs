@@ -1,6 +1,6 @@
 //! What another process must know of a sandbox to run scenarios in it: a file in its folder, and the same at a host of its wire.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,6 +27,8 @@ pub(crate) struct Pass {
     /// Whose cluster it is like.
     pub(crate) flavor: FlavorKind,
     pub(crate) issuer: IssuerUrl,
+    /// Where this lies.
+    pub(crate) file: PathBuf,
     /// Its text.
     pub(crate) kubeconfig: Secret,
     /// Whose certificates its hosts show.

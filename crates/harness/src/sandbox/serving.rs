@@ -36,6 +36,10 @@ use crate::run::private_folder::PrivateFolder;
 
 /// Name under which the user's programs and pods stand in the request log.
 const CLIENT: &str = "sandbox";
+/// A program that exchanges many tokens is not slowed down by the look at the issuer.
+const ISSUER_KEYS_KEPT: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+/// `az` and the Python SDK take 0 for nothing said, and look again after half a minute.
+const RETRY_AFTER: u32 = 1;
 /// Region of an AKS cluster.
 const AKS_REGION: &str = "westeurope";
 /// The regions that an account has without asking (AWS account management guide, "Enable or disable AWS Regions").
@@ -134,6 +138,7 @@ impl Serving {
         let pass = Pass {
             flavor: flags.flavor,
             issuer: cluster.issuer().clone(),
+            file: folder.path().join(pass::FILE),
             kubeconfig: Secret::new(read(&kubeconfig)?),
             root_pem: wire.root_pem().to_owned(),
             proxy: proxy.url(),
@@ -142,7 +147,7 @@ impl Serving {
             azure: subscription,
         };
         let text = serde_json::to_string_pretty(&pass).map_err(|error| Stop::caused(Exit::Internal, error))?;
-        write_private(&folder.path().join(pass::FILE), &text)?;
+        write_private(&pass.file, &text)?;
         let host = pass::HOST.parse().map_err(|error: egress::PatternError| Stop::caused(Exit::Internal, error))?;
         let desk = Desk { pass, aws: aws.clone(), azure: azure.clone(), log: wire.log().clone() };
         wire.route(host, Upstream::service("this sandbox", desk::router(desk)));
@@ -233,8 +238,10 @@ fn ground(
         kubeconfig: kubeconfig.to_owned(),
         longest_token: LONGEST_TOKEN,
     };
-    let (aws, azure) =
+    let (mut aws, mut azure) =
         (simulated_aws(clock, wire, None, flags.propagation)?, simulated_azure(clock, wire, None, flags.propagation));
+    aws.options.issuer_keys_kept = ISSUER_KEYS_KEPT;
+    azure.options.retry_after = RETRY_AFTER;
     let preflight = |error: anyhow::Error| Stop::new(Exit::Preflight, format!("--state: {error:#}"));
     let internal = |error: clouds::CloudError| Stop::caused(Exit::Internal, error);
     let (embedded, aws, azure, is_old) = match kept {

@@ -29,6 +29,9 @@ const TABLE: &[(&str, &str)] = &[
     (r"\bKUBERNETES_PORT_\d+_", "KUBERNETES_PORT_[port]_"),
     // The command line, with the way to a temporary folder in it.
     (r"127\.0\.0\.1:\d{2,5}", "127.0.0.1:[port]"),
+    (r"\blocalhost:\d{2,5}", "localhost:[port]"),
+    // The private folder of a sandbox.
+    (r"/dev/shm/crossfed-sandbox-[0-9a-f]{8}", "[private]"),
 ];
 
 /// Sets the filters for the rest of a test whose files lie in `folder`.

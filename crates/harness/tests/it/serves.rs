@@ -12,7 +12,11 @@ use crate::sandbox::Sandbox;
 
 /// Runs a script inside, with the `PATH` of this machine.
 async fn inside(words: &[&str], script: &str) -> Ended {
-    let sandbox = Sandbox::new();
+    inside_of(&Sandbox::new(), words, script).await
+}
+
+/// The same in a folder that the test keeps, and with it the filters of snapshots.
+async fn inside_of(sandbox: &Sandbox, words: &[&str], script: &str) -> Ended {
     sandbox.write("script", script);
     let words: Vec<&str> = ["sandbox"].iter().chain(words).copied().chain(["--exec", "/bin/sh", "script"]).collect();
     let path = std::env::var_os("PATH").expect("a test needs PATH");
@@ -51,20 +55,18 @@ async fn every_variable_is_a_line_for_a_shell() {
         # issuer    https://oidc.eks.eu-central-1.amazonaws.com/id/[id]
         # webhooks  pod-identity-webhook, azure-wi-webhook-mutating-webhook-configuration
         export KUBECONFIG=[private]/kubeconfig
-        export HTTPS_PROXY=[...]
-        export https_proxy=[...]
-        export NO_PROXY=127.0.0.1,localhost
-        export no_proxy=127.0.0.1,localhost
         export SSL_CERT_FILE=[private]/ca.crt
         export AWS_CA_BUNDLE=[private]/ca.crt
         export REQUESTS_CA_BUNDLE=[private]/ca.crt
         export CURL_CA_BUNDLE=[private]/ca.crt
         export NODE_EXTRA_CA_CERTS=[private]/ca.crt
-        export NODE_USE_ENV_PROXY=[...]
         export AWS_EC2_METADATA_DISABLED=true
         export AWS_ENDPOINT_URL_STS=http://127.0.0.1:[port]
         export AWS_ENDPOINT_URL_IAM=http://127.0.0.1:[port]
         export AWS_ENDPOINT_URL_S3=http://127.0.0.1:[port]
+        export AZURE_AUTHORITY_HOST=https://localhost:[port]/
+        export AZURE_RESOURCE_MANAGER_URL=https://localhost:[port]
+        export AZURE_VAULT_SUFFIX=.vault.localhost:[port]
         export AWS_REGION=eu-central-1
         export AWS_DEFAULT_REGION=eu-central-1
         export AWS_ACCESS_KEY_ID=[...]
@@ -149,9 +151,9 @@ async fn kubectl_and_aws_lead_a_pod_to_its_bucket() {
 }
 
 /// A shell that runs `crossfed` itself, in the sandbox that runs the shell.
-async fn crossfed_inside(words: &[&str], script: &str) -> Ended {
+async fn crossfed_inside(sandbox: &Sandbox, words: &[&str], script: &str) -> Ended {
     let program = env!("CARGO_BIN_EXE_crossfed");
-    inside(words, &format!("crossfed() {{ {program} \"$@\"; }}\nset -e\n{script}")).await
+    inside_of(sandbox, words, &format!("crossfed() {{ {program} \"$@\"; }}\nset -e\n{script}")).await
 }
 
 #[tokio::test]
@@ -162,9 +164,32 @@ async fn scenarios_run_in_a_sandbox_that_is_up_by_its_url_and_by_its_file() {
         crossfed e2e aks-to-azure both-clouds --faults none --sandbox "$file" --run-id r2 > second
         tail -n 5 second | grep PASSED
     "#;
-    let ended = crossfed_inside(&["--flavor", "aks"], script).await;
+    let sandbox = Sandbox::new();
+    let ended = crossfed_inside(&sandbox, &["--flavor", "aks"], script).await;
     ended.expect_exit(0);
-    assert_snapshot!(ended.stdout, @"");
+    assert_snapshot!(ended.stdout, @r#"
+        crossfed 0.1.0  run r1 · cluster sandbox, like aks · clouds sandbox
+
+        aks-to-aws  A pod in AKS reads an object in S3
+          ✓ preflight   3 checks planned                                                                                    0 ms
+          ✓ cluster     sandbox, like aks, issuer https://westeurope.oic.prod-aks.azure.com/faa2f7f7-24fa-4633-9d66-        8 ms
+                        b73017bb1015/70b24724-6ba4-458b-976e-f95aa7c96e3d/
+          ✓ webhooks    amazon-eks-pod-identity-webhook-cf-r1                                                              28 ms
+          ✓ federation  8 resources in 1 account                                                                           35 ms
+          ✓ workload    2 namespaces with service account and target                                                       32 ms
+            checks
+            ✓ A pod in AKS reads an object in S3                   11 read                52 bytes                         54 ms
+            ✓ trust policy for another namespace                   8 subject accepted     AccessDenied              403    48 ms
+            – token expired two hours ago                          skipped: only whoever holds the issuer's private key     0 ms
+                                                                   can make a genuine token that has expired
+          ✓ teardown    11 taken back, inventory empty                                                                     17 ms
+
+        PASSED  2 of 2 checks passed, 1 skipped                                                                           273 ms
+          skipped    1: only whoever holds the issuer's private key can make a genuine token that has expired (expired-token)
+          artifacts  _artifacts/r1
+          rerun      cargo xtask e2e aks-to-aws --faults wrong-namespace,expired-token --sandbox /dev/shm/crossfed-sandbox-d6f96186/sandbox.json
+        PASSED  2 of 2 scenarios passed, 3 of 3 checks passed                                                             263 ms
+        "#);
 }
 
 #[tokio::test]
@@ -188,9 +213,16 @@ async fn a_run_in_a_sandbox_leaves_it_as_it_was() {
         curl -s -X POST "https://sandbox.crossfed.internal/azure/subscriptions?tenant=$AZURE_TENANT_ID" | grep -c "$AZURE_TENANT_ID"
         curl -s https://sandbox.crossfed.internal/what | head -n 1
     "#;
-    let ended = crossfed_inside(&["--flavor", "eks"], script).await;
+    let sandbox = Sandbox::new();
+    let ended = crossfed_inside(&sandbox, &["--flavor", "eks"], script).await;
     ended.expect_exit(0);
-    assert_snapshot!(ended.stdout, @"");
+    assert_snapshot!(ended.stdout, @r#"
+        "id":"111122223341"
+        "id":"444455556666"
+        `no` is no AWS account id: twelve digits are expected
+        1
+        crossfed sandbox:
+        "#);
 }
 
 #[tokio::test]
@@ -206,9 +238,26 @@ async fn a_sandbox_that_is_none_is_told_with_its_reason() {
         try http://sandbox:wrong@127.0.0.1:1
         crossfed e2e aks-to-aws --sandbox "$file" --image a=b | head -n 1 || true
     "#;
-    let ended = crossfed_inside(&[], script).await;
+    let sandbox = Sandbox::new();
+    let ended = crossfed_inside(&sandbox, &[], script).await;
     ended.expect_exit(0);
-    assert_snapshot!(ended.stdout, @"");
+    assert_snapshot!(ended.stdout, @r#"
+        error: --sandbox: /tmp/.tmppgjvLo/none.json is no file of a sandbox: No such file or directory (os error 2)
+        exit 2
+        error: --sandbox: /dev/shm/crossfed-sandbox-2e5b14fe/kubeconfig is no file of a sandbox: expected value at line 1 column 1
+        exit 2
+        error: --sandbox: a URL is its HTTPS_PROXY, such as http://sandbox:<redacted>@127.0.0.1:PORT
+        exit 2
+        error: --sandbox: its password is another one; it may have been started anew
+        exit 96
+        error: --sandbox: no sandbox answers: cannot connect to sandbox.crossfed.internal:443: Connection refused (os error 111)
+        exit 96
+        error: the argument '--sandbox <URL|FILE>' cannot be used with '--image <IMAGE=PROGRAM>'
+
+        Usage: cargo xtask e2e --sandbox <URL|FILE> <SCENARIO>...
+
+        For more information, try '--help'.
+        "#);
 }
 
 #[tokio::test]
@@ -235,11 +284,24 @@ async fn images_are_programs_as_a_file_says() {
     let path = std::env::var_os("PATH").expect("a test needs PATH");
     let ended = sandbox.crossfed(&words).env("PATH", path).env("HOME", sandbox.path("")).run().await;
     ended.expect_exit(0);
-    assert_snapshot!(ended.stdout, @"");
+    assert_snapshot!(ended.stdout, @r#"
+        pod/said created
+        pod/busy created
+        pod/none created
+        pod/said condition met
+        pod/busy condition met
+        pod/none condition met
+        says again
+        /.crossfed/home
+        ca.crt
+        namespace
+        token
+        example.com/none" on this process node: map it with --image example.com/none=PROGRAM
+        "#);
     sandbox.write("images.yaml", "images:\n  - names: []\n");
     let ended = sandbox.crossfed(&["sandbox", "--images-file", "images.yaml"]).run().await;
     ended.expect_exit(2);
-    assert_snapshot!(ended.stderr, @"");
+    assert_snapshot!(ended.stderr, @"error: --images-file [folder]/images.yaml: image map: an entry has no names");
 }
 
 #[tokio::test]
@@ -319,10 +381,16 @@ THING
     "#;
     let ended = run(second).await;
     ended.expect_exit(0);
-    assert_snapshot!(ended.stdout, @"");
+    assert_snapshot!(ended.stdout, @r#"
+        thing.example.com/one
+        pod/ls created
+        pod/ls condition met
+        hello
+        arn:aws:sts::111122223333:assumed-role/reader/old-token
+        "#);
     let ended = sandbox.crossfed(&["sandbox", "--flavor", "aks", "--state", "kept", "--exec", "true"]).run().await;
     ended.expect_exit(2);
-    assert_snapshot!(ended.stderr, @"");
+    assert_snapshot!(ended.stderr, @"error: --state: it holds a sandbox like eks in eu-central-1: pass --flavor eks --region eu-central-1");
 }
 
 /// The clouds at ports of this machine, asked by curl as the simplest program that knows no proxy.
@@ -344,5 +412,9 @@ async fn both_clouds_answer_at_endpoints_of_this_machine() {
     "#;
     let ended = inside(&["--endpoints"], script).await;
     ended.expect_exit(0);
-    assert_snapshot!(ended.stdout, @"");
+    assert_snapshot!(ended.stdout, @r#"
+        111122223333
+        make_bucket: bucket-of-mine
+        {"value":[]}
+        "#);
 }
