@@ -12,6 +12,18 @@ pub const AFTER_HELP: &str = "Examples:
   cargo xtask sandbox --flavor aks --exec ./my-tests.sh
   cargo xtask sandbox --image my/service=target/debug/my-service
 
+  cargo xtask e2e aks-to-aws --sandbox \"$HTTPS_PROXY\"
+
+A file of images:
+  images:
+    - names: [amazon/aws-cli]     # with a tag: that one alone
+      entrypoint: [aws]           # a name on the search path, or a path from this file's folder; then arguments in front
+      cmd: [help]                 # what follows when the pod has neither command nor arguments
+      commands: any               # the pod may start any program; default: only the entry point
+      workingDir: /aws
+      paths: real                 # mounts lie where the pod says, if the system permits; or `rewritten`
+
+It answers for itself at https://sandbox.crossfed.internal/ on its wire: further accounts and subscriptions, requests, inventory.
 All that it prints is lines for a shell; the same lies in the file `env` of its folder, for other terminals.
 Exit codes: 0 after Ctrl-C, 143 after SIGTERM, the command's own with --exec.";
 
@@ -26,14 +38,14 @@ pub struct Flags {
     pub region: String,
     /// Reach both clouds at ports of this machine (AWS_ENDPOINT_URL_*, AZURE_AUTHORITY_HOST) in place of the proxy, for programs that
     /// cannot use one. Azure's need to be told not to ask Microsoft about the authority (disable_instance_discovery), and vaults are
-    /// at <vault>.vault.localhost
+    /// at `NAME.vault.localhost`
     #[arg(long)]
     pub endpoints: bool,
     /// A container image that is a local program; may be given several times
     #[arg(long = "image", value_name = "IMAGE=PROGRAM", value_parser = crate::cli::image)]
     pub images: Vec<(String, PathBuf)>,
-    /// A YAML file that says which local programs stand for which images, with their entry points and arguments; its own words are
-    /// in the documentation of `kubelet`. --image wins over it, and it over the usual ones (amazon/aws-cli, busybox, …)
+    /// A YAML file that says which local programs stand for which images, with their entry points and arguments (see below).
+    /// --image wins over it, and it over the usual ones (amazon/aws-cli, busybox, …)
     #[arg(long, value_name = "FILE")]
     pub images_file: Option<PathBuf>,
     /// Give writes the delays of the real clouds, times FACTOR: IAM 5 to 15 s, federated credentials and role assignments up to

@@ -171,24 +171,23 @@ async fn scenarios_run_in_a_sandbox_that_is_up_by_its_url_and_by_its_file() {
         crossfed 0.1.0  run r1 · cluster sandbox, like aks · clouds sandbox
 
         aks-to-aws  A pod in AKS reads an object in S3
-          ✓ preflight   3 checks planned                                                                                    0 ms
-          ✓ cluster     sandbox, like aks, issuer https://westeurope.oic.prod-aks.azure.com/faa2f7f7-24fa-4633-9d66-        8 ms
-                        b73017bb1015/70b24724-6ba4-458b-976e-f95aa7c96e3d/
-          ✓ webhooks    amazon-eks-pod-identity-webhook-cf-r1                                                              28 ms
-          ✓ federation  8 resources in 1 account                                                                           35 ms
-          ✓ workload    2 namespaces with service account and target                                                       32 ms
+          ✓ preflight   3 checks planned [time]
+          ✓ cluster     sandbox, like aks, issuer https://westeurope.oic.prod-aks.azure.com/[tenant]/[cluster]/
+          ✓ webhooks    amazon-eks-pod-identity-webhook-cf-r1 [time]
+          ✓ federation  8 resources in 1 account [time]
+          ✓ workload    2 namespaces with service account and target [time]
             checks
-            ✓ A pod in AKS reads an object in S3                   11 read                52 bytes                         54 ms
-            ✓ trust policy for another namespace                   8 subject accepted     AccessDenied              403    48 ms
-            – token expired two hours ago                          skipped: only whoever holds the issuer's private key     0 ms
+            ✓ A pod in AKS reads an object in S3                   11 read                52 bytes [time]
+            ✓ trust policy for another namespace                   8 subject accepted     AccessDenied              403 [time]
+            – token expired two hours ago                          skipped: only whoever holds the issuer's private key [time]
                                                                    can make a genuine token that has expired
-          ✓ teardown    11 taken back, inventory empty                                                                     17 ms
+          ✓ teardown    11 taken back, inventory empty [time]
 
-        PASSED  2 of 2 checks passed, 1 skipped                                                                           273 ms
+        PASSED  2 of 2 checks passed, 1 skipped [time]
           skipped    1: only whoever holds the issuer's private key can make a genuine token that has expired (expired-token)
           artifacts  _artifacts/r1
-          rerun      cargo xtask e2e aks-to-aws --faults wrong-namespace,expired-token --sandbox /dev/shm/crossfed-sandbox-d6f96186/sandbox.json
-        PASSED  2 of 2 scenarios passed, 3 of 3 checks passed                                                             263 ms
+          rerun      cargo xtask e2e aks-to-aws --faults wrong-namespace,expired-token --sandbox [private]/sandbox.json
+        PASSED  2 of 2 scenarios passed, 3 of 3 checks passed [time]
         "#);
 }
 
@@ -242,9 +241,9 @@ async fn a_sandbox_that_is_none_is_told_with_its_reason() {
     let ended = crossfed_inside(&sandbox, &[], script).await;
     ended.expect_exit(0);
     assert_snapshot!(ended.stdout, @r#"
-        error: --sandbox: /tmp/.tmppgjvLo/none.json is no file of a sandbox: No such file or directory (os error 2)
+        error: --sandbox: [folder]/none.json is no file of a sandbox: No such file or directory (os error 2)
         exit 2
-        error: --sandbox: /dev/shm/crossfed-sandbox-2e5b14fe/kubeconfig is no file of a sandbox: expected value at line 1 column 1
+        error: --sandbox: [private]/kubeconfig is no file of a sandbox: expected value at line 1 column 1
         exit 2
         error: --sandbox: a URL is its HTTPS_PROXY, such as http://sandbox:<redacted>@127.0.0.1:PORT
         exit 2

@@ -1,14 +1,12 @@
 //! Thousands of objects.
 
-use std::time::{Duration, Instant};
-
 use futures::StreamExt;
 use serde_json::json;
 
 use super::Kubectl;
 
 #[tokio::test]
-async fn thousands_of_accounts_and_pods_are_listed_quickly() {
+async fn thousands_of_accounts_and_pods_are_listed() {
     const MANY: usize = 5000;
     let Some(kubectl) = Kubectl::start().await else { return };
     let cluster = &kubectl.cluster;
@@ -24,11 +22,8 @@ async fn thousands_of_accounts_and_pods_are_listed_quickly() {
             send("pods", json!({"metadata": {"name": format!("pod-{at}")}, "spec": spec})).await;
         })
         .await;
-    let began = Instant::now();
     assert_eq!(kubectl.run("get serviceaccounts --no-headers").await.lines().count(), MANY + 1);
     assert_eq!(kubectl.run("get pods --no-headers").await.lines().count(), MANY);
     assert_eq!(kubectl.run("get pods -o name --chunk-size=100").await.lines().count(), MANY);
-    let took = began.elapsed();
-    assert!(took < Duration::from_secs(20), "{took:?}");
     kubectl.stop().await;
 }
