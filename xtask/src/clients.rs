@@ -4,7 +4,7 @@
 //! told here and stops nothing.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,9 +27,11 @@ const ALL: [Clients; 2] = [
     Clients { list: "az", variable: "CROSSFED_AZ", program: "az", for_ci: true },
 ];
 
-/// Makes what is missing and gives the variables for the tests. One that is set already is left to who set it.
-pub(crate) fn variables() -> Vec<(&'static str, PathBuf)> {
+/// Makes what is missing and gives the variables for the tests. One that is set already is left to who set it; programs that the machine has
+/// are found before ours.
+pub(crate) fn variables() -> Vec<(&'static str, OsString)> {
     let mut variables = Vec::new();
+    let mut path: Vec<PathBuf> = env::var_os("PATH").iter().flat_map(env::split_paths).collect();
     for clients in ALL {
         if env::var_os(clients.variable).is_some() {
             continue;
@@ -39,10 +41,14 @@ pub(crate) fn variables() -> Vec<(&'static str, PathBuf)> {
             continue;
         }
         match clients.ready(&cargo::root().join("target/clients"), "python3") {
-            Ok(program) => variables.push((clients.variable, program)),
+            Ok(program) => {
+                path.extend(program.parent().map(Path::to_owned));
+                variables.push((clients.variable, program.into_os_string()));
+            }
             Err(error) => eprintln!("test: no {} clients, what drives them is skipped: {error:#}", clients.list),
         }
     }
+    variables.extend(env::join_paths(path).ok().map(|path| ("PATH", path)));
     variables
 }
 

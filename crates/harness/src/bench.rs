@@ -1,10 +1,11 @@
-//! `bench`: a whole embedded run against its floor, and all scenarios against the slowest, in one sitting, as ratios; and how
-//! often the diagnosis is right.
+//! `bench`: a whole embedded run against its floor, and all scenarios against the slowest, in one sitting, as ratios; how soon
+//! a sandbox is ready; how often the diagnosis is right.
 //!
 //! Machines are shared and noisy: the two are run in turn, and the ratio is taken pair by pair.
 #![allow(clippy::print_stdout, reason = "printing is what this verb is for")]
 
 mod diagnosis;
+mod sandbox;
 
 use std::path::Path;
 use std::process::Stdio;
@@ -40,6 +41,7 @@ pub async fn run(options: Bench, environment: Environment) -> Result<Exit, Stop>
     let folder = std::env::temp_dir().join(format!("crossfed-bench-{}", std::process::id()));
     let measured = match options.what {
         Measure::Run => of_a_run(&options, &environment, &folder).await,
+        Measure::Sandbox => sandbox::run(&options, &environment).await,
         Measure::Diagnosis => diagnosis::run(&options, &environment, &folder).await,
     };
     let _ = std::fs::remove_dir_all(&folder);
@@ -50,13 +52,7 @@ async fn of_a_run(options: &Bench, environment: &Environment, folder: &Path) -> 
     let samples = measure(options, environment, folder).await?;
     println!("{SCENARIO}, embedded and simulated: {} runs, each beside its floor\n", samples.len());
     println!("{:<48} {:>9} {:>9} {:>9}", "", "min", "median", "max");
-    let row = |title: &str, unit: &str, of: &dyn Fn(&Sample) -> f64| {
-        let mut values: Vec<f64> = samples.iter().map(of).collect();
-        values.sort_by(f64::total_cmp);
-        let median = values[values.len() / 2];
-        println!("{title:<48} {:>9.1} {median:>9.1} {:>9.1} {unit}", values[0], values[values.len() - 1]);
-        median
-    };
+    let row = |title: &str, unit: &str, of: &dyn Fn(&Sample) -> f64| row(&samples, title, unit, of);
     row("floor: spawn s3-reader, exchange, read", "ms", &|sample| ms(sample.floor));
     row("whole run: process start to exit", "ms", &|sample| ms(sample.whole));
     row("as many s3-readers at once as the run has pods", "ms", &|sample| ms(sample.pods));
@@ -73,7 +69,6 @@ async fn of_a_run(options: &Bench, environment: &Environment, folder: &Path) -> 
     let catalogue_ratio =
         row("ratio catalogue / whole run", "", &|sample| sample.catalogue.as_secs_f64() / sample.whole.as_secs_f64());
     println!();
-    let target = |met: bool, text: String| println!("{} {text}", if met { "met    " } else { "not met" });
     target(ratio <= TARGET_RATIO, format!("whole run at most {TARGET_RATIO} times its floor: {ratio:.1}"));
     target(
         all_ratio <= TARGET_ALL_RATIO,
@@ -86,6 +81,19 @@ async fn of_a_run(options: &Bench, environment: &Environment, folder: &Path) -> 
     target(ready <= TARGET_READY_MS, format!("cluster ready within {TARGET_READY_MS} ms: {ready:.0}"));
     target(memory <= TARGET_MEMORY_MIB, format!("harness below {TARGET_MEMORY_MIB} MiB: {memory:.0}"));
     Ok(Exit::Passed)
+}
+
+/// Prints the smallest, the median and the largest of a figure, and gives the median.
+fn row<S>(samples: &[S], title: &str, unit: &str, of: &dyn Fn(&S) -> f64) -> f64 {
+    let mut values: Vec<f64> = samples.iter().map(of).collect();
+    values.sort_by(f64::total_cmp);
+    let median = values[values.len() / 2];
+    println!("{title:<48} {:>9.1} {median:>9.1} {:>9.1} {unit}", values[0], values[values.len() - 1]);
+    median
+}
+
+fn target(met: bool, text: String) {
+    println!("{} {text}", if met { "met    " } else { "not met" });
 }
 
 struct Sample {

@@ -157,6 +157,8 @@ pub struct Bench {
 pub enum Measure {
     /// A run against its floor, and all scenarios against the slowest
     Run,
+    /// How soon a sandbox is ready, and what it holds in memory when idle
+    Sandbox,
     /// How often the diagnosis finds link, cause and fix of the catalogue's faults, whose names and words it does not see
     Diagnosis,
 }
