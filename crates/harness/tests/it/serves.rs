@@ -1,8 +1,9 @@
 //! `sandbox`: what its users' programs find in it.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use insta::assert_snapshot;
 use rustix::process::Signal;
@@ -416,4 +417,85 @@ async fn both_clouds_answer_at_endpoints_of_this_machine() {
         make_bucket: bucket-of-mine
         {"value":[]}
         "#);
+}
+
+/// The other direction, provisioned by the Azure command line, read by Microsoft's own library for Python in a pod.
+#[tokio::test]
+async fn az_and_kubectl_lead_a_pod_to_its_vault() {
+    let (Some(az), Some(python)) = (named("CROSSFED_AZ"), named("CROSSFED_PYTHON")) else { return };
+    if !has("kubectl") {
+        return;
+    }
+    let script = r#"
+        set -e
+        export AZURE_CONFIG_DIR=$HOME/azure AZURE_CORE_COLLECT_TELEMETRY=false
+        $AZ login --service-principal -u $AZURE_CLIENT_ID -p $AZURE_CLIENT_SECRET --tenant $AZURE_TENANT_ID -o none
+        $AZ group create -n shop -l westeurope -o none
+        $AZ identity create -g shop -n reader --query '[clientId, principalId]' -o tsv > ids
+        $AZ identity federated-credential create -g shop --identity-name reader -n eks --issuer "$CROSSFED_ISSUER" \
+            --subject system:serviceaccount:default:reader --audiences api://AzureADTokenExchange -o none
+        vault=$($AZ keyvault create -g shop -n vault-of-mine -l westeurope --enable-rbac-authorization true --query id -o tsv)
+        assign() {
+            $AZ role assignment create --assignee-object-id $1 --assignee-principal-type ServicePrincipal --role "$2" --scope $vault -o none
+        }
+        assign $($AZ ad sp show --id $AZURE_CLIENT_ID --query id -o tsv) "Key Vault Secrets Officer"
+        $AZ keyvault secret set --vault-name vault-of-mine -n greeting --value hello -o none
+        assign $(tail -n 1 ids) "Key Vault Secrets User"
+        cat > read.py <<PROGRAM
+from azure.identity import WorkloadIdentityCredential
+from azure.keyvault.secrets import SecretClient
+print(SecretClient("https://vault-of-mine.vault.azure.net", WorkloadIdentityCredential()).get_secret("greeting").value)
+PROGRAM
+        kubectl create configmap program --from-file=read.py
+        for account in reader other; do
+            kubectl create serviceaccount $account
+            kubectl annotate serviceaccount $account azure.workload.identity/client-id=$(head -n 1 ids)
+            kubectl apply -f - <<POD
+apiVersion: v1
+kind: Pod
+metadata: {name: $account, labels: {azure.workload.identity/use: "true"}}
+spec:
+  serviceAccountName: $account
+  restartPolicy: Never
+  containers:
+  - {name: app, image: my/python, args: [/program/read.py], volumeMounts: [{name: program, mountPath: /program}]}
+  volumes: [{name: program, configMap: {name: program}}]
+POD
+        done
+        kubectl wait pod/reader --for=jsonpath='{.status.phase}'=Succeeded --timeout=30s
+        kubectl wait pod/other --for=jsonpath='{.status.phase}'=Failed --timeout=30s
+        kubectl logs reader
+        kubectl logs other | grep -o "AADSTS[0-9]*" | head -n 1
+    "#;
+    let sandbox = Sandbox::new();
+    sandbox.write("script", script);
+    let image = format!("my/python={}", python.display());
+    let words = ["sandbox", "--flavor", "eks", "--image", &image, "--exec", "/bin/sh", "script"];
+    let path = std::env::var_os("PATH").expect("a test needs PATH");
+    let invocation = sandbox.crossfed(&words).env("PATH", path).env("HOME", sandbox.path("")).env("AZ", az);
+    let ended = invocation.within(Duration::from_secs(100)).run().await;
+    ended.expect_exit(0);
+    assert_snapshot!(ended.stdout, @r#"
+        configmap/program created
+        serviceaccount/reader created
+        serviceaccount/reader annotated
+        pod/reader created
+        serviceaccount/other created
+        serviceaccount/other annotated
+        pod/other created
+        pod/reader condition met
+        pod/other condition met
+        hello
+        AADSTS700213
+        "#);
+}
+
+/// A program that the tests' set-up has installed; says so where there is none.
+#[allow(clippy::print_stderr, reason = "a test that is skipped says why")]
+fn named(variable: &str) -> Option<PathBuf> {
+    let program = std::env::var_os(variable).map(PathBuf::from);
+    if program.is_none() {
+        eprintln!("skipped: {variable} names no program");
+    }
+    program
 }
