@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -17,6 +18,7 @@ use transport::PeerAddr;
 
 use crate::assertion::{self, Assertion};
 use crate::log::{ERROR_BODY, Exchange, Outcome};
+use crate::table::Upstream;
 use crate::way::Way;
 use crate::{CLIENT_HEADER, Inner, body};
 
@@ -65,6 +67,15 @@ impl Tunnel {
         }
     }
 
+    /// The service of this process that answers for the name by now, if one does.
+    fn replaced(&self) -> Option<Router> {
+        let table = self.inner.table.read().unwrap_or_else(PoisonError::into_inner);
+        match (table.find(&self.host), &self.way) {
+            (Some(Upstream::Service { router, .. }), Way::Service(_)) => Some(router.clone()),
+            _ => None,
+        }
+    }
+
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let started = Instant::now();
         let method = request.method().to_string();
@@ -96,7 +107,12 @@ impl Tunnel {
             Err(_) => request.headers_mut().remove(CLIENT_HEADER),
         };
         request.extensions_mut().insert(PeerAddr(self.peer));
-        match self.way.send(request).await {
+        let answer = match self.replaced() {
+            // A tunnel may be older than what answers for its name now.
+            Some(router) => Way::Service(router).send(request).await,
+            None => self.way.send(request).await,
+        };
+        match answer {
             Ok(response) => keep_error(response).await,
             Err(error) => {
                 let text = format!("crossfed: the endpoint behind `{}` cannot be reached: {error}\n", self.host);

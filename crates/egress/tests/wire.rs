@@ -194,3 +194,17 @@ async fn what_lies_beyond_another_wire_is_answered_there_under_its_own_name() {
     assert_eq!(gone.status, 502);
     near.egress.stop().await;
 }
+
+#[tokio::test]
+async fn a_tunnel_that_is_open_leads_to_what_answers_for_its_name_by_now() {
+    let wire = wire().await;
+    let pattern = || "issuers.example".parse().expect("pattern");
+    wire.egress.route(pattern(), hello());
+    let status = async |url: &str| wire.client.get(url).await.map(|fetched| fetched.status);
+    assert_eq!(status("https://issuers.example/other").await, Ok(404));
+    // The client has kept its connection.
+    let both = Router::new().route("/", get(|| async { "hello" })).route("/other", get(|| async { "other" }));
+    wire.egress.route(pattern(), Upstream::service("both", both));
+    assert_eq!(status("https://issuers.example/other").await, Ok(200));
+    assert_eq!(status("https://issuers.example/").await, Ok(200));
+}
