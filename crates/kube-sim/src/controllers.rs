@@ -4,6 +4,7 @@
 //! function from what there is to a [`Plan`]; what it asks for goes the way of any client's request, admission included.
 
 mod act;
+pub(crate) mod budget;
 mod cron;
 mod cron_job;
 mod daemon_set;
@@ -40,6 +41,7 @@ pub(crate) fn is_workload(resource: &Resource) -> bool {
     match resource.group {
         "apps" => resource.plural != "controllerrevisions",
         "batch" => true,
+        "policy" => resource.plural == "poddisruptionbudgets",
         _ => false,
     }
 }
@@ -99,7 +101,12 @@ impl Queue {
     }
 
     fn all_of(&mut self, api: &Api, resource: &Resource) {
-        for found in api.store.list(resource, "", None).0 {
+        self.all_in(api, resource, "");
+    }
+
+    /// All of a kind in a namespace; of none, all that there are.
+    fn all_in(&mut self, api: &Api, resource: &Resource, namespace: &str) {
+        for found in api.store.list(resource, namespace, None).0 {
             self.dirty.insert(Key::new(resource, object::namespace(found.value()), object::name(found.value())));
         }
     }
@@ -128,12 +135,11 @@ impl Queue {
             tracing::trace!(kind = resource.kind, name = event.key.name, "seen");
         } else if event.key.is_of(resources::core("pods")) {
             self.owners(event);
+            self.all_in(api, resources::known("policy", "poddisruptionbudgets"), &event.key.namespace);
             let has_owner = owner(event.object.value()).is_some();
             // Someone may adopt it.
             for resource in workloads().filter(|_| !has_owner && !event.deleted && event.before.is_none()) {
-                for found in api.store.list(resource, &event.key.namespace, None).0 {
-                    self.dirty.insert(Key::new(resource, &event.key.namespace, object::name(found.value())));
-                }
+                self.all_in(api, resource, &event.key.namespace);
             }
             if event.deleted || pods::is_finished(event.object.value()) {
                 self.finished(event);
@@ -193,6 +199,7 @@ impl Queue {
             (_, "DaemonSet") => daemon_set::plan(&view),
             (_, "Job") => job::plan(&view, self.counted.entry(object::uid(current.value()).to_owned()).or_default()),
             (_, "CronJob") => cron_job::plan(&view),
+            (_, "PodDisruptionBudget") => budget::plan(&view),
             _ => Plan::default(),
         };
         self.due.remove(key);

@@ -38,6 +38,13 @@ pub(crate) async fn serve(api: &Api, parts: &Parts, info: &RequestInfo) -> Answe
             Ok(published("application/json", &document))
         }
         "/openid/v1/jwks" => key_set(api, parts).await,
+        "/openapi/v2" if takes(parts, &[openapi::PROTOBUF, openapi::OLD_PROTOBUF]) => {
+            Ok(binary(openapi::PROTOBUF, openapi::version_2_in_protobuf()))
+        }
+        "/openapi/v2" => {
+            respond::negotiate(&parts.headers)?;
+            Ok(respond::value(StatusCode::OK, &openapi::version_2()))
+        }
         _ => {
             respond::negotiate(&parts.headers)?;
             match openapi::document(&api.kinds, path).or_else(|| group_path(api, path)) {
@@ -46,6 +53,18 @@ pub(crate) async fn serve(api: &Api, parts: &Parts, info: &RequestInfo) -> Answe
             }
         }
     }
+}
+
+/// Names one of these media types itself.
+fn takes(parts: &Parts, media: &[&str]) -> bool {
+    let accept = parts.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accept.split(',').any(|range| media.contains(&range.split(';').next().unwrap_or_default().trim()))
+}
+
+fn binary(media: &'static str, body: Vec<u8>) -> Response {
+    let mut response = respond::json(StatusCode::OK, Bytes::from(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    response
 }
 
 fn missing() -> Response {

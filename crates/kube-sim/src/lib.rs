@@ -14,7 +14,8 @@
 //! - Not served: CEL but for constants, quotas and limits, volume claims, services' endpoints, aggregated APIs. `exec`, `attach`,
 //!   `portforward`, `proxy`, `resize` and ephemeral containers are refused with 501.
 //! - Services get addresses and ports of nodes, and nothing listens there.
-//! - The status of a PodDisruptionBudget is not kept; an eviction counts the pods when it asks.
+//! - A share of a PodDisruptionBudget is one of the pods that there are; an eviction counts them when it asks.
+//! - A namespace is empty as soon as it is deleted, so that deleting what was in it finds nothing. OpenAPI version 2 names no kind.
 //! - Of kinds that nothing here acts upon, such as HorizontalPodAutoscaler (`v2` alone) or NetworkPolicy, names and labels are checked and
 //!   little else. Of custom kinds neither patterns nor formats are.
 //! - A client that closes its half of a connection is taken to have left, and may get no answer.

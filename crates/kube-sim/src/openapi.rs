@@ -1,6 +1,7 @@
 //! OpenAPI v3 as far as clients need it: `kubectl` reads from it which options a path takes, how lists are merged, and what `explain` prints.
 //!
-//! Made from the tables of resources and members on request. Descriptions are not kept here, so there are none; version 2 is not served.
+//! Made from the tables of resources and members on request. Descriptions are not kept here, so there are none.
+//! Version 2 names no kind: a client that falls back to it learns that it has to do without.
 
 use serde_json::{Value, json};
 
@@ -11,6 +12,26 @@ use crate::schema::{self, List, Member, Struct, Type};
 
 /// Where documents lie: the index, and one a group and version.
 const ROOT: &str = "/openapi/v3";
+
+/// The media type in which `kubectl` asks for version 2: gnostic's `openapi.v2.Document` as protobuf.
+pub(crate) const PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+/// Its older spelling, which clients still send; no answer has it, as it is no valid media type.
+pub(crate) const OLD_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+
+/// Version 2, without kinds.
+pub(crate) fn version_2() -> Value {
+    json!({"swagger": "2.0", "info": {"title": "Kubernetes", "version": crate::discovery::RELEASE}, "paths": {}, "definitions": {}})
+}
+
+/// The same in protobuf: `swagger` is member 1, `info` 2 with `title` 1 and `version` 2, `paths` 8, `definitions` 9.
+pub(crate) fn version_2_in_protobuf() -> Vec<u8> {
+    let member = |number: u8, content: &[u8]| {
+        // All is shorter than 128 bytes: a length is one byte.
+        [&[number << 3 | 2, content.len().min(127) as u8], content].concat()
+    };
+    let info = [member(1, b"Kubernetes"), member(2, crate::discovery::RELEASE.as_bytes())].concat();
+    [member(1, b"2.0"), member(2, &info), member(8, &[]), member(9, &[])].concat()
+}
 
 /// The document of a path below [`ROOT`].
 pub(crate) fn document(kinds: &Kinds, path: &str) -> Option<Value> {

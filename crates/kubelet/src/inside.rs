@@ -51,6 +51,10 @@ impl Inside {
     fn program(&self, program: &Path) -> io::Result<PathBuf> {
         let text = program.to_string_lossy();
         if text.contains('/') {
+            if self.own.is_some() && self.paths.is_absent(program) {
+                let message = format!("exec: {text:?}: stat {text}: no such file or directory");
+                return Err(io::Error::new(io::ErrorKind::NotFound, message));
+            }
             return Ok(PathBuf::from(self.paths.rewrite(&text)));
         }
         let found = self.search.split(':').filter(|folder| folder.starts_with('/'));

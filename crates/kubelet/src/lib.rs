@@ -13,6 +13,9 @@
 //! `readOnly` mounts are not enforced. Whatever else of a pod's specification a process cannot honour is
 //! either refused with a waiting reason, or named in an `Unsupported` event on the pod.
 //!
+//! Events tell what goes wrong; that a pod was scheduled, its image pulled and its containers started is told by its status alone.
+//! What is written to `terminationMessagePath` becomes the container's message, where the path is not built in or has a namespace.
+//!
 //! A token is replaced after four fifths of what was granted, as on a real node. The files that it replaces stay on disk until the next
 //! time, unseen, so that a program which opens one at that moment still finds it; a real node removes them at once.
 

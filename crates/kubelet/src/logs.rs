@@ -93,6 +93,13 @@ impl Log {
         Ok(())
     }
 
+    /// The last lines that were printed, as many bytes of them.
+    pub(crate) fn last(self: &Arc<Self>, lines: usize, bytes: usize) -> io::Result<String> {
+        let mut shown = reader::last_lines(self, lines)?;
+        shown.drain(..shown.len().saturating_sub(bytes));
+        Ok(String::from_utf8_lossy(&shown).into_owned())
+    }
+
     /// Says that nothing more will come.
     pub(crate) fn close(&self) {
         self.progress.send_modify(|progress| progress.closed = true);

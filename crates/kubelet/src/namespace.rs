@@ -17,7 +17,7 @@ use crate::process::{self, Launch};
 
 mod room;
 
-pub(crate) use room::{BIN, HOME, Room};
+pub(crate) use room::{BIN, HOME, OWN, Room};
 
 /// Where the programs lie that make a namespace. A search path is not asked: it is the pod's.
 const FOLDERS: [&str; 4] = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];

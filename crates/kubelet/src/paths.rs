@@ -1,9 +1,11 @@
 //! A container's view of the file system: which of its paths lie in its private folder.
-//! Pure: it computes names and touches no file.
+//! It computes names, and looks only whether a program of the machine is there.
 
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::core::v1::VolumeMount;
+
+use crate::namespace;
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum MountError {
@@ -47,6 +49,8 @@ pub(crate) struct PathMap {
     pod_folder: String,
     /// Sorted by path.
     mounts: Vec<Mount>,
+    /// One more path of the pod's, and the file that it stands for.
+    file: Option<(String, PathBuf)>,
     real: bool,
 }
 
@@ -75,7 +79,13 @@ impl PathMap {
         if let Some(pair) = mapped.windows(2).find(|pair| pair[0].mount_path == pair[1].mount_path) {
             return Err(MountError::Twice(pair[0].mount_path.clone()));
         }
-        Ok(Self { root, pod_folder: pod_folder.to_string_lossy().into_owned(), mounts: mapped, real: false })
+        Ok(Self {
+            root,
+            pod_folder: pod_folder.to_string_lossy().into_owned(),
+            mounts: mapped,
+            file: None,
+            real: false,
+        })
     }
 
     /// The same, for a process that sees its mounts where the pod says: nothing is rewritten.
@@ -83,8 +93,24 @@ impl PathMap {
         Self { real: true, ..self }
     }
 
+    /// The same, with a file that is found at a path beside the mounts.
+    pub(crate) fn with_file(self, path: &str, file: PathBuf) -> Self {
+        Self { file: Some((path.to_owned(), file)), ..self }
+    }
+
+    /// The path of [`with_file`](Self::with_file), and the file.
+    pub(crate) fn file(&self) -> Option<&(String, PathBuf)> {
+        self.file.as_ref()
+    }
+
     pub(crate) fn is_real(&self) -> bool {
         self.real
+    }
+
+    /// Not of this machine, and in nothing that is mounted.
+    pub(crate) fn is_absent(&self, path: &Path) -> bool {
+        let is_own = self.mounts.iter().any(|mount| path.starts_with(&mount.mount_path));
+        path.is_absolute() && !is_own && !path.starts_with(namespace::OWN) && !path.exists()
     }
 
     /// Outer ones first.
@@ -97,6 +123,9 @@ impl PathMap {
     pub(crate) fn rewrite(&self, value: &str) -> String {
         if self.real || below(value, &self.pod_folder).is_some() {
             return value.to_owned();
+        }
+        if let Some((_, file)) = self.file.as_ref().filter(|(path, _)| path == value) {
+            return file.display().to_string();
         }
         // The innermost of nested ones comes last.
         for mount in self.mounts.iter().rev() {

@@ -18,6 +18,7 @@ mod binding;
 mod container;
 mod launch;
 mod lifecycle;
+mod messages;
 mod order;
 mod running;
 mod task;

@@ -80,7 +80,7 @@ fn failed(status: &mut Value, owner: &Value, failure: Option<&Status>, now: &str
 pub(super) fn adopt(api: &Api, resource: &'static Resource, key: &Key) {
     let kind = match resource.kind {
         "Deployment" => resources::known("apps", "replicasets"),
-        "CronJob" => return,
+        "CronJob" | "PodDisruptionBudget" => return,
         _ => resources::core("pods"),
     };
     let Some(current) = api.store.get(key).filter(|current| !object::is_deleting(current.value())) else { return };
@@ -117,6 +117,7 @@ impl Actor<'_> {
             "StatefulSet" => ("statefulset-controller", "statefulset-controller"),
             "DaemonSet" => ("daemon-set-controller", "daemonset-controller"),
             "Job" => ("job-controller", "job-controller"),
+            "PodDisruptionBudget" => ("disruption-controller", "controllermanager"),
             _ => ("cronjob-controller", "cronjob-controller"),
         }
     }

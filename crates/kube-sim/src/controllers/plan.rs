@@ -5,17 +5,18 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::owner;
+use super::{owner, pods};
 use crate::api::Api;
 use crate::object::{self, Object, text};
 use crate::resources::{self, Resource};
+use crate::store::Key;
 
 /// An object and what belongs to it, at one moment.
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) owner: Value,
     pub(super) resource: &'static Resource,
-    /// The objects that it controls, and those that these control.
+    /// The objects that it controls, and those that these control; of a budget, the pods that it is for.
     pub(super) children: Vec<Child>,
     pub(super) nodes: Vec<Arc<Object>>,
     pub(super) now: Timestamp,
@@ -63,23 +64,24 @@ impl Plan {
 
 impl View {
     pub(super) fn of(api: &Api, resource: &'static Resource, current: &Object) -> Self {
-        let children = api.store.dependents(object::uid(current.value())).into_iter();
-        let children = children.filter_map(|(key, object)| {
+        let controlled = |(key, object): (Key, Arc<Object>)| {
             let kind = KINDS.iter().find(|(group, plural, _)| key.is_of(resources::known(group, plural)))?.2;
             let controls = owner(object.value()).is_some_and(|one| one["uid"] == object::uid(current.value()));
             controls.then_some(Child { kind, object })
-        });
+        };
+        let children: Vec<Child> = match resource.kind {
+            "PodDisruptionBudget" => {
+                let pods = api.store.list(resources::core("pods"), object::namespace(current.value()), None).0;
+                let meant = pods.into_iter().filter(|pod| pods::selects(current.value(), pod.value()));
+                meant.map(|object| Child { kind: "Pod", object }).collect()
+            }
+            _ => api.store.dependents(object::uid(current.value())).into_iter().filter_map(controlled).collect(),
+        };
         let nodes = match resource.kind {
             "DaemonSet" => api.store.list(resources::core("nodes"), "", None).0,
             _ => Vec::new(),
         };
-        Self {
-            owner: current.value().clone(),
-            resource,
-            children: children.collect(),
-            nodes,
-            now: api.issuer.clock.now(),
-        }
+        Self { owner: current.value().clone(), resource, children, nodes, now: api.issuer.clock.now() }
     }
 
     pub(super) fn name(&self) -> &str {

@@ -1,12 +1,13 @@
 //! `pods/eviction`: a deletion that a PodDisruptionBudget may forbid, as `kubectl drain` asks for it.
 //!
-//! Follows `pkg/registry/core/pod/storage/eviction.go`. No controller keeps a budget's status: it is counted when it is needed.
+//! Follows `pkg/registry/core/pod/storage/eviction.go`. The pods are counted when it asks: a status may be older.
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::delete;
 use crate::api::{Answer, Call};
+use crate::controllers::budget;
 use crate::decode::{self, Expected};
 use crate::lifecycle;
 use crate::object::{self, list, text};
@@ -69,9 +70,9 @@ fn budget(call: &Call<'_>, pod: &Value) -> Result<(), Status> {
     }
     let pods = call.api.store.list(resources::core("pods"), namespace, None).0;
     let counted: Vec<&Value> = pods.iter().map(|one| one.value()).filter(|one| selects(budget, one)).collect();
-    let healthy = counted.iter().filter(|one| is_ready(one)).count();
-    let desired = desired(&budget["spec"], counted.len());
-    if !is_ready(pod) && healthy >= desired && desired > 0 {
+    let healthy = counted.iter().filter(|one| budget::is_healthy(one)).count();
+    let desired = budget::desired(&budget["spec"], counted.len());
+    if !budget::is_healthy(pod) && healthy >= desired && desired > 0 {
         return Ok(());
     }
     if healthy <= desired {
@@ -81,39 +82,4 @@ fn budget(call: &Call<'_>, pod: &Value) -> Result<(), Status> {
         );
     }
     Ok(())
-}
-
-fn is_ready(pod: &Value) -> bool {
-    let conditions = list(pod, "/status/conditions");
-    !object::is_deleting(pod) && conditions.iter().any(|one| one["type"] == "Ready" && one["status"] == "True")
-}
-
-/// How many of so many pods must stay healthy.
-fn desired(spec: &Value, expected: usize) -> usize {
-    let of = |value: &Value| match value.as_str().and_then(|text| text.strip_suffix('%')?.parse::<usize>().ok()) {
-        Some(percent) => (expected * percent).div_ceil(100),
-        None => value.as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or(0),
-    };
-    match (spec.get("maxUnavailable"), spec.get("minAvailable")) {
-        (Some(most), _) if !most.is_null() => expected.saturating_sub(of(most)),
-        (_, Some(least)) => of(least),
-        _ => 0,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn budgets_are_counted_in_pods_or_percent() {
-        let check =
-            |spec: Value, expected: usize, wanted: usize| assert_eq!(desired(&spec, expected), wanted, "{spec}");
-        check(json!({"minAvailable": 2}), 3, 2);
-        check(json!({"minAvailable": "50%"}), 3, 2);
-        check(json!({"maxUnavailable": 1}), 3, 2);
-        check(json!({"maxUnavailable": "34%"}), 3, 1);
-        check(json!({"maxUnavailable": 5}), 3, 0);
-        check(json!({}), 3, 0);
-    }
 }

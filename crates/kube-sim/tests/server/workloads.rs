@@ -257,3 +257,30 @@ async fn dependents_go_with_their_owner_before_it_or_not_at_all() {
     assert_eq!(status, 422);
     cluster.stop().await;
 }
+
+#[tokio::test]
+async fn a_budget_says_how_many_of_its_pods_may_go() {
+    let cluster = cluster().await;
+    let budgets = "/apis/policy/v1/namespaces/default/poddisruptionbudgets";
+    let spec = json!({"minAvailable": "60%", "selector": {"matchLabels": {"app": "web"}}});
+    create(&cluster, budgets, json!({"metadata": {"name": "web"}, "spec": spec})).await;
+    let api = objects(&cluster, "policy/v1", "PodDisruptionBudget", "default");
+    let shows = |numbers: [i64; 4], state: &'static str| {
+        move |one: Option<&Value>| {
+            one.is_some_and(|one| {
+                let names = ["expectedPods", "currentHealthy", "desiredHealthy", "disruptionsAllowed"];
+                names.iter().zip(numbers).all(|(name, number)| one["status"][*name] == number)
+                    && condition(one, "DisruptionAllowed").is_some_and(|one| one["status"] == state)
+            })
+        }
+    };
+    until(&api, "web", shows([0, 0, 0, 0], "False")).await;
+    create(&cluster, &format!("{APPS}/deployments"), workload("Deployment", "web", json!({"replicas": 4}))).await;
+    until(&api, "web", shows([4, 4, 3, 1], "True")).await;
+    let scale = json!({"spec": {"replicas": 1}}).to_string().into_bytes();
+    let path = format!("{APPS}/deployments/web/scale");
+    assert_eq!(cluster.send_raw("PATCH", &path, "application/merge-patch+json", scale).await.0, 200);
+    let last = until(&api, "web", shows([1, 1, 1, 0], "False")).await;
+    assert_eq!(last["status"]["observedGeneration"], last["metadata"]["generation"]);
+    cluster.stop().await;
+}

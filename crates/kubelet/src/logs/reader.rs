@@ -46,6 +46,11 @@ impl Entry {
     }
 }
 
+/// The last lines of what is there now.
+pub(super) fn last_lines(log: &Arc<Log>, lines: usize) -> io::Result<Vec<u8>> {
+    Reader::open(log.clone())?.start(&Selection { tail_lines: Some(lines), ..Selection::default() })
+}
+
 /// Reads a log's entries in order.
 pub(super) struct Reader {
     log: Arc<Log>,

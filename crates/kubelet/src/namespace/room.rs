@@ -11,6 +11,8 @@ use std::path::{Component, Path, PathBuf};
 use crate::atomic::create_folder;
 use crate::mounts::Shown;
 
+/// What is in a container's root besides what the machine and the pod have there.
+pub(crate) const OWN: &str = "/.crossfed";
 /// The machine's own root, as seen from inside.
 const HOST: &str = "/.crossfed/host";
 /// A container's home.

@@ -83,18 +83,14 @@ impl Supervisor {
             _ => None,
         };
         self.record.last = last;
-        self.record.state = State::Waiting {
-            reason: "CrashLoopBackOff",
-            message: Some(format!(
-                "back-off {}s restarting failed container={} pod={}_{}({})",
-                pause.as_secs(),
-                self.container.name,
-                self.context.name,
-                self.context.namespace,
-                self.context.uid
-            )),
-        };
+        let PodContext { namespace, name, uid, .. } = &*self.context;
+        let (container, pod) = (&self.container.name, format!("{name}_{namespace}({uid})"));
+        let seconds = pause.as_secs();
+        let message = format!("back-off {seconds}s restarting failed container={container} pod={pod}");
+        let told = format!("Back-off restarting failed container {container} in pod {pod}");
+        self.record.state = State::Waiting { reason: "CrashLoopBackOff", message: Some(message) };
         self.report();
+        self.tell("BackOff", told);
         tokio::select! {
             () = tokio::time::sleep(pause) => Some(()),
             () = self.context.stop_asked() => None,

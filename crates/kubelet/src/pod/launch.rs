@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::container::Supervisor;
 use super::lifecycle::{base, home};
+use super::messages;
 use crate::atomic::create_folder;
 use crate::environment::{self, CONTAINER_PATH, EnvironmentError};
 use crate::events;
@@ -79,6 +80,10 @@ impl Supervisor {
         let working_dir = working_dir.or(image.working_dir.as_deref()).unwrap_or("/");
         let in_working_dir = |error: &dyn std::fmt::Display| Refusal::create(format!("workingDir: {error}"));
         let folder = self.paths.working_dir(working_dir).map_err(|error| in_working_dir(&error))?;
+        if let Some((_, file)) = self.paths.file() {
+            messages::begin(file)
+                .map_err(|error| Refusal::create(format!("failed to make its termination log: {error}")))?;
+        }
         let own = match &self.tool {
             Some(tool) => {
                 let room = self.room(shown, &folder);
@@ -113,6 +118,7 @@ impl Supervisor {
             create_folder(&source, 0o755)?;
             shown.push(Shown { source, mount_path: path.to_owned() });
         }
+        shown.extend(self.paths.file().map(|(path, file)| Shown { source: file.clone(), mount_path: path.clone() }));
         let folder = pod_folder.join("rooms").join(container);
         namespace::remove(&folder)?;
         Room::build(folder, &shown, working_dir)

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Container, PodSpec};
 
-use super::{PodContext, Report, Reports, order};
+use super::{PodContext, Report, Reports, messages, order};
 use crate::atomic::create_folder;
 use crate::mounts::Shelf;
 use crate::namespace::Tool;
@@ -106,6 +106,7 @@ fn lay_out(context: &PodContext, spec: &PodSpec, real_paths: bool) -> Result<Vec
     // The node's folder is there; only what is ours is made, for our eyes only.
     create_folder(&context.folder, 0o700).map_err(told)?;
     create_folder(&context.folder.join("logs"), 0o700).map_err(told)?;
+    create_folder(&context.folder.join(messages::FOLDER), 0o700).map_err(told)?;
     let mut maps = Vec::new();
     for container in spec.init_containers.iter().flatten().chain(&spec.containers) {
         let root = context.folder.join("root").join(&container.name);
@@ -114,6 +115,10 @@ fn lay_out(context: &PodContext, spec: &PodSpec, real_paths: bool) -> Result<Vec
         let mounts = container.volume_mounts.as_deref().unwrap_or_default();
         let map = PathMap::new(root, &context.folder, mounts)
             .map_err(|error| format!("container {:?}: {error}", container.name))?;
+        let map = match messages::path(container) {
+            Some(path) => map.with_file(path, messages::file(&context.folder, &container.name)),
+            None => map,
+        };
         maps.push(if real_paths && wants_real_paths(context, container) { map.real() } else { map });
     }
     Ok(maps)

@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::PodContext;
 use super::container::Supervisor;
 use super::launch::Start;
+use super::messages;
 use crate::events;
 use crate::handler::Action;
 use crate::inside::Inside;
@@ -56,10 +57,10 @@ impl Supervisor {
             finished_at: at,
             container_id: container_id.clone(),
         };
-        let mut process = match started {
+        let (mut process, log) = match started {
             Ok((process, log)) => {
-                node.logs.start_run(namespace, name, &container, log);
-                process
+                node.logs.start_run(namespace, name, &container, log.clone());
+                (process, log)
             }
             Err(error) => return failed(error, started_at),
         };
@@ -71,7 +72,7 @@ impl Supervisor {
             Ok(exit_code) => Termination {
                 exit_code,
                 reason: if exit_code == 0 { "Completed" } else { "Error" },
-                message: None,
+                message: messages::read(&self.container, &messages::file(&context.folder, &container), exit_code, &log),
                 started_at,
                 finished_at: node.clock.now(),
                 container_id,
@@ -209,7 +210,7 @@ impl Supervisor {
     }
 
     /// Writes an event; nobody waits for it.
-    fn tell(&self, reason: &'static str, message: String) {
+    pub(super) fn tell(&self, reason: &'static str, message: String) {
         let context = self.context.clone();
         tokio::spawn(async move { events::warn(&context.node, &context.bound, reason, &message).await });
     }

@@ -4,6 +4,7 @@
 
 mod fake_api;
 mod images;
+mod messages;
 mod probes;
 mod sidecars;
 mod volumes;
@@ -326,6 +327,12 @@ async fn crash_loop_backs_off() {
     world.await_waiting("p", "CrashLoopBackOff").await;
     let pod = world.get("pods", "n", "p").expect("pod must exist");
     assert_eq!(pod["status"]["phase"], "Running");
+    let told = format!(
+        "Back-off restarting failed container app in pod p_n({})",
+        pod["metadata"]["uid"].as_str().unwrap_or_default()
+    );
+    let is_told = |event: &Value| event["reason"] == "BackOff" && event["message"] == told.as_str();
+    world.await_that("an event", |api| api.list("events").iter().any(is_told).then_some(())).await;
     world.delete_pod("p", 30);
     world.await_gone("p").await;
     world.node.stop().await;

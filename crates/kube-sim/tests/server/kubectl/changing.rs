@@ -130,3 +130,21 @@ async fn kinds_that_are_sent_in_protobuf_are_created() {
     assert_eq!(kubectl.run("get priorityclass high -o jsonpath={.value}").await, "10");
     kubectl.stop().await;
 }
+
+#[tokio::test]
+async fn a_definition_and_an_object_of_its_kind_need_two_turns() {
+    let Some(kubectl) = Kubectl::start().await else { return };
+    let definition = r#"{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "things.example.test"},
+        "spec": {"group": "example.test", "scope": "Namespaced", "names": {"kind": "Thing", "plural": "things"},
+        "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}}}]}}"#;
+    let thing = r#"{"apiVersion": "example.test/v1", "kind": "Thing", "metadata": {"name": "one"}}"#;
+    let file = kubectl.home.join("both.yaml");
+    std::fs::write(&file, format!("{definition}\n{thing}\n")).expect("must be written");
+    let words = format!("apply -f {}", file.display());
+    let refused = kubectl.refused(&words).await;
+    assert!(refused.contains("no matches for kind \"Thing\" in version \"example.test/v1\""), "{refused}");
+    let (_, body) = kubectl.cluster.send("GET", "/openapi/v2", None).await;
+    assert_eq!(body["swagger"], "2.0");
+    assert!(kubectl.run(&words).await.contains("thing.example.test/one created"));
+    kubectl.stop().await;
+}
