@@ -143,12 +143,8 @@ impl AzureSim {
     }
 
     /// Puts back what was kept of one like it. Call it before it answers its first request.
-    ///
-    /// # Errors
-    /// What cannot be restored, and why.
-    pub fn restore(&self, snapshot: Snapshot) -> Result<(), String> {
+    pub fn restore(&self, snapshot: Snapshot) {
         snapshot.put_into(&self.state);
-        Ok(())
     }
 
     /// Opens an empty tenant; one that exists is left as it is.

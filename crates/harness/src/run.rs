@@ -17,7 +17,7 @@ mod metrics;
 mod overlay;
 mod own_issuer;
 mod patience;
-mod places;
+pub(crate) mod places;
 mod planted;
 pub(crate) mod private_folder;
 pub mod render;

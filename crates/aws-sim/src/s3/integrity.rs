@@ -16,6 +16,21 @@ use crate::sigv4::hex;
 
 pub(super) use parts::{Algorithm, agrees, etag_of_parts, kind, of_part, of_parts};
 
+/// The checksums that a request's own headers promise. Each kind of input of the library has these members, and nothing in common.
+macro_rules! in_headers {
+    ($input:expr) => {
+        s3s::dto::Checksum {
+            checksum_crc32: $input.checksum_crc32,
+            checksum_crc32c: $input.checksum_crc32c,
+            checksum_crc64nvme: $input.checksum_crc64nvme,
+            checksum_sha1: $input.checksum_sha1,
+            checksum_sha256: $input.checksum_sha256,
+            checksum_type: None,
+        }
+    };
+}
+pub(super) use in_headers;
+
 /// The hexadecimal MD5 that is the ETag of an object put in one piece.
 pub(super) fn etag(bytes: &[u8]) -> String {
     hex(Md5::checksum(bytes))

@@ -235,14 +235,7 @@ pub(super) async fn put(
     };
     integrity::check_md5(input.content_md5.as_deref(), &bytes)?;
     let trailer = trailer.as_ref().and_then(TrailingHeaders::take);
-    let promised = dto::Checksum {
-        checksum_crc32: input.checksum_crc32,
-        checksum_crc32c: input.checksum_crc32c,
-        checksum_crc64nvme: input.checksum_crc64nvme,
-        checksum_sha1: input.checksum_sha1,
-        checksum_sha256: input.checksum_sha256,
-        checksum_type: None,
-    };
+    let promised = integrity::in_headers!(input);
     let checksum = integrity::compute(&integrity::promised(promised, trailer.as_ref()), &bytes)?;
     let object = StoredObject {
         etag: integrity::etag(&bytes),

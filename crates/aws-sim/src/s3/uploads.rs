@@ -172,14 +172,7 @@ pub(super) async fn part(
     };
     integrity::check_md5(input.content_md5.as_deref(), &bytes)?;
     let trailer = trailer.as_ref().and_then(TrailingHeaders::take);
-    let promised = dto::Checksum {
-        checksum_crc32: input.checksum_crc32,
-        checksum_crc32c: input.checksum_crc32c,
-        checksum_crc64nvme: input.checksum_crc64nvme,
-        checksum_sha1: input.checksum_sha1,
-        checksum_sha256: input.checksum_sha256,
-        checksum_type: None,
-    };
+    let promised = integrity::in_headers!(input);
     let promised = integrity::promised(promised, trailer.as_ref());
     let place = (input.bucket.as_str(), input.key.as_str(), input.upload_id.as_str());
     let part = keep(simulated, place, input.part_number, bytes, &promised)?;
@@ -266,14 +259,7 @@ pub(super) fn complete(
     let mut bytes = BytesMut::with_capacity(size);
     parts.iter().for_each(|part| bytes.extend_from_slice(part.content.bytes()));
     let bytes = bytes.freeze();
-    let promised = dto::Checksum {
-        checksum_crc32: input.checksum_crc32,
-        checksum_crc32c: input.checksum_crc32c,
-        checksum_crc64nvme: input.checksum_crc64nvme,
-        checksum_sha1: input.checksum_sha1,
-        checksum_sha256: input.checksum_sha256,
-        checksum_type: None,
-    };
+    let promised = integrity::in_headers!(input);
     let checksum = integrity::of_parts(&promised, algorithm, whole, parts.iter().map(|part| &part.checksum), &bytes)?;
     let etag = integrity::etag_of_parts(parts.iter().map(|part| part.etag.as_str()));
     let content = simulated.store.space().hold(bytes)?;

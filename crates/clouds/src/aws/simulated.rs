@@ -114,8 +114,7 @@ fn empty(config: SimulatedConfig<'_>) -> Result<AwsSim, CloudError> {
         None => issuers,
     };
     let issuers = issuers.recording_untrusted();
-    let aws = AwsSim::with_options(AwsSimConfig { clock: config.clock, issuers }, &config.options);
-    Ok(aws)
+    Ok(AwsSim::with_options(AwsSimConfig { clock: config.clock, issuers }, &config.options))
 }
 
 fn open(aws: &AwsSim, id: AccountId) -> Account {

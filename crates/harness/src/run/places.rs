@@ -28,7 +28,7 @@ use crate::exit::{Exit, Stop};
 /// Lifetime of tokens where renewal is checked: long enough for a slow machine to use one, short enough to be seen to end.
 const SHORT_TOKEN: Duration = Duration::from_secs(3);
 /// Images that are programs of this house.
-const WORKLOADS: [(&str, &str); 2] =
+pub(crate) const WORKLOADS: [(&str, &str); 2] =
     [("ghcr.io/crossfed/s3-reader", "s3-reader"), ("ghcr.io/crossfed/kv-read", "kv-read")];
 
 /// Everything that is up.

@@ -32,6 +32,7 @@ use crate::environment::Environment;
 use crate::exit::{Exit, Stop};
 use crate::run::answering::{lay, password, simulated_aws, simulated_azure};
 use crate::run::kube_objects;
+use crate::run::places::WORKLOADS;
 use crate::run::private_folder::PrivateFolder;
 
 /// Name under which the user's programs and pods stand in the request log.
@@ -62,9 +63,6 @@ const REGIONS: [&str; 17] = [
     "us-west-1",
     "us-west-2",
 ];
-/// Images of this house's workloads, and their programs.
-const WORKLOADS: [(&str, &str); 2] =
-    [("ghcr.io/crossfed/s3-reader", "s3-reader"), ("ghcr.io/crossfed/kv-read", "kv-read")];
 
 /// Everything that is up.
 pub(super) struct Serving {
