@@ -5,6 +5,7 @@
 //! them, and [`Clients::identity`] tells them afterwards.
 
 mod access;
+mod again;
 mod blob;
 mod call;
 mod create;

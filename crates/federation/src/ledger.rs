@@ -8,12 +8,32 @@ use std::error::Error;
 /// `U` is what takes a creation back, such as [`crate::aws::Undo`]. An entry without `done` or `failed` means:
 /// this may exist. Whoever cleans up then asks the cloud who made it before deleting.
 pub trait Ledger<U>: Send + Sync {
-    /// Writes the intention and returns its number. It must be on disk when this returns.
-    fn intend(&self, label: &str, undo: &U) -> Result<u64, LedgerError>;
+    /// Writes the intention, unless it stands there already. It must be on disk when this returns.
+    fn intend(&self, label: &str, undo: &U) -> Result<Intent, LedgerError>;
     /// The thing exists and is ours.
     fn done(&self, entry: u64) -> Result<(), LedgerError>;
     /// Nothing was created.
     fn failed(&self, entry: u64, reason: &str) -> Result<(), LedgerError>;
+}
+
+/// An intention that is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// Number of its entry.
+    pub entry: u64,
+    /// What the record tells of it.
+    pub known: Known,
+}
+
+/// What the record tells of a creation before it is tried in this life of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It was never tried.
+    New,
+    /// An earlier life of the run wrote the intention, and no outcome.
+    MayStand,
+    /// An earlier life of the run created it.
+    Stands,
 }
 
 /// The record could not be written, so nothing may be created.

@@ -16,6 +16,6 @@ mod wire;
 
 pub use consistency::Consistency;
 pub use kind::Kind;
-pub use ledger::{Ledger, LedgerError};
+pub use ledger::{Intent, Known, Ledger, LedgerError};
 pub use tags::Tags;
 pub use wire::Wire;

@@ -2,6 +2,10 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on should say what it missed")]
 
+#[path = "aws/again.rs"]
+mod again;
+#[path = "common/notes.rs"]
+mod notes;
 #[path = "aws/place.rs"]
 mod place;
 #[path = "aws/site.rs"]
@@ -11,7 +15,8 @@ use federation::aws::{
     ApplyError, Clients, Desired, Kind, Tags, Undo, Undone, create, create_journaled, stages, undo, undo_unconfirmed,
 };
 use futures::future::join_all;
-use place::{ACCOUNT, Notes, Place, losing_answers, seen, tags};
+use notes::Notes;
+use place::{ACCOUNT, Place, losing_answers, seen, tags};
 use trust::Secret;
 
 fn object(bucket: &str, key: &str) -> Desired {
@@ -54,7 +59,7 @@ fn is_put(one: &Desired) -> bool {
 }
 
 /// Creates everything, round by round, each round at once.
-async fn apply(clients: &Clients, notes: &Notes) -> Vec<Result<u64, ApplyError>> {
+async fn apply(clients: &Clients, notes: &Notes<Undo>) -> Vec<Result<u64, ApplyError>> {
     let mut results = Vec::new();
     for round in stages(wanted()) {
         let tags = tags();

@@ -4,54 +4,24 @@
 
 #[path = "azure/fake.rs"]
 mod fake;
+#[path = "common/notes.rs"]
+mod notes;
 #[path = "azure/proxy.rs"]
 mod proxy;
 #[path = "azure/site.rs"]
 mod site;
 
-use std::sync::Mutex;
-
 use fake::{Place, SUBSCRIPTION};
+use federation::Known;
 use federation::azure::{
     ApplyError, Clients, Desired, IdentityIds, Journaled, Kind, Principal, Scope, Tags, Undo, Undone, VaultAccess,
     VaultNetwork, VaultRole, create, create_journaled, inventory, preflight, stages, undo, undo_stages,
     undo_unconfirmed,
 };
-use federation::{Ledger, LedgerError};
 use futures::future::join_all;
+use notes::Notes;
 use serde_json::json;
 use trust::{Audience, Secret, Subject};
-
-/// A ledger in memory: the undo of each entry, and how it ended.
-#[derive(Default)]
-struct Notes(Mutex<Vec<(Undo, &'static str)>>);
-
-impl Notes {
-    fn close(&self, entry: u64, end: &'static str) -> Result<(), LedgerError> {
-        let mut notes = self.0.lock().map_err(|_| LedgerError::new("poisoned"))?;
-        let index = usize::try_from(entry).map_err(LedgerError::new)?;
-        notes[index].1 = end;
-        Ok(())
-    }
-
-    fn entries(&self) -> Vec<(Undo, &'static str)> {
-        self.0.lock().expect("notes must be whole").clone()
-    }
-}
-
-impl Ledger<Undo> for Notes {
-    fn intend(&self, _: &str, undo: &Undo) -> Result<u64, LedgerError> {
-        let mut notes = self.0.lock().map_err(|_| LedgerError::new("poisoned"))?;
-        notes.push((undo.clone(), "open"));
-        Ok(notes.len() as u64 - 1)
-    }
-    fn done(&self, entry: u64) -> Result<(), LedgerError> {
-        self.close(entry, "done")
-    }
-    fn failed(&self, entry: u64, _: &str) -> Result<(), LedgerError> {
-        self.close(entry, "failed")
-    }
-}
 
 fn tags() -> Tags {
     Tags::new("r-1", "2099-01-01T00:00:00Z")
@@ -119,7 +89,7 @@ fn wanted(access: VaultAccess) -> Vec<Desired> {
 }
 
 /// Creates everything, round by round, each round at once.
-async fn apply(clients: &Clients, notes: &Notes, access: VaultAccess) -> Vec<Result<Journaled, ApplyError>> {
+async fn apply(clients: &Clients, notes: &Notes<Undo>, access: VaultAccess) -> Vec<Result<Journaled, ApplyError>> {
     let mut results = Vec::new();
     for round in stages(wanted(access)) {
         let tags = tags();
@@ -128,7 +98,7 @@ async fn apply(clients: &Clients, notes: &Notes, access: VaultAccess) -> Vec<Res
     results
 }
 
-async fn take_back(clients: &Clients, notes: &Notes) -> Vec<(Undo, Undone)> {
+async fn take_back(clients: &Clients, notes: &Notes<Undo>) -> Vec<(Undo, Undone)> {
     let mut results = Vec::new();
     let entries = notes.entries().into_iter().map(|(entry, _)| entry).collect();
     for round in undo_stages(entries, |entry| entry) {
@@ -272,6 +242,27 @@ async fn a_vault_that_was_deleted_and_not_purged_is_purged_if_it_is_ours() {
     place.state().deleted.insert("cf-r-1".into(), deleted(&id.to_ascii_uppercase(), "r-1"));
     assert_eq!(undo_unconfirmed(&clients, &entry, "r-1").await.expect("must be purged"), Undone::Deleted);
     assert!(place.state().deleted.is_empty());
+    place.down().await;
+}
+
+#[tokio::test]
+async fn a_vault_that_was_deleted_is_made_anew_by_the_run_that_may_have_made_it() {
+    let place = Place::up().await;
+    let clients = place.clients();
+    create(&clients, &Desired::ResourceGroup { name: group() }, &tags()).await.expect("creation must succeed");
+    let wanted = vault(VaultAccess::Rbac);
+    let properties = json!({"vaultId": wanted.id(SUBSCRIPTION), "tags": {"crossfed:run": "r-1"}});
+    place.state().deleted.insert("cf-r-1".into(), json!({"name": "cf-r-1", "properties": properties}));
+    for (known, run, end) in [(Known::New, "r-1", "failed"), (Known::MayStand, "r-2", "failed")] {
+        let notes = Notes::after(known);
+        let tags = Tags::new(run, "2099-01-01T00:00:00Z");
+        create_journaled(&clients, &wanted, &tags, &notes).await.expect_err("must be refused");
+        assert_eq!((notes.ends(), place.state().deleted.len()), (vec![end], 1), "{known:?} {run}");
+    }
+    let notes = Notes::after(Known::MayStand);
+    create_journaled(&clients, &wanted, &tags(), &notes).await.expect("must be made anew");
+    assert_eq!(notes.ends(), ["done"]);
+    assert_eq!(seen(&clients, Scope::Subscription).await, ["resource group crossfed-r-1", "vault cf-r-1"]);
     place.down().await;
 }
 

@@ -2,6 +2,10 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on should say what it missed")]
 
+#[path = "azure/again.rs"]
+mod again;
+#[path = "common/notes.rs"]
+mod notes;
 #[path = "azure/proxy.rs"]
 mod proxy;
 
@@ -25,6 +29,7 @@ const BLOBS: &str = "cfr1.blob.core.windows.net";
 struct Place {
     server: Server,
     clients: Clients,
+    access: Access,
     /// The provisioning principal's object id.
     owner: String,
     wire: Wire,
@@ -66,7 +71,13 @@ impl Place {
         };
         let http = HttpStack::new(Some(&wire)).expect("wire must be taken");
         let clients = Clients::new(&access, &http).expect("access must be taken");
-        Self { server, clients, owner: admin.object_id.to_string(), wire }
+        Self { server, clients, access, owner: admin.object_id.to_string(), wire }
+    }
+
+    /// Clients that have made nothing yet.
+    fn clients(&self) -> Clients {
+        let http = HttpStack::new(Some(&self.wire)).expect("wire must be taken");
+        Clients::new(&self.access, &http).expect("access must be taken")
     }
 
     /// What anybody reads at an address: status, content type and text.

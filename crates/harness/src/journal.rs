@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use federation::{Ledger, LedgerError};
+use federation::{Intent, Known, Ledger, LedgerError};
 use serde::{Deserialize, Serialize};
 use trust::SharedClock;
 
@@ -231,8 +231,9 @@ impl Inner {
 }
 
 impl Ledger<federation::aws::Undo> for Journal {
-    fn intend(&self, label: &str, undo: &federation::aws::Undo) -> Result<u64, LedgerError> {
-        Journal::intend(self, &aws_label(label, undo), Undo::Aws(undo.clone())).map_err(LedgerError::new)
+    fn intend(&self, label: &str, undo: &federation::aws::Undo) -> Result<Intent, LedgerError> {
+        let entry = Journal::intend(self, &aws_label(label, undo), Undo::Aws(undo.clone()));
+        Ok(Intent { entry: entry.map_err(LedgerError::new)?, known: Known::New })
     }
 
     fn done(&self, entry: u64) -> Result<(), LedgerError> {
@@ -245,8 +246,9 @@ impl Ledger<federation::aws::Undo> for Journal {
 }
 
 impl Ledger<federation::azure::Undo> for Journal {
-    fn intend(&self, label: &str, undo: &federation::azure::Undo) -> Result<u64, LedgerError> {
-        Journal::intend(self, &azure_label(label, undo), Undo::Azure(undo.clone())).map_err(LedgerError::new)
+    fn intend(&self, label: &str, undo: &federation::azure::Undo) -> Result<Intent, LedgerError> {
+        let entry = Journal::intend(self, &azure_label(label, undo), Undo::Azure(undo.clone()));
+        Ok(Intent { entry: entry.map_err(LedgerError::new)?, known: Known::New })
     }
 
     fn done(&self, entry: u64) -> Result<(), LedgerError> {

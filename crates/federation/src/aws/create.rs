@@ -8,7 +8,7 @@ use super::error::ProvisionError;
 use super::object::{self, Content};
 use super::owner::{self, Owner};
 use super::undo::Undo;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Intent, Known, Ledger, LedgerError};
 use crate::{Kind, Tags};
 
 /// Why a thing was not created.
@@ -24,6 +24,9 @@ pub enum ApplyError {
 
 /// Writes the intention down, creates, writes the outcome down. Returns the number of the entry.
 ///
+/// What an earlier life of the run created is left as it is, and nothing is sent. What it may have created is created as
+/// if its attempt had got no answer.
+///
 /// After an error that leaves open whether something was created, the entry stays open:
 /// [`super::undo_unconfirmed`] finishes it.
 ///
@@ -35,8 +38,14 @@ pub async fn create_journaled(
     tags: &Tags,
     ledger: &dyn Ledger<Undo>,
 ) -> Result<u64, ApplyError> {
-    let entry = ledger.intend(&desired.label(), &desired.undo(clients.account(), clients.region()))?;
-    match create(clients, desired, tags).await {
+    let undo = desired.undo(clients.account(), clients.region());
+    let Intent { entry, known } = ledger.intend(&desired.label(), &undo)?;
+    let made = match known {
+        Known::Stands => return Ok(entry),
+        Known::MayStand => create_again(clients, desired, tags).await,
+        Known::New => create(clients, desired, tags).await,
+    };
+    match made {
         Ok(()) => ledger.done(entry)?,
         Err(error) => {
             if !error.maybe_done {
@@ -55,19 +64,31 @@ pub async fn create_journaled(
 pub async fn create(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<(), ProvisionError> {
     match send(clients, desired, tags).await {
         // An attempt before this one got no answer: then the thing that is there may well be ours.
-        Err(error) if error.kind == Kind::Exists && error.maybe_done => {
-            let undo = desired.undo(clients.account(), clients.region());
-            let owner = owner::of(clients, &undo, tags.run()).await;
-            if owner.map_err(|unread| ProvisionError { maybe_done: true, ..unread })? != Owner::Run {
-                return Err(ProvisionError { maybe_done: false, ..error });
-            }
-            match desired {
-                Desired::Bucket { name } => bucket::furnish(clients, name, Readers::Account, tags).await,
-                Desired::PublicBucket { name } => bucket::furnish(clients, name, Readers::Everyone, tags).await,
-                _ => Ok(()),
-            }
-        }
+        Err(error) if error.kind == Kind::Exists && error.maybe_done => keep(clients, desired, tags, error).await,
         other => other,
+    }
+}
+
+/// The same, where an earlier life of the run may have done it.
+async fn create_again(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<(), ProvisionError> {
+    match send(clients, desired, tags).await {
+        Err(error) if error.kind == Kind::Exists => keep(clients, desired, tags, error).await,
+        // A refusal of this attempt tells nothing about the one before.
+        other => other.map_err(|error| ProvisionError { maybe_done: true, ..error }),
+    }
+}
+
+/// Takes what is there if the run made it, and does what may be missing.
+async fn keep(clients: &Clients, desired: &Desired, tags: &Tags, error: ProvisionError) -> Result<(), ProvisionError> {
+    let undo = desired.undo(clients.account(), clients.region());
+    let owner = owner::of(clients, &undo, tags.run()).await;
+    if owner.map_err(|unread| ProvisionError { maybe_done: true, ..unread })? != Owner::Run {
+        return Err(ProvisionError { maybe_done: false, ..error });
+    }
+    match desired {
+        Desired::Bucket { name } => bucket::furnish(clients, name, Readers::Account, tags).await,
+        Desired::PublicBucket { name } => bucket::furnish(clients, name, Readers::Everyone, tags).await,
+        _ => Ok(()),
     }
 }
 

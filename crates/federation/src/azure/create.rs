@@ -7,13 +7,12 @@ use super::access::{Clients, IdentityIds};
 use super::call::{Reply, Request, call};
 use super::desired::Desired;
 use super::error::ProvisionError;
-use super::owner::{self, Owner};
 use super::poll::until_ready;
 use super::principal::Principal;
 use super::undo::Undo;
 use super::vault::{VaultAccess, VaultNetwork};
-use super::{Kind, Tags, blob, id};
-use crate::ledger::{Ledger, LedgerError};
+use super::{Kind, Tags, again, blob, id};
+use crate::ledger::{Intent, Known, Ledger, LedgerError};
 
 /// Why a thing was not created.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +36,9 @@ pub struct Journaled {
 
 /// Writes the intention down, creates, writes the outcome down.
 ///
+/// What an earlier life of the run created is left as it is; of an identity the ids are read. What it may have created is
+/// created as if its attempt had got no answer.
+///
 /// After an error that leaves open whether something was created, the entry stays open:
 /// [`super::undo_unconfirmed`] finishes it.
 ///
@@ -48,8 +50,17 @@ pub async fn create_journaled(
     tags: &Tags,
     ledger: &dyn Ledger<Undo>,
 ) -> Result<Journaled, ApplyError> {
-    let entry = ledger.intend(&desired.label(), &desired.undo(clients.subscription(), clients.location()))?;
-    match create(clients, desired, tags).await {
+    let undo = desired.undo(clients.subscription(), clients.location());
+    let Intent { entry, known } = ledger.intend(&desired.label(), &undo)?;
+    let made = match known {
+        Known::Stands => {
+            let identity = again::standing(clients, desired, &undo, tags).await?;
+            return Ok(Journaled { entry, identity });
+        }
+        Known::MayStand => again::create_again(clients, desired, tags).await,
+        Known::New => create(clients, desired, tags).await,
+    };
+    match made {
         Ok(identity) => {
             ledger.done(entry)?;
             Ok(Journaled { entry, identity })
@@ -73,17 +84,20 @@ pub async fn create(clients: &Clients, desired: &Desired, tags: &Tags) -> Result
     let put = match put(clients, desired, tags).await {
         // An attempt before this one got no answer: then the thing that is there may well be ours.
         Err(error) if error.kind == Kind::Exists && error.maybe_done => {
-            let undo = desired.undo(clients.subscription(), clients.location());
-            let owner = owner::of(clients, &undo, tags.run()).await;
-            match owner.map_err(|unread| ProvisionError { maybe_done: true, ..unread })? {
-                Owner::Run => None,
-                Owner::Absent | Owner::Other => {
-                    return Err(ProvisionError { maybe_done: false, ..error });
-                }
-            }
+            again::keep(clients, desired, tags, error).await?;
+            None
         }
         other => other?,
     };
+    learn(clients, desired, put).await
+}
+
+/// The ids of an identity that was just made, from the answer or, if that was lost, asked for.
+pub(super) async fn learn(
+    clients: &Clients,
+    desired: &Desired,
+    put: Option<Reply>,
+) -> Result<Option<IdentityIds>, ProvisionError> {
     let Desired::Identity { group, name } = desired else {
         return Ok(None);
     };
@@ -133,7 +147,7 @@ fn identity_ids(reply: &Reply, operation: &'static str, resource: &str) -> Resul
 }
 
 /// The version that a thing's own address is spoken to in.
-fn version(desired: &Desired) -> &'static str {
+pub(super) fn version(desired: &Desired) -> &'static str {
     match desired {
         Desired::ResourceGroup { .. } => id::RESOURCES,
         Desired::Vault { .. } | Desired::Secret { .. } | Desired::AccessPolicy { .. } => id::VAULTS,
@@ -143,7 +157,7 @@ fn version(desired: &Desired) -> &'static str {
     }
 }
 
-async fn refuse_existing(clients: &Clients, desired: &Desired) -> Result<(), ProvisionError> {
+pub(super) async fn refuse_existing(clients: &Clients, desired: &Desired) -> Result<(), ProvisionError> {
     let resource = desired.label();
     let found = match (desired.id(clients.subscription()), desired) {
         (Some(resource_id), _) => {
@@ -177,7 +191,7 @@ async fn has_policy(
     Ok(policies.is_some_and(|policies| policies.iter().any(|policy| policy["objectId"].as_str() == Some(&object))))
 }
 
-fn operation(desired: &Desired) -> &'static str {
+pub(super) fn operation(desired: &Desired) -> &'static str {
     match desired {
         Desired::ResourceGroup { .. } => "CreateResourceGroup",
         Desired::Vault { .. } => "CreateVault",
@@ -194,7 +208,7 @@ fn operation(desired: &Desired) -> &'static str {
 }
 
 /// Gives the answer of Resource Manager; a blob's comes from elsewhere and says nothing.
-async fn put(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<Option<Reply>, ProvisionError> {
+pub(super) async fn put(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<Option<Reply>, ProvisionError> {
     if let Desired::Blob { .. } = desired {
         return blob::put(clients, operation(desired), desired, false).await.map(|()| None);
     }

@@ -128,8 +128,13 @@ async fn delete_vault(clients: &Clients, vault: &str, deleted: &str, resource: &
             return Ok(Undone::AlreadyGone);
         }
     }
+    purge_vault(clients, deleted, resource).await?;
+    Ok(Undone::Deleted)
+}
+
+/// Frees the name of a deleted vault.
+pub(super) async fn purge_vault(clients: &Clients, deleted: &str, resource: &str) -> Result<(), ProvisionError> {
     let address = format!("{deleted}/purge");
     let accepted = call(clients, Request::new(Method::POST, "PurgeVault", resource, &address, id::VAULTS)).await?;
-    finish(clients, accepted, Request::get("GetDeletedVault", resource, deleted, id::VAULTS)).await?;
-    Ok(Undone::Deleted)
+    finish(clients, accepted, Request::get("GetDeletedVault", resource, deleted, id::VAULTS)).await.map(drop)
 }

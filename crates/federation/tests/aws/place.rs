@@ -1,7 +1,7 @@
 //! What the tests stand on: a simulated account behind TLS, a ledger in memory, and what is in the account.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sim::{AwsSim, AwsSimConfig};
@@ -10,8 +10,7 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
-use federation::aws::{Access, Clients, Consistency, HttpStack, Scope, Tags, Undo, Wire, inventory};
-use federation::{Ledger, LedgerError};
+use federation::aws::{Access, Clients, Consistency, HttpStack, Scope, Tags, Wire, inventory};
 use transport::{Authority, Client, Roots, Server};
 use trust::{AccountId, Secret, SystemClock};
 
@@ -69,37 +68,6 @@ impl Place {
     }
 }
 
-/// A ledger in memory: the undo of each entry, and how it ended.
-#[derive(Default)]
-pub(crate) struct Notes(Mutex<Vec<(Undo, &'static str)>>);
-
-impl Notes {
-    fn close(&self, entry: u64, end: &'static str) -> Result<(), LedgerError> {
-        let mut notes = self.0.lock().map_err(|_| LedgerError::new("poisoned"))?;
-        let index = usize::try_from(entry).map_err(LedgerError::new)?;
-        notes[index].1 = end;
-        Ok(())
-    }
-
-    pub(crate) fn entries(&self) -> Vec<(Undo, &'static str)> {
-        self.0.lock().expect("notes must be whole").clone()
-    }
-}
-
-impl Ledger<Undo> for Notes {
-    fn intend(&self, _: &str, undo: &Undo) -> Result<u64, LedgerError> {
-        let mut notes = self.0.lock().map_err(|_| LedgerError::new("poisoned"))?;
-        notes.push((undo.clone(), "open"));
-        Ok(notes.len() as u64 - 1)
-    }
-    fn done(&self, entry: u64) -> Result<(), LedgerError> {
-        self.close(entry, "done")
-    }
-    fn failed(&self, entry: u64, _: &str) -> Result<(), LedgerError> {
-        self.close(entry, "failed")
-    }
-}
-
 pub(crate) fn tags() -> Tags {
     Tags::new("r-1", "2099-01-01T00:00:00Z")
 }
@@ -124,10 +92,16 @@ pub(crate) fn losing_answers(router: Router) -> Router {
 
 /// Refuses every write of one setting of a bucket, such as `tagging`, in S3's words.
 pub(crate) fn refusing(setting: &'static str) -> impl FnOnce(Router) -> Router {
+    refusing_while(setting, Arc::new(AtomicBool::new(true)))
+}
+
+/// The same, as long as `refuse` says so.
+pub(crate) fn refusing_while(setting: &'static str, refuse: Arc<AtomicBool>) -> impl FnOnce(Router) -> Router {
     move |router| {
         router.layer(from_fn(move |request: Request, next: Next| {
             let query = request.uri().query().unwrap_or_default();
-            let refused = request.method() == "PUT" && query.split(['&', '=']).next() == Some(setting);
+            let is_setting = request.method() == "PUT" && query.split(['&', '=']).next() == Some(setting);
+            let refused = is_setting && refuse.load(Ordering::SeqCst);
             let denied = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
             async move { if refused { (StatusCode::FORBIDDEN, denied).into_response() } else { next.run(request).await } }
         }))

@@ -3,7 +3,8 @@
 use federation::aws::{Clients, Desired, Undone, create, create_journaled, publish, undo, undo_unconfirmed};
 use transport::Fetched;
 
-use super::place::{ACCOUNT, Notes, Place, refusing, seen, tags};
+use super::notes::Notes;
+use super::place::{ACCOUNT, Place, refusing, seen, tags};
 
 const BUCKET: &str = "crossfed-r-1-issuer";
 const KEYS: &str = "openid/v1/jwks";
