@@ -26,7 +26,7 @@ mod undo;
 mod validate;
 mod vault;
 
-pub use crate::{Consistency, Kind, Tags, Wire};
+pub use crate::{Consistency, Kind, Marks, Tags, Wire};
 pub use access::{Access, AccessError, Clients, Credential, HttpStack, IdentityIds};
 pub use blob::publish;
 pub use create::{ApplyError, Journaled, create, create_journaled};

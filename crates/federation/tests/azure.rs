@@ -24,7 +24,7 @@ use serde_json::json;
 use trust::{Audience, Secret, Subject};
 
 fn tags() -> Tags {
-    Tags::new("r-1", "2099-01-01T00:00:00Z")
+    Tags::new("r-1", "2098-01-01T00:00:00Z", "2099-01-01T00:00:00Z")
 }
 
 fn group() -> String {
@@ -255,7 +255,7 @@ async fn a_vault_that_was_deleted_is_made_anew_by_the_run_that_may_have_made_it(
     place.state().deleted.insert("cf-r-1".into(), json!({"name": "cf-r-1", "properties": properties}));
     for (known, run, end) in [(Known::New, "r-1", "failed"), (Known::MayStand, "r-2", "failed")] {
         let notes = Notes::after(known);
-        let tags = Tags::new(run, "2099-01-01T00:00:00Z");
+        let tags = Tags::new(run, "2098-01-01T00:00:00Z", "2099-01-01T00:00:00Z");
         create_journaled(&clients, &wanted, &tags, &notes).await.expect_err("must be refused");
         assert_eq!((notes.ends(), place.state().deleted.len()), (vec![end], 1), "{known:?} {run}");
     }

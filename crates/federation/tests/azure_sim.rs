@@ -148,7 +148,7 @@ async fn seen(clients: &Clients) -> Vec<String> {
 async fn everything_comes_is_not_adopted_and_goes() {
     for access in [VaultAccess::Rbac, VaultAccess::AccessPolicy] {
         let Place { server, clients, .. } = Place::up().await;
-        let tags = Tags::new("r-1", "2099-01-01T00:00:00Z");
+        let tags = Tags::new("r-1", "2098-01-01T00:00:00Z", "2099-01-01T00:00:00Z");
         preflight(&clients, &wanted(access)).await.expect("nothing must be in the way");
         for round in stages(wanted(access)) {
             for result in join_all(round.iter().map(|one| create(&clients, one, &tags))).await {
@@ -234,7 +234,7 @@ async fn what_a_fault_needs_can_be_made_and_taken_away_by_another_task() {
     ];
     let others = clients.clone();
     let apart = tokio::spawn(async move {
-        let tags = Tags::new("r-1", "2099-01-01T00:00:00Z");
+        let tags = Tags::new("r-1", "2098-01-01T00:00:00Z", "2099-01-01T00:00:00Z");
         let mut undos = Vec::new();
         for one in stages(wanted).concat() {
             create(&others, &one, &tags).await.expect("creation must succeed");
@@ -271,7 +271,7 @@ fn site(owner: &str) -> Vec<Desired> {
 #[tokio::test]
 async fn an_issuer_is_published_published_again_and_taken_away() {
     let place = Place::up().await;
-    let (clients, tags) = (&place.clients, Tags::new("r-1", "2099-01-01T00:00:00Z"));
+    let (clients, tags) = (&place.clients, Tags::new("r-1", "2098-01-01T00:00:00Z", "2099-01-01T00:00:00Z"));
     let owner = clients.own_object_id().await.expect("the token must say who we are");
     assert_eq!(owner, place.owner);
     let wanted = site(&owner);
@@ -318,7 +318,7 @@ async fn an_issuer_is_published_published_again_and_taken_away() {
 #[tokio::test]
 async fn an_owner_without_the_role_is_told_what_is_missing() {
     let place = Place::up().await;
-    let (clients, tags) = (&place.clients, Tags::new("r-1", "2099-01-01T00:00:00Z"));
+    let (clients, tags) = (&place.clients, Tags::new("r-1", "2098-01-01T00:00:00Z", "2099-01-01T00:00:00Z"));
     let wanted = stages(site(&place.owner)).concat();
     for one in wanted.iter().filter(|one| !matches!(one, Desired::StorageRole { .. } | Desired::Blob { .. })) {
         create(clients, one, &tags).await.expect("creation must succeed");

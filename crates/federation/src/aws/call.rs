@@ -57,6 +57,19 @@ where
     call_with(PATIENCE, consistency, operation, resource, send).await
 }
 
+/// Sends once, for what must be looked at again before it is sent again.
+pub(super) async fn once<T, E, F>(
+    operation: &'static str,
+    resource: &str,
+    send: impl FnOnce() -> F,
+) -> Result<T, ProvisionError>
+where
+    F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    E: Error + ProvideErrorMetadata + 'static,
+{
+    send().await.map_err(|error| ProvisionError::of(operation, resource, &error))
+}
+
 async fn call_with<T, E, F>(
     patience: Patience,
     consistency: Consistency,

@@ -7,6 +7,7 @@ use super::desired::Desired;
 use super::error::ProvisionError;
 use super::object::{self, Content};
 use super::owner::{self, Owner};
+use super::provider::{self, Wanted};
 use super::undo::Undo;
 use crate::ledger::{Intent, Known, Ledger, LedgerError};
 use crate::{Kind, Tags};
@@ -38,7 +39,7 @@ pub async fn create_journaled(
     tags: &Tags,
     ledger: &dyn Ledger<Undo>,
 ) -> Result<u64, ApplyError> {
-    let undo = desired.undo(clients.account(), clients.region());
+    let undo = desired.undo(clients.account(), clients.region(), tags.run());
     let Intent { entry, known } = ledger.intend(&desired.label(), &undo)?;
     let made = match known {
         Known::Stands => return Ok(entry),
@@ -57,12 +58,12 @@ pub async fn create_journaled(
     Ok(entry)
 }
 
-/// Creates one thing and marks it as the run's.
+/// Creates one thing and marks it as the run's. An OIDC provider that other runs of the tool have made is shared with them.
 ///
 /// # Errors
-/// [`Kind::Exists`] if it is there already; it is not touched then. With `maybe_done`, it may have been created.
+/// [`Kind::Exists`] if it is there already, or the run has it already; it is not touched then. With `maybe_done`, it may have been created.
 pub async fn create(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<(), ProvisionError> {
-    match send(clients, desired, tags).await {
+    match send(clients, desired, tags, false).await {
         // An attempt before this one got no answer: then the thing that is there may well be ours.
         Err(error) if error.kind == Kind::Exists && error.maybe_done => keep(clients, desired, tags, error).await,
         other => other,
@@ -71,7 +72,7 @@ pub async fn create(clients: &Clients, desired: &Desired, tags: &Tags) -> Result
 
 /// The same, where an earlier life of the run may have done it.
 async fn create_again(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<(), ProvisionError> {
-    match send(clients, desired, tags).await {
+    match send(clients, desired, tags, true).await {
         Err(error) if error.kind == Kind::Exists => keep(clients, desired, tags, error).await,
         // A refusal of this attempt tells nothing about the one before.
         other => other.map_err(|error| ProvisionError { maybe_done: true, ..error }),
@@ -80,7 +81,7 @@ async fn create_again(clients: &Clients, desired: &Desired, tags: &Tags) -> Resu
 
 /// Takes what is there if the run made it, and does what may be missing.
 async fn keep(clients: &Clients, desired: &Desired, tags: &Tags, error: ProvisionError) -> Result<(), ProvisionError> {
-    let undo = desired.undo(clients.account(), clients.region());
+    let undo = desired.undo(clients.account(), clients.region(), tags.run());
     let owner = owner::of(clients, &undo, tags.run()).await;
     if owner.map_err(|unread| ProvisionError { maybe_done: true, ..unread })? != Owner::Run {
         return Err(ProvisionError { maybe_done: false, ..error });
@@ -92,7 +93,8 @@ async fn keep(clients: &Clients, desired: &Desired, tags: &Tags, error: Provisio
     }
 }
 
-async fn send(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<(), ProvisionError> {
+/// `tried` says that an earlier life of the run may have sent it.
+async fn send(clients: &Clients, desired: &Desired, tags: &Tags, tried: bool) -> Result<(), ProvisionError> {
     let (consistency, iam, resource) = (clients.consistency(), clients.iam(), desired.label());
     match desired {
         Desired::Bucket { name } => bucket::create(clients, name, Readers::Account, tags).await,
@@ -103,17 +105,9 @@ async fn send(clients: &Clients, desired: &Desired, tags: &Tags) -> Result<(), P
             object::create(clients, content, tags).await
         }
         Desired::OidcProvider { url, client_ids, thumbprints } => {
-            let tags = iam_tags(tags, &resource)?;
-            let send = || {
-                let thumbprints = thumbprints.iter().map(ToString::to_string).collect::<Vec<_>>();
-                iam.create_open_id_connect_provider()
-                    .url(url.as_str())
-                    .set_client_id_list(Some(client_ids.clone()))
-                    .set_thumbprint_list((!thumbprints.is_empty()).then_some(thumbprints))
-                    .set_tags(Some(tags.clone()))
-                    .send()
-            };
-            call(consistency, "CreateOpenIDConnectProvider", &resource, send).await.map(drop)
+            let arn = desired.arn(clients.account(), clients.region()).map(|arn| arn.to_string()).unwrap_or_default();
+            let wanted = Wanted { arn: &arn, resource: &resource, url, client_ids, thumbprints };
+            provider::join(clients, wanted, tags, tried).await
         }
         Desired::Policy { name, document } => {
             let tags = iam_tags(tags, &resource)?;

@@ -39,7 +39,7 @@ pub enum Desired {
         /// What it is served as; without one, as the SDK's `application/octet-stream`.
         content_type: Option<String>,
     },
-    /// An IAM OpenID Connect provider.
+    /// An IAM OpenID Connect provider, which runs of the tool share: an account has one an issuer.
     OidcProvider {
         /// The issuer, slash and all.
         url: IssuerUrl,
@@ -125,8 +125,8 @@ impl Desired {
         }
     }
 
-    /// What takes it back, known before it exists.
-    pub fn undo(&self, account: &AccountId, region: &str) -> Undo {
+    /// What takes it back for `run`, known before it exists.
+    pub fn undo(&self, account: &AccountId, region: &str, run: &str) -> Undo {
         let account = account.clone();
         let region = region.to_owned();
         let arn = || self.arn(&account, &region).map(|arn| arn.to_string()).unwrap_or_default();
@@ -137,7 +137,7 @@ impl Desired {
             Self::Object { bucket, key, .. } => {
                 Undo::Object { account, region, bucket: bucket.clone(), key: key.clone() }
             }
-            Self::OidcProvider { .. } => Undo::OidcProvider { arn: arn(), account },
+            Self::OidcProvider { .. } => Undo::OidcProvider { arn: arn(), account, run: run.to_owned() },
             Self::Policy { .. } => Undo::Policy { arn: arn(), account },
             Self::Role { name, .. } => Undo::Role { account, name: name.clone() },
             Self::InlinePolicy { role, name, .. } => {
@@ -228,7 +228,7 @@ pub(super) mod tests {
             inline_policy("r", "p"),
             bucket_policy("b"),
         ] {
-            let undo = desired.undo(&account, "eu-central-1");
+            let undo = desired.undo(&account, "eu-central-1", "r-1");
             let line = serde_json::to_string(&undo).expect("undo must serialise");
             assert_eq!(serde_json::from_str::<Undo>(&line).expect("undo must parse"), undo);
             lines += &format!("{undo}\n{line}\n");
@@ -241,7 +241,7 @@ pub(super) mod tests {
         delete object b/k in account 123456789012
         {"delete":"object","account":"123456789012","region":"eu-central-1","bucket":"b","key":"k"}
         delete OIDC provider arn:aws:iam::123456789012:oidc-provider/westeurope.oic.prod-aks.azure.com/t/g/ in account 123456789012
-        {"delete":"oidc-provider","account":"123456789012","arn":"arn:aws:iam::123456789012:oidc-provider/westeurope.oic.prod-aks.azure.com/t/g/"}
+        {"delete":"oidc-provider","account":"123456789012","arn":"arn:aws:iam::123456789012:oidc-provider/westeurope.oic.prod-aks.azure.com/t/g/","run":"r-1"}
         delete policy arn:aws:iam::123456789012:policy/p in account 123456789012
         {"delete":"policy","account":"123456789012","arn":"arn:aws:iam::123456789012:policy/p"}
         delete role r in account 123456789012

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::access::Clients;
 use super::call::call;
 use super::error::ProvisionError;
+use super::provider::find;
 use super::undo::is_absent;
 
 /// Listings at one time. IAM throttles an account early.
@@ -59,15 +60,22 @@ pub struct Item {
 pub enum Scope {
     /// The whole account, with one listing for every role and bucket in it: for an account that is ours alone.
     Account,
-    /// All providers, and the roles, policies and buckets whose name starts so.
-    Prefix(String),
+    /// What is a run's.
+    Run {
+        /// The run.
+        run: String,
+        /// How the names of its roles, policies and buckets start.
+        prefix: String,
+        /// ARNs of the providers that it may be on; those that it is on are listed.
+        providers: Vec<String>,
+    },
 }
 
 impl Scope {
     fn holds(&self, name: &str) -> bool {
         match self {
             Self::Account => true,
-            Self::Prefix(prefix) => name.starts_with(prefix.as_str()),
+            Self::Run { prefix, .. } => name.starts_with(prefix.as_str()),
         }
     }
 }
@@ -78,7 +86,7 @@ impl Scope {
 /// When a listing is refused or not answered. What vanishes meanwhile is no error.
 pub async fn inventory(clients: &Clients, scope: &Scope) -> Result<Vec<Item>, ProvisionError> {
     let (providers, roles, policies, buckets) = tokio::try_join!(
-        providers(clients),
+        providers(clients, scope),
         roles(clients, scope),
         policies(clients, scope),
         buckets(clients, scope),
@@ -115,7 +123,22 @@ fn gone_is_empty(listed: Result<Vec<String>, ProvisionError>) -> Result<Vec<Stri
     }
 }
 
-async fn providers(clients: &Clients) -> Result<Vec<String>, ProvisionError> {
+async fn providers(clients: &Clients, scope: &Scope) -> Result<Vec<String>, ProvisionError> {
+    match scope {
+        Scope::Account => all_providers(clients).await,
+        Scope::Run { run, providers, .. } => {
+            let looks = providers.iter().map(|arn| async move {
+                let found = find(clients, arn).await?;
+                let is_on = found.is_some_and(|found| found.is_ours && found.entries.iter().any(|one| one.run == *run));
+                Ok(if is_on { vec![arn.clone()] } else { Vec::new() })
+            });
+            each(looks).await
+        }
+    }
+}
+
+/// ARNs.
+pub(super) async fn all_providers(clients: &Clients) -> Result<Vec<String>, ProvisionError> {
     let send = || clients.iam().list_open_id_connect_providers().send();
     let listed = call(clients.consistency(), "ListOpenIDConnectProviders", "the account", send).await?;
     let arns = listed.open_id_connect_provider_list().iter().filter_map(|entry| entry.arn());

@@ -5,7 +5,6 @@ use aws_sdk_s3::primitives::ByteStream;
 use super::access::Clients;
 use super::call::call;
 use super::error::ProvisionError;
-use super::owner::RUN_METADATA;
 use crate::Tags;
 
 /// What an object is to be.
@@ -24,7 +23,8 @@ pub(super) async fn create(clients: &Clients, content: Content<'_>, tags: &Tags)
     let send = || {
         let put = clients.s3().put_object().bucket(bucket).key(key).body(ByteStream::from(body.to_vec()));
         let put = put.set_content_type(content_type.map(str::to_owned));
-        put.if_none_match("*").metadata(RUN_METADATA, tags.run()).send()
+        let metadata = tags.metadata().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        put.if_none_match("*").set_metadata(Some(metadata.into())).send()
     };
     call(clients.consistency(), "PutObject", &resource(bucket, key), send).await.map(drop)
 }

@@ -3,8 +3,10 @@
 use super::access::Clients;
 use super::call::call;
 use super::error::ProvisionError;
+use super::provider;
 use super::undo::{Undo, is_absent};
 use crate::Tags;
+use crate::tags::RUN_METADATA;
 
 /// Whose a thing is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +28,7 @@ pub(super) async fn of(clients: &Clients, entry: &Undo, run: &str) -> Result<Own
             bucket(clients, region, name, run).await
         }
         Undo::Object { region, bucket, key, .. } => object(clients, region, bucket, key, run).await,
-        Undo::OidcProvider { arn, .. } => {
-            let send = || clients.iam().get_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
-            let found = call(clients.consistency(), "GetOpenIDConnectProvider", &entry.resource(), send).await;
-            found.map(|provider| iam_claims(provider.tags(), run))
-        }
+        Undo::OidcProvider { arn, .. } => return provider::owner(clients, arn, run, &entry.resource()).await,
         Undo::Policy { arn, .. } => {
             let send = || clients.iam().get_policy().policy_arn(arn).send();
             let found = call(clients.consistency(), "GetPolicy", &entry.resource(), send).await;
@@ -73,6 +71,3 @@ async fn object(clients: &Clients, region: &str, bucket: &str, key: &str, run: &
     let metadata = found.metadata().and_then(|metadata| metadata.get(RUN_METADATA));
     Ok(metadata.is_some_and(|value| value == run))
 }
-
-/// Name of the object metadata that holds the run id (`x-amz-meta-…` on the wire).
-pub(super) const RUN_METADATA: &str = "crossfed-run";

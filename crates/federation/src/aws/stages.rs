@@ -95,7 +95,7 @@ mod tests {
     fn what_is_in_something_goes_before_it() {
         let account = "123456789012".parse().expect("account must parse");
         let check = |desired: &[Desired], expected: &str| {
-            let undos: Vec<Undo> = desired.iter().map(|one| one.undo(&account, "eu-central-1")).collect();
+            let undos: Vec<Undo> = desired.iter().map(|one| one.undo(&account, "eu-central-1", "r-1")).collect();
             assert_eq!(shown(undo_stages(undos, |undo| undo), Undo::resource), expected);
         };
         check(&[], "");

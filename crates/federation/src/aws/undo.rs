@@ -8,7 +8,7 @@ use trust::AccountId;
 use super::access::Clients;
 use super::call::call;
 use super::error::ProvisionError;
-use super::owner;
+use super::{owner, provider};
 
 /// What takes one creation back. It is written down before the creation is tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,12 +43,14 @@ pub enum Undo {
         /// The bucket.
         bucket: String,
     },
-    /// Deletes an OIDC provider.
+    /// Takes the run from an OIDC provider, and the provider away if no other run is on it.
     OidcProvider {
         /// Whose.
         account: AccountId,
         /// Which.
         arn: String,
+        /// Who is on it.
+        run: String,
     },
     /// Deletes a customer managed policy.
     Policy {
@@ -134,7 +136,7 @@ impl fmt::Display for Undo {
     }
 }
 
-/// What an undo came to. All three leave nothing of ours behind.
+/// What an undo came to. None leaves nothing of ours behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Undone {
@@ -144,6 +146,8 @@ pub enum Undone {
     AlreadyGone,
     /// It is there, another made it, and it was left alone.
     NotOurs,
+    /// It is there for other runs that share it; this one is no longer on it.
+    Left,
 }
 
 /// Takes back what is known to have been created by us.
@@ -153,9 +157,8 @@ pub enum Undone {
 pub async fn undo(clients: &Clients, undo: &Undo) -> Result<Undone, ProvisionError> {
     check_account(clients, undo)?;
     match delete(clients, undo).await {
-        Ok(()) => Ok(Undone::Deleted),
         Err(error) if is_absent(&error) => Ok(Undone::AlreadyGone),
-        Err(error) => Err(error),
+        end => end,
     }
 }
 
@@ -186,10 +189,10 @@ fn check_account(clients: &Clients, undo: &Undo) -> Result<(), ProvisionError> {
     Err(ProvisionError::bug(undo.operation(), &undo.resource(), message))
 }
 
-async fn delete(clients: &Clients, undo: &Undo) -> Result<(), ProvisionError> {
+async fn delete(clients: &Clients, undo: &Undo) -> Result<Undone, ProvisionError> {
     let (operation, resource) = (undo.operation(), undo.resource());
     let (consistency, iam) = (clients.consistency(), clients.iam());
-    match undo {
+    let deleted = match undo {
         Undo::Bucket { region, name, .. } => {
             let s3 = clients.s3_in(region);
             call(consistency, operation, &resource, || s3.delete_bucket().bucket(name).send()).await.map(drop)
@@ -208,10 +211,7 @@ async fn delete(clients: &Clients, undo: &Undo) -> Result<(), ProvisionError> {
             let send = || iam.delete_role_policy().role_name(role).policy_name(name).send();
             call(consistency, operation, &resource, send).await.map(drop)
         }
-        Undo::OidcProvider { arn, .. } => {
-            let send = || iam.delete_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
-            call(consistency, operation, &resource, send).await.map(drop)
-        }
+        Undo::OidcProvider { arn, run, .. } => return provider::leave(clients, arn, run, &resource).await,
         Undo::Policy { arn, .. } => {
             call(consistency, operation, &resource, || iam.delete_policy().policy_arn(arn).send()).await.map(drop)
         }
@@ -222,5 +222,6 @@ async fn delete(clients: &Clients, undo: &Undo) -> Result<(), ProvisionError> {
             let send = || iam.detach_role_policy().role_name(role).policy_arn(policy_arn).send();
             call(consistency, operation, &resource, send).await.map(drop)
         }
-    }
+    };
+    deleted.map(|()| Undone::Deleted)
 }

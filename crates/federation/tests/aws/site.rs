@@ -87,7 +87,7 @@ async fn publishing_again_replaces_the_content_and_keeps_whose_it_is() {
     publish(&clients, BUCKET, KEYS, "application/json", rotated).await.expect("the object must be replaced");
     assert_eq!(read(&place).await, (200, "application/json".to_owned(), r#"{"keys":[]}"#.to_owned()));
 
-    let entry = keys(None).undo(clients.account(), clients.region());
+    let entry = keys(None).undo(clients.account(), clients.region(), "r-1");
     assert_eq!(undo_unconfirmed(&clients, &entry, "r-2").await, Ok(Undone::NotOurs));
     assert_eq!(undo_unconfirmed(&clients, &entry, "r-1").await, Ok(Undone::Deleted));
     place.server.stop().await;

@@ -21,7 +21,7 @@ async fn apply(
     run: &str,
     notes: &Notes<Undo>,
 ) -> Vec<Result<Journaled, ApplyError>> {
-    let tags = Tags::new(run, "2099-01-01T00:00:00Z");
+    let tags = Tags::new(run, "2098-01-01T00:00:00Z", "2099-01-01T00:00:00Z");
     let mut results = Vec::new();
     for one in stages(desired).concat() {
         results.push(create_journaled(clients, &one, &tags, notes).await);

@@ -159,17 +159,16 @@ pub(crate) async fn inventory(
     let aws_side = federation.and_then(|federation| federation.aws.as_ref());
     let on_aws = futures::stream::iter(aws_side.into_iter().flat_map(AwsSide::accounts))
         .map(|clients| {
-            let prefix = prefix.clone();
+            let (run, prefix) = (run.to_string(), prefix.clone());
+            let providers = aws_side.map(|side| side.providers(clients)).unwrap_or_default();
             async move {
-                let items = aws::inventory(clients, &aws::Scope::Prefix(prefix))
-                    .await
-                    .map_err(|error| infra(error.to_string()))?;
+                let scope = aws::Scope::Run { run, prefix, providers };
+                let items = aws::inventory(clients, &scope).await.map_err(|error| infra(error.to_string()))?;
                 let account = clients.account();
-                let ours = items.into_iter().filter(|item| {
-                    item.kind != aws::ItemKind::OidcProvider
-                        || aws_side.is_some_and(|side| side.made_provider(&item.id))
-                });
-                Ok(ours.map(|item| left(&format!("{} in account {account}", item.kind), item.id)).collect::<Vec<_>>())
+                Ok(items
+                    .into_iter()
+                    .map(|item| left(&format!("{} in account {account}", item.kind), item.id))
+                    .collect::<Vec<_>>())
             }
         })
         .buffer_unordered(AT_ONCE)

@@ -79,8 +79,9 @@ impl Federation {
     /// Decides which cells can be tried, names everything and fills in the texts. Creates nothing, asks nobody.
     pub(crate) fn plan(settings: &Settings, plan: &Plan, places: &Places) -> Result<Self, Stop> {
         let (scenario, issuer) = (&plan.scenario, places.cluster.issuer());
-        let expires = settings.clock.now().saturating_add(LIFETIME).unwrap_or(jiff::Timestamp::MAX);
-        let tags = federation::Tags::new(settings.run.as_str(), expires);
+        let now = settings.clock.now();
+        let expires = now.saturating_add(LIFETIME).unwrap_or(jiff::Timestamp::MAX);
+        let tags = federation::Tags::new(settings.run.as_str(), now, expires);
         // A cluster that is there already publishes its issuer, or has an owner who does.
         let home = issuer_site::home(scenario, &settings.run).filter(|_| places.cluster.rotates_keys());
         let azure = places.azure().filter(|_| scenario.azure.is_some());

@@ -94,7 +94,7 @@ impl AwsSide {
         let rest = self.desired.iter().map(|one| (&one.account, &one.desired));
         site.chain(rest).filter_map(|(account, desired)| {
             let clients = self.accounts.get(account)?;
-            let undo = desired.undo(clients.account(), clients.region());
+            let undo = desired.undo(clients.account(), clients.region(), self.tags.run());
             Some((aws_label(&desired.label(), &undo), Undo::Aws(undo)))
         })
     }
@@ -182,14 +182,12 @@ impl AwsSide {
         self.accounts.values()
     }
 
-    /// Whether a provider with this ARN is one of those that the run creates.
-    pub(crate) fn made_provider(&self, arn: &str) -> bool {
-        self.desired.iter().any(|one| match (&one.desired, self.accounts.get(&one.account)) {
-            (Desired::OidcProvider { .. }, Some(clients)) => {
-                one.desired.arn(clients.account(), clients.region()).is_some_and(|ours| ours.to_string() == arn)
-            }
-            _ => false,
-        })
+    /// ARNs of the providers that the run comes on in an account.
+    pub(crate) fn providers(&self, clients: &Clients) -> Vec<String> {
+        let here = self.desired.iter().filter(|one| one.account == clients.account().as_str());
+        let providers = here.filter(|one| matches!(one.desired, Desired::OidcProvider { .. }));
+        let arns = providers.filter_map(|one| one.desired.arn(clients.account(), clients.region()));
+        arns.map(|arn| arn.to_string()).collect()
     }
 
     /// How many things are created, in how many accounts.
