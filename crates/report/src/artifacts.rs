@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use crate::html::html;
 use crate::junit::{junit, junit_runner};
 use crate::model::{Report, Run};
+use crate::terminal::leaks;
+use crate::text::{shell_line, visible_line};
 
 /// Why a file of the report could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +48,7 @@ pub fn write_artifacts(dir: &Path, report: &Report) -> Result<Vec<PathBuf>, Arti
         files.push(("started.json".to_owned(), pretty("started.json", &started(run))?));
         files.push(("metadata.json".to_owned(), pretty("metadata.json", &metadata(run))?));
         if let (Some(at), Some(code)) = (run.finished_at, report.exit_code) {
-            files.push(("finished.json".to_owned(), pretty("finished.json", &finished(run, at, code))?));
+            files.push(("finished.json".to_owned(), pretty("finished.json", &finished(report, run, at, code))?));
         }
     }
     files.into_iter().map(|(name, text)| write(dir, &name, &text)).collect()
@@ -57,14 +59,36 @@ fn started(run: &Run) -> Value {
     json!({ "timestamp": run.started_at.as_second() })
 }
 
-fn finished(run: &Run, at: jiff::Timestamp, exit_code: u8) -> Value {
+fn finished(report: &Report, run: &Run, at: jiff::Timestamp, exit_code: u8) -> Value {
+    let is_passed = exit_code == 0 && report.counts.leaked == 0;
     let result = match exit_code {
-        0 => "SUCCESS",
+        0 if is_passed => "SUCCESS",
         // 128 and the signal: the run was told to stop.
         130 | 143 => "ABORTED",
         _ => "FAILURE",
     };
-    json!({ "timestamp": at.as_second(), "passed": exit_code == 0, "result": result, "metadata": metadata(run) })
+    let mut metadata = metadata(run);
+    metadata["exit-code"] = exit_code.to_string().into();
+    for (name, said) in stayed(report) {
+        metadata[name] = said.into();
+    }
+    json!({ "timestamp": at.as_second(), "passed": is_passed, "result": result, "metadata": metadata })
+}
+
+/// What leaked or was kept, and the command that takes it down; nothing where there is nothing.
+fn stayed(report: &Report) -> Vec<(&'static str, String)> {
+    let each: Vec<String> = report.scenarios.iter().flat_map(leaks::each).collect();
+    let told = |number: usize, name, said: String| (number > 0).then_some((name, said));
+    let counts = &report.counts;
+    [
+        told(counts.leaked, "leaked", counts.leaked.to_string()),
+        told(each.len(), "leaks", each.join("; ")),
+        told(counts.kept, "kept", counts.kept.to_string()),
+        report.cleanup_command().map(|command| ("next", visible_line(&command))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// TestGrid shows these as they are: a flat map of strings.
@@ -74,7 +98,7 @@ fn metadata(run: &Run) -> Value {
         "version": run.version,
         "cluster": run.cluster,
         "clouds": run.clouds,
-        "command": crate::text::shell_line(&run.command),
+        "command": shell_line(&run.command),
     })
 }
 

@@ -76,6 +76,12 @@ pub enum Event {
         #[serde(default = "one")]
         scenarios: usize,
     },
+    /// The run goes on after it was stopped: what was told before stands, and what is told again counts in place of it.
+    RunResumed {
+        /// The command line that goes on with it.
+        command: Vec<String>,
+        version: String,
+    },
     ScenarioStarted {
         scenario: String,
         title: String,
@@ -105,11 +111,25 @@ pub enum Event {
         scenario: Option<String>,
         text: String,
     },
-    /// A resource that the run created and that is still there after teardown.
+    /// A resource that the run created and that is still there after teardown. It leaked.
     Leftover {
         scenario: String,
         kind: String,
         id: String,
+        /// Why it was not taken back, as far as that is known.
+        #[serde(default)]
+        why: String,
+    },
+    /// A resource that stood before the run and is gone after it, although it was not the run's. It counts as leaked, too.
+    Vanished {
+        scenario: String,
+        kind: String,
+        id: String,
+    },
+    /// Resources that were left in place because the user asked for it. They did not leak.
+    Kept {
+        scenario: String,
+        resources: usize,
     },
     ScenarioFinished {
         scenario: String,
@@ -152,6 +172,9 @@ impl Phase {
         Phase::Checks,
         Phase::Teardown,
     ];
+
+    /// Those that create what a teardown must take back.
+    pub(crate) const CREATING: [Phase; 3] = [Phase::Webhooks, Phase::Federation, Phase::Workload];
 
     /// The name in files and on the command line.
     pub fn slug(self) -> &'static str {

@@ -4,6 +4,7 @@
 //! The markup is HTML that an XML reader takes as well. The page forbids itself scripts and requests by a content security policy.
 
 mod check;
+mod leaks;
 mod link;
 mod markup;
 mod overview;
@@ -26,7 +27,7 @@ pub fn html(report: &Report) -> String {
     let main = element("main")
         .children(overview::alarm(&scenarios))
         .child(overview::scenarios(report, &scenarios))
-        .children(overview::leftovers(&scenarios))
+        .children(leaks::leaks(report, &scenarios))
         .children(overview::skipped(&scenarios))
         .children(overview::notes(report))
         .children(scenarios.iter().map(|entry| scenario::scenario(entry)));
@@ -66,12 +67,12 @@ fn header(report: &Report) -> Element {
         .children(report.run.as_ref().map(|run| facts(run, report.exit_code)))
 }
 
-/// Nobody may take a run for passed that let in what must be refused.
+/// Nobody may take a run for passed that let in what must be refused, or that leaked.
 fn verdict(report: &Report) -> (&'static str, &'static str) {
     let accepted = report.scenarios.iter().any(ScenarioReport::has_unexpected_acceptance);
     match report.exit_code {
         _ if accepted => ("✗ FAILED", "grave"),
-        Some(0) => ("✓ PASSED", "good"),
+        Some(0) if report.counts.leaked == 0 => ("✓ PASSED", "good"),
         Some(130 | 143) => ("! INTERRUPTED", "bad"),
         Some(_) => ("✗ FAILED", "bad"),
         None => ("! NOT FINISHED", "bad"),
@@ -92,6 +93,7 @@ fn in_words(report: &Report) -> String {
         (counts.skipped, "skipped"),
         (counts.not_run, "not run"),
         (counts.leaked, "leaked"),
+        (counts.kept, "kept"),
     ];
     let others = others.into_iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}"));
     [passed].into_iter().chain(others).collect::<Vec<_>>().join(", ")
@@ -113,6 +115,10 @@ fn facts(run: &Run, exit_code: Option<u8>) -> Element {
         .children(fact("command", text("code", visible_line(&shell_line(&run.command)))))
         .child(text("dt", "started"))
         .child(element("dd").child(when(run.started_at)).text(took))
+        .children(run.resumed.iter().flat_map(|life| {
+            let went_on = element("dd").child(when(life.at)).text(": ");
+            [text("dt", "resumed"), went_on.child(text("code", visible_line(&shell_line(&life.command))))]
+        }))
         .children(run.finished_at.into_iter().flat_map(|at| fact("finished", when(at))))
         .children(said("exit code", &exit_code))
 }

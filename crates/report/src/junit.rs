@@ -10,6 +10,7 @@ use trust::Verdict;
 use crate::event::{CheckRecord, Outcome, Phase};
 use crate::model::{PhaseReport, Report, ScenarioReport};
 use crate::terminal::detail::block;
+use crate::terminal::leaks;
 use crate::terminal::paint::Ink;
 use crate::text::{count, visible_line};
 use xml::{CameTo, Case, Fault, document};
@@ -17,28 +18,29 @@ use xml::{CameTo, Case, Fault, document};
 /// Columns of the text inside a failure.
 const WIDTH: usize = 110;
 
-/// The checks of one scenario, each a test case that is named by its id. A scenario that the report does not know has none.
+/// The checks of one scenario, each a test case that is named by its id, and one more where something leaked. A scenario that the report does not know has none.
 pub fn junit(report: &Report, scenario: &str) -> String {
     let entry = report.scenario(scenario);
     let mut cases: Vec<Case> = Vec::new();
     if let Some(entry) = entry {
         cases.extend(entry.checks.iter().map(|check| check_case(entry, check)));
         cases.extend(not_run(entry));
+        cases.extend(leaks(report, entry));
     }
     document(scenario, &run_properties(report), started(report), &cases)
 }
 
-/// The phases of all scenarios, each a test case; what was left behind fails the teardown.
+/// The phases of all scenarios, each a test case; what leaked fails the teardown.
 pub fn junit_runner(report: &Report) -> String {
     let mut cases = Vec::new();
     for entry in &report.scenarios {
         for phase in &entry.phases {
-            cases.push(phase_case(entry, phase));
+            cases.push(phase_case(report, entry, phase));
         }
-        if !entry.leftovers.is_empty() && !entry.phases.iter().any(|phase| phase.phase == Phase::Teardown) {
+        if entry.leaked() > 0 && !entry.phases.iter().any(|phase| phase.phase == Phase::Teardown) {
             let teardown =
                 PhaseReport { phase: Phase::Teardown, outcome: Some(Outcome::Done), detail: None, duration_ms: None };
-            cases.push(phase_case(entry, &teardown));
+            cases.push(phase_case(report, entry, &teardown));
         }
     }
     document("runner", &run_properties(report), started(report), &cases)
@@ -105,20 +107,46 @@ fn not_run(entry: &ScenarioReport) -> Option<Case> {
     Some(case(entry, "checks-not-run", 0, came_to))
 }
 
-fn phase_case(entry: &ScenarioReport, phase: &PhaseReport) -> Case {
-    let leftovers: &[_] = if phase.phase == Phase::Teardown { &entry.leftovers } else { &[] };
-    let left = leftovers.iter().map(|left| format!("left behind: {} {}", left.kind, left.id));
-    let text = phase.detail.clone().into_iter().chain(left).collect::<Vec<_>>().join("\n");
+/// What stays behind is no check's fault, and yet the scenario's.
+fn leaks(report: &Report, entry: &ScenarioReport) -> Option<Case> {
+    let text = [leaks::each(entry), next(report, entry)].concat().join("\n");
+    let fault = Fault { message: leaked(entry), kind: "leaked", text };
+    (entry.leaked() > 0).then(|| case(entry, "leaks", 0, CameTo::Failure(fault)))
+}
+
+fn leaked(entry: &ScenarioReport) -> String {
+    let said = leaks::counted(entry.leftovers.len(), entry.vanished.len());
+    format!("leaked {}: {said}", count(entry.leaked(), "resource"))
+}
+
+fn next(report: &Report, entry: &ScenarioReport) -> Vec<String> {
+    let command = report.cleanup_command().filter(|_| entry.may_need_cleanup());
+    command.map(|command| format!("next: {}", visible_line(&command))).into_iter().collect()
+}
+
+fn phase_case(report: &Report, entry: &ScenarioReport, phase: &PhaseReport) -> Case {
+    let is_teardown = phase.phase == Phase::Teardown;
+    let (leaked_here, next) = match is_teardown {
+        true => (leaks::each(entry), next(report, entry)),
+        false => (Vec::new(), Vec::new()),
+    };
+    let leaks = !leaked_here.is_empty();
+    let text = phase.detail.clone().into_iter().chain(leaked_here).chain(next.clone()).collect::<Vec<_>>().join("\n");
     let came_to = match &phase.outcome {
         None => CameTo::Error(Fault { message: "did not finish".to_owned(), kind: "unfinished", text }),
         Some(Outcome::Failed { reason }) => {
-            CameTo::Failure(Fault { message: visible_line(reason), kind: "failed", text })
+            let (message, kind) = match leaks {
+                true => (format!("{}; {}", visible_line(reason), leaked(entry)), "leaked"),
+                false => (visible_line(reason), "failed"),
+            };
+            CameTo::Failure(Fault { message, kind, text })
         }
-        Some(_) if !leftovers.is_empty() => {
-            let message = format!("left behind: {}", count(leftovers.len(), "resource"));
-            CameTo::Failure(Fault { message, kind: "leaked", text })
+        Some(_) if leaks => CameTo::Failure(Fault { message: leaked(entry), kind: "leaked", text }),
+        Some(Outcome::Skipped { reason }) => {
+            let kept = (is_teardown && entry.kept > 0).then(|| leaks::kept(entry.kept));
+            let said: Vec<String> = [reason.clone()].into_iter().chain(kept).chain(next).collect();
+            CameTo::Skipped(said.join("; "))
         }
-        Some(Outcome::Skipped { reason }) => CameTo::Skipped(reason.clone()),
         Some(Outcome::Done) => CameTo::Passed,
     };
     case(entry, phase.phase.slug(), phase.duration_ms.unwrap_or(0), came_to)

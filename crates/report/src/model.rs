@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use trust::Verdict;
 
 use crate::event::{CheckRecord, Event, Outcome, Phase, Record};
+use crate::text::shell_line;
 
 /// The version of the shape of `report.json`; reading another one fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,17 @@ pub struct Run {
     pub started_at: Timestamp,
     pub finished_at: Option<Timestamp>,
     pub duration_ms: Option<u64>,
+    /// Each time that it went on after it was stopped.
+    #[serde(default)]
+    pub resumed: Vec<Resumed>,
+}
+
+/// When and how a stopped run went on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumed {
+    pub at: Timestamp,
+    pub command: Vec<String>,
+    pub version: String,
 }
 
 /// Checks by verdict, over one scenario or all.
@@ -54,8 +66,11 @@ pub struct Counts {
     pub skipped: usize,
     pub flaky: usize,
     pub infra: usize,
-    /// Resources left behind, and checks whose verdict is that they leaked.
+    /// Resources left behind or gone that were not the run's, and checks whose verdict is that they leaked.
     pub leaked: usize,
+    /// Resources left in place because the user asked for it.
+    #[serde(default)]
+    pub kept: usize,
     /// Planned, and never finished.
     pub not_run: usize,
 }
@@ -67,7 +82,8 @@ impl Counts {
     }
 
     fn add(&mut self, entry: &ScenarioReport) {
-        self.leaked += entry.leftovers.len();
+        self.leaked += entry.leaked();
+        self.kept += entry.kept;
         match entry.verdict {
             Some(Verdict::Skipped { .. }) => self.skipped += entry.checks_not_run(),
             _ => self.not_run += entry.checks_not_run(),
@@ -98,6 +114,12 @@ pub struct ScenarioReport {
     pub phases: Vec<PhaseReport>,
     pub checks: Vec<CheckRecord>,
     pub leftovers: Vec<Leftover>,
+    /// What stood before the run and is gone, and was not the run's.
+    #[serde(default)]
+    pub vanished: Vec<Vanished>,
+    /// How many resources were left in place because the user asked for it.
+    #[serde(default)]
+    pub kept: usize,
     pub notes: Vec<String>,
 }
 
@@ -117,13 +139,24 @@ pub struct PhaseReport {
 pub struct Leftover {
     pub kind: String,
     pub id: String,
+    /// Empty where nobody knows.
+    #[serde(default)]
+    pub why: String,
+}
+
+/// A resource that is gone although it was not the run's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vanished {
+    pub kind: String,
+    pub id: String,
 }
 
 impl Report {
     /// Folds in the next record.
     ///
     /// # Caveats
-    /// Records are taken as they come: a scenario that was never announced is opened under its id, nothing is dropped.
+    /// Records are taken as they come: a scenario that was never announced is opened under its id. What is told again replaces what was
+    /// told before: a check by its id, a phase by its name, and what a teardown left by the next teardown.
     pub fn apply(&mut self, record: &Record) {
         match record.event() {
             Event::RunStarted { run_id, command, version, cluster, clouds, scenarios } => {
@@ -137,35 +170,43 @@ impl Report {
                     started_at: record.at(),
                     finished_at: None,
                     duration_ms: None,
+                    resumed: Vec::new(),
                 });
             }
-            Event::ScenarioStarted { scenario, title, checks } => {
-                let entry = self.entry(scenario);
-                entry.title.clone_from(title);
-                entry.checks_planned = *checks;
+            Event::RunResumed { command, version } => {
+                self.exit_code = None;
+                if let Some(run) = &mut self.run {
+                    (run.finished_at, run.duration_ms) = (None, None);
+                    run.resumed.push(Resumed { at: record.at(), command: command.clone(), version: version.clone() });
+                }
             }
+            Event::ScenarioStarted { scenario, title, checks } => self.entry(scenario).start(title, *checks),
             Event::PhaseStarted { scenario, phase } => {
-                self.entry(scenario).phases.push(PhaseReport {
-                    phase: *phase,
-                    outcome: None,
-                    detail: None,
-                    duration_ms: None,
-                });
+                let entry = self.entry(scenario);
+                if *phase == Phase::Teardown {
+                    entry.forget_what_stayed();
+                }
+                entry.tell_phase(PhaseReport { phase: *phase, outcome: None, detail: None, duration_ms: None });
             }
             Event::PhaseFinished { scenario, phase, outcome, detail, duration_ms } => {
-                self.entry(scenario).finish_phase(PhaseReport {
+                self.entry(scenario).tell_phase(PhaseReport {
                     phase: *phase,
                     outcome: Some(outcome.clone()),
                     detail: detail.clone(),
                     duration_ms: Some(*duration_ms),
                 });
             }
-            Event::CheckFinished { scenario, check } => self.entry(scenario).checks.push(check.clone()),
+            Event::CheckFinished { scenario, check } => self.entry(scenario).tell_check(check),
             Event::Note { scenario: Some(scenario), text } => self.entry(scenario).notes.push(text.clone()),
             Event::Note { scenario: None, text } => self.notes.push(text.clone()),
-            Event::Leftover { scenario, kind, id } => {
-                self.entry(scenario).leftovers.push(Leftover { kind: kind.clone(), id: id.clone() });
+            Event::Leftover { scenario, kind, id, why } => {
+                let left = Leftover { kind: kind.clone(), id: id.clone(), why: why.clone() };
+                self.entry(scenario).leftovers.push(left);
             }
+            Event::Vanished { scenario, kind, id } => {
+                self.entry(scenario).vanished.push(Vanished { kind: kind.clone(), id: id.clone() });
+            }
+            Event::Kept { scenario, resources } => self.entry(scenario).kept = *resources,
             Event::ScenarioFinished { scenario, verdict, duration_ms } => {
                 let entry = self.entry(scenario);
                 entry.verdict = Some(verdict.clone());
@@ -194,6 +235,13 @@ impl Report {
         self.scenarios.iter().find(|entry| entry.scenario == id)
     }
 
+    /// The command that takes down what is left of the run, if something may be left.
+    pub fn cleanup_command(&self) -> Option<String> {
+        let run = self.run.as_ref()?;
+        let needed = self.scenarios.iter().any(ScenarioReport::may_need_cleanup);
+        needed.then(|| format!("cargo xtask cleanup {}", shell_line(std::slice::from_ref(&run.run_id))))
+    }
+
     fn entry(&mut self, id: &str) -> &mut ScenarioReport {
         let at = self.scenarios.iter().position(|entry| entry.scenario == id).unwrap_or_else(|| {
             self.scenarios.push(ScenarioReport::new(id));
@@ -214,6 +262,8 @@ impl ScenarioReport {
             phases: Vec::new(),
             checks: Vec::new(),
             leftovers: Vec::new(),
+            vanished: Vec::new(),
+            kept: 0,
             notes: Vec::new(),
         }
     }
@@ -235,11 +285,79 @@ impl ScenarioReport {
         self.checks_planned.saturating_sub(self.checks.len())
     }
 
-    fn finish_phase(&mut self, finished: PhaseReport) {
-        let running = self.phases.iter_mut().find(|entry| entry.phase == finished.phase && entry.outcome.is_none());
-        match running {
-            Some(entry) => *entry = finished,
-            None => self.phases.push(finished),
+    /// Its verdict in a word, and what must be seen beside it: a scenario in which a check failed may have leaked as well, and neither
+    /// may hide the other, whichever of them its verdict is.
+    pub(crate) fn words(&self) -> Vec<&'static str> {
+        let counts = self.counts();
+        let is_leaked = self.leaked() > 0 || matches!(self.verdict, Some(Verdict::Leaked { .. }));
+        let first = match &self.verdict {
+            None => Some("unfinished"),
+            Some(Verdict::Leaked { .. } | Verdict::Passed) if is_leaked => match counts {
+                Counts { failed: 1.., .. } => Some("failed"),
+                Counts { infra: 1.., .. } => Some("infra"),
+                _ => None,
+            },
+            Some(verdict) => Some(verdict.word()),
+        };
+        first.into_iter().chain(is_leaked.then_some("leaked")).collect()
+    }
+
+    /// As `words`, for where a scenario stands without its checks: nobody may take one for passed that let in what must be refused.
+    pub(crate) fn words_alone(&self) -> Vec<&'static str> {
+        let mut words = self.words();
+        if self.has_unexpected_acceptance() {
+            words.retain(|word| *word == "leaked");
+            words.insert(0, "ACCEPTED");
         }
+        words
+    }
+
+    /// How many resources are left behind, or gone although they were not the run's.
+    pub fn leaked(&self) -> usize {
+        self.leftovers.len() + self.vanished.len()
+    }
+
+    /// Whether something of it may still be there: what a teardown left, or what stood when no teardown came to its end.
+    pub fn may_need_cleanup(&self) -> bool {
+        let is_taken_down = |phase: &PhaseReport| {
+            phase.phase == Phase::Teardown && matches!(phase.outcome, Some(Outcome::Done | Outcome::Failed { .. }))
+        };
+        let ended = self.phases.iter().any(is_taken_down);
+        let created = self.phases.iter().any(|phase| {
+            Phase::CREATING.contains(&phase.phase) && !matches!(phase.outcome, Some(Outcome::Skipped { .. }))
+        });
+        !self.leftovers.is_empty() || self.kept > 0 || (created && !ended)
+    }
+
+    /// Begins, or begins again in a later life of the run: then phases that were cut off are told anew, and checks stand.
+    fn start(&mut self, title: &str, checks: usize) {
+        title.clone_into(&mut self.title);
+        self.checks_planned = checks;
+        (self.verdict, self.duration_ms) = (None, None);
+        self.phases.retain(|phase| phase.outcome.is_some());
+    }
+
+    /// Phases stand in the order in which they run, whichever life of the run told them.
+    fn tell_phase(&mut self, told: PhaseReport) {
+        match self.phases.iter_mut().find(|entry| entry.phase == told.phase) {
+            Some(entry) => *entry = told,
+            None => {
+                let at = self.phases.partition_point(|entry| entry.phase < told.phase);
+                self.phases.insert(at, told);
+            }
+        }
+    }
+
+    fn tell_check(&mut self, told: &CheckRecord) {
+        match self.checks.iter_mut().find(|check| check.id == told.id) {
+            Some(check) => check.clone_from(told),
+            None => self.checks.push(told.clone()),
+        }
+    }
+
+    fn forget_what_stayed(&mut self) {
+        self.leftovers.clear();
+        self.vanished.clear();
+        self.kept = 0;
     }
 }

@@ -16,6 +16,12 @@ pub trait Sink: Send {
     /// # Errors
     /// The record could not be written. The sink can be offered the next one.
     fn accept(&mut self, record: &Record) -> Result<(), ReportError>;
+
+    /// Takes a record of an earlier life of the run, which has been told then: a sink that sums up must know it, and none shows it
+    /// again.
+    fn recall(&mut self, record: &Record) {
+        let _ = record;
+    }
 }
 
 /// Why a record could not be passed on.
@@ -71,6 +77,18 @@ impl Stream {
     /// A stream that starts at number 0.
     pub fn new(clock: SharedClock, sinks: Vec<Box<dyn Sink>>) -> Self {
         Stream { clock, next: 0, report: Report::default(), sinks }
+    }
+
+    /// A stream that goes on after the records of the run's earlier lives, in order: it numbers on from the last, and its report holds
+    /// them all. What it emits first should be [`Event::RunResumed`].
+    pub fn resume(clock: SharedClock, mut sinks: Vec<Box<dyn Sink>>, earlier: &[Record]) -> Self {
+        let mut report = Report::default();
+        for record in earlier {
+            report.apply(record);
+            sinks.iter_mut().for_each(|sink| sink.recall(record));
+        }
+        let next = earlier.last().map_or(0, |record| record.seq() + 1);
+        Stream { clock, next, report, sinks }
     }
 
     /// Makes a record of the event and passes it on.

@@ -6,6 +6,7 @@
 
 pub(crate) mod detail;
 mod explained;
+pub(crate) mod leaks;
 mod line;
 mod many;
 pub(crate) mod paint;
@@ -119,6 +120,7 @@ impl<W: Write + Send> Terminal<W> {
             Event::RunStarted { run_id, version, cluster, clouds, .. } => {
                 self.run_started(run_id, version, cluster, clouds)
             }
+            Event::RunResumed { version, .. } => self.run_resumed(version),
             Event::ScenarioStarted { scenario, .. } => self.scenario_header(scenario),
             Event::PhaseStarted { scenario, phase } => {
                 let said = self.phase_started(*phase);
@@ -140,9 +142,16 @@ impl<W: Write + Send> Terminal<W> {
                     None => said,
                 }
             }
-            Event::Leftover { scenario, kind, id } => {
-                let said =
-                    self.labelled("left over", &format!("{} {}", visible_line(kind), visible_line(id)), Tone::Bad);
+            Event::Leftover { scenario, kind, id, why } => {
+                let said = self.labelled("left over", &leaks::left_over(kind, id, why), Tone::Bad);
+                self.under(scenario, said)
+            }
+            Event::Vanished { scenario, kind, id } => {
+                let said = self.labelled("gone", &leaks::vanished(kind, id), Tone::Bad);
+                self.under(scenario, said)
+            }
+            Event::Kept { scenario, resources } => {
+                let said = self.labelled("kept", &leaks::kept(*resources), Tone::Warn);
                 self.under(scenario, said)
             }
             Event::ScenarioFinished { scenario, verdict, .. } => {
@@ -151,6 +160,14 @@ impl<W: Write + Send> Terminal<W> {
             }
             Event::RunFinished { .. } => self.ending(),
         }
+    }
+
+    fn run_resumed(&self, version: &str) -> String {
+        let Some(run) = &self.report.run else {
+            return String::new();
+        };
+        let resumed = format!("{}, resumed", run.run_id);
+        self.run_started(&resumed, version, &run.cluster, &run.clouds)
     }
 
     fn run_started(&self, run_id: &str, version: &str, cluster: &str, clouds: &str) -> String {
@@ -255,6 +272,10 @@ impl<W: Write + Send> Sink for Terminal<W> {
         self.report.apply(record);
         let text = if self.is_many() { self.among_many(record.event()) } else { self.text(record.event()) };
         self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).map_err(ReportError::Write)
+    }
+
+    fn recall(&mut self, record: &Record) {
+        self.report.apply(record);
     }
 }
 

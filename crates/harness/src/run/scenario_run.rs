@@ -318,7 +318,8 @@ async fn teardown(
         events.emit(Event::Leftover {
             scenario: plan.scenario.name.clone(),
             kind: one.kind.clone(),
-            id: format!("{} ({})", one.id, one.why),
+            id: one.id.clone(),
+            why: one.why.clone(),
         });
     }
     if left.is_empty() {

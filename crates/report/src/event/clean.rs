@@ -18,6 +18,10 @@ pub(super) fn clean(event: &mut Event) {
             text(cluster);
             text(clouds);
         }
+        Event::RunResumed { command, version } => {
+            command.iter_mut().for_each(text);
+            text(version);
+        }
         Event::ScenarioStarted { scenario, title, checks: _ } => {
             text(scenario);
             text(title);
@@ -39,11 +43,18 @@ pub(super) fn clean(event: &mut Event) {
             maybe(scenario);
             text(note);
         }
-        Event::Leftover { scenario, kind, id } => {
+        Event::Leftover { scenario, kind, id, why } => {
+            text(scenario);
+            text(kind);
+            text(id);
+            text(why);
+        }
+        Event::Vanished { scenario, kind, id } => {
             text(scenario);
             text(kind);
             text(id);
         }
+        Event::Kept { scenario, resources: _ } => text(scenario),
         Event::ScenarioFinished { scenario, verdict, duration_ms: _ } => {
             text(scenario);
             clean_verdict(verdict);

@@ -5,7 +5,7 @@ use trust::Verdict;
 
 use super::link::{anchor, to_anchor};
 use super::markup::{Element, element, text};
-use super::words::scenario_mark;
+use super::words::{Mark, scenario_marks};
 use crate::event::CheckRecord;
 use crate::model::{Counts, Report, ScenarioReport};
 use crate::text::{count, duration, visible, visible_line};
@@ -13,7 +13,7 @@ use crate::text::{count, duration, visible, visible_line};
 /// A number of checks, the head of its column, and whether it stands there when nothing is to be counted.
 type Column = (&'static str, fn(&Counts) -> usize, bool);
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 8] = [
     ("passed", |counts| counts.passed, true),
     ("failed", |counts| counts.failed, true),
     ("skipped", |counts| counts.skipped, true),
@@ -21,6 +21,7 @@ const COLUMNS: [Column; 7] = [
     ("infra", |counts| counts.infra, false),
     ("leaked", |counts| counts.leaked, false),
     ("not run", |counts| counts.not_run, false),
+    ("kept", |counts| counts.kept, false),
 ];
 
 /// What was let in and must be refused, before everything else.
@@ -59,7 +60,7 @@ pub(super) fn scenarios(report: &Report, scenarios: &[&ScenarioReport]) -> Eleme
         element("tr")
             .child(element("th").attribute("scope", "row").child(name))
             .child(text("td", &place))
-            .child(element("td").child(scenario_mark(entry).element()))
+            .child(element("td").children(scenario_marks(entry).into_iter().map(Mark::element)))
             .children(numbers(&entry.counts()))
             .child(text("td", entry.duration_ms.map(duration).unwrap_or_default()).class("number"))
     };
@@ -150,27 +151,6 @@ impl Skip {
 fn check_link(entry: &ScenarioReport, check: &CheckRecord) -> Element {
     let said = format!("{} / {}", visible_line(&entry.scenario), visible_line(&check.id));
     to_anchor(&anchor(&entry.scenario, Some(&check.id)), said)
-}
-
-pub(super) fn leftovers(scenarios: &[&ScenarioReport]) -> Option<Element> {
-    let left: Vec<Element> = scenarios
-        .iter()
-        .flat_map(|entry| entry.leftovers.iter().map(move |left| (entry, left)))
-        .map(|(entry, left)| {
-            element("tr")
-                .child(element("td").child(to_anchor(&anchor(&entry.scenario, None), visible_line(&entry.scenario))))
-                .child(text("td", visible_line(&left.kind)))
-                .child(text("th", visible_line(&left.id)).attribute("scope", "row"))
-        })
-        .collect();
-    let head = ["scenario", "kind", "name"].map(|head| text("th", head).attribute("scope", "col"));
-    (!left.is_empty()).then(|| {
-        element("section").child(text("h2", format!("Left behind: {}", count(left.len(), "resource")))).child(
-            element("table")
-                .child(element("thead").child(element("tr").children(head)))
-                .child(element("tbody").children(left)),
-        )
-    })
 }
 
 /// Those that belong to no scenario.

@@ -5,7 +5,7 @@ use trust::Verdict;
 use super::check::check;
 use super::link::anchor;
 use super::markup::{Element, element, text};
-use super::words::{outcome_mark, scenario_mark};
+use super::words::{Mark, outcome_mark, scenario_marks};
 use crate::event::{CheckRecord, Outcome};
 use crate::model::{PhaseReport, ScenarioReport};
 use crate::text::{count, duration, visible, visible_line};
@@ -65,7 +65,7 @@ fn verdict(entry: &ScenarioReport) -> Element {
         said.push(format!("{not_run} of {} not run", count(entry.checks_planned, "check")));
     }
     said.extend(entry.duration_ms.map(duration));
-    element("p").child(scenario_mark(entry).element()).text(format!(" {}", said.join(", ")))
+    element("p").children(scenario_marks(entry).into_iter().map(Mark::element)).text(format!(" {}", said.join(", ")))
 }
 
 fn phases(phases: &[PhaseReport]) -> Option<Element> {

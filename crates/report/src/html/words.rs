@@ -34,13 +34,18 @@ pub(super) fn check_mark(check: &CheckRecord) -> Mark {
     if check.is_unexpected_acceptance() { ACCEPTED } else { verdict_mark(&check.verdict) }
 }
 
-/// Nobody may take a scenario for passed that let in what must be refused.
-pub(super) fn scenario_mark(entry: &ScenarioReport) -> Mark {
-    match &entry.verdict {
-        _ if entry.has_unexpected_acceptance() => ACCEPTED,
-        Some(verdict) => verdict_mark(verdict),
-        None => Mark::new("!", "unfinished", "bad"),
-    }
+/// Nobody may take a scenario for passed that let in what must be refused, or that leaked; a failure beside a leak has a mark of its own.
+pub(super) fn scenario_marks(entry: &ScenarioReport) -> Vec<Mark> {
+    let mark = |word| match word {
+        "ACCEPTED" => ACCEPTED,
+        "passed" => Mark::new("✓", word, "good"),
+        "failed" => Mark::new("✗", word, "bad"),
+        "skipped" => Mark::new("–", word, "warn"),
+        "flaky" => Mark::new("~", word, "warn"),
+        "leaked" => Mark::new("~", word, "bad"),
+        _ => Mark::new("!", word, "bad"),
+    };
+    entry.words_alone().into_iter().map(mark).collect()
 }
 
 fn verdict_mark(verdict: &Verdict) -> Mark {

@@ -108,7 +108,8 @@ fn mark(check: &CheckRecord) -> Mark {
 /// Nobody may take a scenario for passed that let in what must be refused.
 pub(super) fn scenario_mark(entry: &ScenarioReport) -> Mark {
     match &entry.verdict {
-        _ if entry.has_unexpected_acceptance() => Mark::Bad,
+        _ if entry.has_unexpected_acceptance() || entry.words().contains(&"failed") => Mark::Bad,
+        Some(Verdict::Passed) if entry.leaked() > 0 => Mark::Flaky,
         Some(verdict) => verdict_mark(verdict),
         None => Mark::Infra,
     }

@@ -107,7 +107,8 @@ impl<W: Write + Send> Terminal<W> {
 /// Whether a person misses nothing who sees the scenario's line alone.
 fn is_told_by_its_line(entry: &ScenarioReport) -> bool {
     matches!(entry.verdict, Some(Verdict::Passed | Verdict::Skipped { .. } | Verdict::Flaky { .. }))
-        && entry.leftovers.is_empty()
+        && entry.leaked() == 0
+        && entry.kept == 0
         && !entry.checks.iter().any(needs_block)
 }
 
@@ -118,8 +119,10 @@ fn scenario_of(event: &Event) -> Option<&str> {
         | Event::PhaseFinished { scenario, .. }
         | Event::CheckFinished { scenario, .. }
         | Event::Leftover { scenario, .. }
+        | Event::Vanished { scenario, .. }
+        | Event::Kept { scenario, .. }
         | Event::ScenarioFinished { scenario, .. } => Some(scenario),
         Event::Note { scenario, .. } => scenario.as_deref(),
-        Event::RunStarted { .. } | Event::RunFinished { .. } => None,
+        Event::RunStarted { .. } | Event::RunResumed { .. } | Event::RunFinished { .. } => None,
     }
 }

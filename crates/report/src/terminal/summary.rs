@@ -5,6 +5,7 @@
 use trust::Verdict;
 
 use super::detail::{block, needs_block};
+use super::leaks;
 use super::line::DURATION;
 use super::paint::{Cell, Ink, Tone};
 use super::skips;
@@ -43,13 +44,15 @@ impl Ending<'_> {
         for reason in skips::reasons(&scenarios, self.is_many()) {
             out.push_str(&self.field("skipped", &reason, Tone::Plain));
         }
-        for entry in &scenarios {
-            for leftover in &entry.leftovers {
-                let said = format!("{} {}", visible_line(&leftover.kind), visible_line(&leftover.id));
-                out.push_str(&self.field("left over", &said, Tone::Bad));
-            }
+        for (label, said, tone) in leaks::lines(self.report, &scenarios) {
+            out.push_str(&self.field(label, &said, tone));
         }
-        let commands = [("artifacts", self.artifacts, Tone::Plain), ("rerun", self.rerun, Tone::Strong)];
+        let cleanup = self.report.cleanup_command().map(|command| visible_line(&command));
+        let commands = [
+            ("artifacts", self.artifacts, Tone::Plain),
+            ("next", cleanup.as_deref(), Tone::Strong),
+            ("rerun", self.rerun, Tone::Strong),
+        ];
         for (label, line, tone) in commands {
             if let Some(line) = line {
                 // Never wrapped: a person copies it.
@@ -96,7 +99,7 @@ impl Ending<'_> {
 
     fn headline(&self) -> String {
         let (word, tone) = match self.report.exit_code {
-            Some(0) => ("PASSED", Tone::Good),
+            Some(0) if self.report.counts.leaked == 0 => ("PASSED", Tone::Good),
             Some(130 | 143) => ("INTERRUPTED", Tone::Bad),
             _ => ("FAILED", Tone::Bad),
         };
@@ -152,7 +155,8 @@ impl Ending<'_> {
             Some(Verdict::Skipped { .. }) if self.is_many() => {}
             Some(verdict) => {
                 let reason = verdict.reason().map(|reason| format!(": {}", visible_line(reason))).unwrap_or_default();
-                out.push_str(&self.field("scenario", &format!("{id}: {}{reason}", verdict.word()), Tone::Plain));
+                let words = entry.words().join(", ");
+                out.push_str(&self.field("scenario", &format!("{id}: {words}{reason}"), Tone::Plain));
             }
             None => out.push_str(&self.field("scenario", &format!("{id}: did not finish"), Tone::Plain)),
         }
@@ -204,6 +208,9 @@ pub(super) fn said_counts(counts: &Counts) -> Vec<String> {
     said.extend(others.into_iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")));
     if counts.leaked > 0 {
         said.push(format!("{} leaked", counts.leaked));
+    }
+    if counts.kept > 0 {
+        said.push(format!("{} kept", count(counts.kept, "resource")));
     }
     said
 }

@@ -38,7 +38,7 @@ pub(super) fn table(ink: Ink, width: usize, place: &str, scenarios: &[&ScenarioR
         columns: COLUMNS.into_iter().filter(is_counted).collect(),
         name: widest("scenario", |row| &row.name),
         room: text_width(place).max("place".len()),
-        verdict: widest("verdict", |row| row.verdict),
+        verdict: widest("verdict", |row| &row.verdict),
         took: widest("time", |row| &row.took),
     };
     let free = width.saturating_sub(table.width() - table.room);
@@ -53,7 +53,7 @@ pub(super) fn table(ink: Ink, width: usize, place: &str, scenarios: &[&ScenarioR
 struct Row {
     mark: Mark,
     name: String,
-    verdict: &'static str,
+    verdict: String,
     tone: Tone,
     counts: Counts,
     took: String,
@@ -61,15 +61,16 @@ struct Row {
 
 impl Row {
     fn of(entry: &ScenarioReport) -> Row {
-        let (verdict, tone) = match &entry.verdict {
-            _ if entry.has_unexpected_acceptance() => ("ACCEPTED", Tone::Grave),
-            None => ("unfinished", Tone::Bad),
-            Some(verdict) => (verdict.word(), tone(verdict)),
+        let tone = match &entry.verdict {
+            _ if entry.has_unexpected_acceptance() => Tone::Grave,
+            None => Tone::Bad,
+            Some(_) if entry.leaked() > 0 => Tone::Bad,
+            Some(verdict) => tone(verdict),
         };
         Row {
             mark: scenario_mark(entry),
             name: visible_line(&entry.scenario),
-            verdict,
+            verdict: entry.words_alone().join(", "),
             tone,
             counts: entry.counts(),
             took: entry.duration_ms.map(duration).unwrap_or_default(),
@@ -120,7 +121,7 @@ impl Table<'_> {
             self.ink.mark(row.mark).gap(1),
             Cell::new(&row.name, self.name, Tone::Strong),
             Cell::new(self.place, self.room, Tone::Plain),
-            Cell::new(row.verdict, self.verdict, row.tone),
+            Cell::new(&row.verdict, self.verdict, row.tone),
         ];
         for (head, number, _) in &self.columns {
             let number = number(&row.counts);
@@ -141,7 +142,7 @@ impl Table<'_> {
         let first = [
             self.ink.mark(row.mark).gap(1),
             Cell::new(&row.name, name, Tone::Strong),
-            Cell::new(row.verdict, self.verdict, row.tone),
+            Cell::new(&row.verdict, self.verdict, row.tone),
             Cell::new(&row.took, self.took, Tone::Dim).right(),
         ];
         let mut said = said_counts(&row.counts).join(", ");

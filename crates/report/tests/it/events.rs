@@ -15,7 +15,11 @@ fn eventful() -> Vec<Record> {
     let mut events = run(checks, 9, Verdict::Failed { reason: "2 of 9 checks failed".into() }, 100);
     events.insert(3, Event::Note { scenario: None, text: "a hint".into() });
     events.insert(4, Event::Note { scenario: Some(SCENARIO.into()), text: "two\nlines".into() });
-    events.insert(20, Event::Leftover { scenario: SCENARIO.into(), kind: "iam-role".into(), id: "r".into() });
+    let at = teardown_of(&events);
+    let gone = Event::Vanished { scenario: SCENARIO.into(), kind: "bucket".into(), id: "theirs".into() };
+    let kept = Event::Kept { scenario: SCENARIO.into(), resources: 2 };
+    events.splice(at..at, [left("iam-role", "r", "still there"), gone, kept]);
+    events.insert(5, resumed());
     records(events)
 }
 

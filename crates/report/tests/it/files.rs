@@ -39,83 +39,87 @@ fn report_json_is_one_readable_document() {
     let mut value: Value = serde_json::from_str(&text).expect("must be JSON");
     value["scenarios"][0]["phases"].as_array_mut().expect("must be an array").truncate(1);
     assert_snapshot!(serde_json::to_string_pretty(&value).expect("must print"), @r#"
-{
-  "schema": "crossfed.dev/report/v1",
-  "run": {
-    "run_id": "r-7f3a91",
-    "command": [
-      "cargo",
-      "xtask",
-      "e2e",
-      "aks-to-aws"
-    ],
-    "version": "0.1.0",
-    "cluster": "embedded",
-    "clouds": "simulated",
-    "scenarios": 1,
-    "started_at": "2026-05-04T10:00:00Z",
-    "finished_at": "2026-05-04T10:00:01.8Z",
-    "duration_ms": 1031
-  },
-  "counts": {
-    "passed": 1,
-    "failed": 0,
-    "skipped": 0,
-    "flaky": 0,
-    "infra": 0,
-    "leaked": 0,
-    "not_run": 1
-  },
-  "scenarios": [
-    {
-      "scenario": "aks-to-aws",
-      "title": "a pod in AKS reads an object in S3",
-      "checks_planned": 2,
-      "verdict": "passed",
-      "duration_ms": 1025,
-      "phases": [
         {
-          "phase": "preflight",
-          "outcome": "done",
-          "detail": null,
-          "duration_ms": 3
+          "schema": "crossfed.dev/report/v1",
+          "run": {
+            "run_id": "r-7f3a91",
+            "command": [
+              "cargo",
+              "xtask",
+              "e2e",
+              "aks-to-aws"
+            ],
+            "version": "0.1.0",
+            "cluster": "embedded",
+            "clouds": "simulated",
+            "scenarios": 1,
+            "started_at": "2026-05-04T10:00:00Z",
+            "finished_at": "2026-05-04T10:00:01.8Z",
+            "duration_ms": 1031,
+            "resumed": []
+          },
+          "counts": {
+            "passed": 1,
+            "failed": 0,
+            "skipped": 0,
+            "flaky": 0,
+            "infra": 0,
+            "leaked": 0,
+            "kept": 0,
+            "not_run": 1
+          },
+          "scenarios": [
+            {
+              "scenario": "aks-to-aws",
+              "title": "a pod in AKS reads an object in S3",
+              "checks_planned": 2,
+              "verdict": "passed",
+              "duration_ms": 1025,
+              "phases": [
+                {
+                  "phase": "preflight",
+                  "outcome": "done",
+                  "detail": null,
+                  "duration_ms": 3
+                }
+              ],
+              "checks": [
+                {
+                  "id": "wrong-audience",
+                  "title": "token for another audience",
+                  "kind": "deny",
+                  "twin": "reads",
+                  "expected": {
+                    "outcome": "refused",
+                    "link": "audience-accepted",
+                    "code": "InvalidIdentityToken",
+                    "status": 400
+                  },
+                  "observed": {
+                    "outcome": "refused",
+                    "link": "audience-accepted",
+                    "code": "InvalidIdentityToken",
+                    "status": 400,
+                    "message": "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+                  },
+                  "verdict": "passed",
+                  "chain": {
+                    "links": []
+                  },
+                  "duration_ms": 21,
+                  "source": "AWS STS API reference, AssumeRoleWithWebIdentity, Errors"
+                }
+              ],
+              "leftovers": [],
+              "vanished": [],
+              "kept": 0,
+              "notes": []
+            }
+          ],
+          "notes": [],
+          "exit_code": 0
         }
-      ],
-      "checks": [
-        {
-          "id": "wrong-audience",
-          "title": "token for another audience",
-          "kind": "deny",
-          "twin": "reads",
-          "expected": {
-            "outcome": "refused",
-            "link": "audience-accepted",
-            "code": "InvalidIdentityToken",
-            "status": 400
-          },
-          "observed": {
-            "outcome": "refused",
-            "link": "audience-accepted",
-            "code": "InvalidIdentityToken",
-            "status": 400,
-            "message": "Not authorized to perform sts:AssumeRoleWithWebIdentity"
-          },
-          "verdict": "passed",
-          "chain": {
-            "links": []
-          },
-          "duration_ms": 21,
-          "source": "AWS STS API reference, AssumeRoleWithWebIdentity, Errors"
-        }
-      ],
-      "leftovers": [],
-      "notes": []
-    }
-  ],
-  "notes": [],
-  "exit_code": 0
-}
-"#);
+        "#);
 }
 
 #[test]
@@ -128,29 +132,30 @@ fn another_schema_is_not_read_as_this_one() {
 fn prow_reads_start_end_and_metadata() {
     let dir = written(&report(run(vec![allowed()], 1, Verdict::Passed, 0)));
     assert_snapshot!(read(&dir, "started.json") + &read(&dir, "finished.json") + &read(&dir, "metadata.json"), @r#"
-{
-  "timestamp": 1777888800
-}
-{
-  "timestamp": 1777888801,
-  "passed": true,
-  "result": "SUCCESS",
-  "metadata": {
-    "run-id": "r-7f3a91",
-    "version": "0.1.0",
-    "cluster": "embedded",
-    "clouds": "simulated",
-    "command": "cargo xtask e2e aks-to-aws"
-  }
-}
-{
-  "run-id": "r-7f3a91",
-  "version": "0.1.0",
-  "cluster": "embedded",
-  "clouds": "simulated",
-  "command": "cargo xtask e2e aks-to-aws"
-}
-"#);
+        {
+          "timestamp": 1777888800
+        }
+        {
+          "timestamp": 1777888801,
+          "passed": true,
+          "result": "SUCCESS",
+          "metadata": {
+            "run-id": "r-7f3a91",
+            "version": "0.1.0",
+            "cluster": "embedded",
+            "clouds": "simulated",
+            "command": "cargo xtask e2e aks-to-aws",
+            "exit-code": "0"
+          }
+        }
+        {
+          "run-id": "r-7f3a91",
+          "version": "0.1.0",
+          "cluster": "embedded",
+          "clouds": "simulated",
+          "command": "cargo xtask e2e aks-to-aws"
+        }
+        "#);
     let check = |exit_code, result: &str, passed: bool| {
         let dir = written(&report(run(vec![allowed()], 1, Verdict::Passed, exit_code)));
         let finished: Value = serde_json::from_str(&read(&dir, "finished.json")).expect("must be JSON");

@@ -67,7 +67,7 @@ fn tags(page: &str) -> Vec<Tag> {
 }
 
 /// What a reader sees of a page: a line for each heading, row, term, summary and so on.
-fn outline(page: &str) -> String {
+pub(crate) fn outline(page: &str) -> String {
     let told = ["h1", "h2", "h3", "p", "tr", "dt", "dd", "summary", "caption", "li"];
     let mut out = String::new();
     for tag in tags(page).iter().filter(|tag| told.contains(&tag.name.as_str())) {
@@ -92,11 +92,12 @@ fn mixed() -> Vec<Event> {
         CheckRecord { chain: Chain::default(), ..wrongly_accepted() },
     ];
     let mut events = run(checks, 6, failed(), 100);
-    let left = Event::Leftover { scenario: SCENARIO.into(), kind: "s3-bucket".into(), id: "r-7f3a91-shop".into() };
     let note = |scenario, text: &str| Event::Note { scenario, text: text.into() };
-    let notes = [left, note(Some(SCENARIO.into()), "kept for you"), note(None, "of the whole run")];
+    let notes = [note(Some(SCENARIO.into()), "kept for you"), note(None, "of the whole run")];
     let end = events.len() - 2;
     events.splice(end..end, notes);
+    let at = teardown_of(&events);
+    events.insert(at, left("s3-bucket", "r-7f3a91-shop", "still there"));
     events
 }
 
@@ -125,10 +126,11 @@ fn a_page_tells_the_whole_run_the_gravest_first() {
             li: aks-to-aws / other-namespace: service account in another namespace
           h2: Scenarios
               tr: scenario place verdict passed failed skipped flaky leaked not run time
-              tr: aks-to-aws embedded · simulated ✗ ACCEPTED 1 2 1 1 1 1 1.02 s
-          h2: Left behind: 1 resource
-              tr: scenario kind name
-              tr: aks-to-aws s3-bucket r-7f3a91-shop
+              tr: aks-to-aws embedded · simulated ✗ ACCEPTED ~ leaked 1 2 1 1 1 1 1.02 s
+          h2: Leaked: 1 resource (1 left behind)
+              tr: scenario kind name why
+              tr: aks-to-aws s3-bucket r-7f3a91-shop still there
+          p: next: cargo xtask cleanup r-7f3a91
           h2: Skipped: 1 check
               tr: reason checks which
               tr: the cloud does not enforce permissions 1 aks-to-aws / other-bucket
@@ -137,7 +139,7 @@ fn a_page_tells_the_whole_run_the_gravest_first() {
             li: of the whole run
           h2: aks-to-aws
           p: a pod in AKS reads an object in S3
-          p: ✗ ACCEPTED 2 of 6 checks failed, 1 of 6 checks not run, 1.02 s
+          p: ✗ ACCEPTED ~ leaked 2 of 6 checks failed, 1 of 6 checks not run, 1.02 s
           p: kept for you
             caption: Phases
               tr: phase outcome time detail
@@ -390,11 +392,13 @@ fn of_text(t: &str) -> Vec<Event> {
     let links = vec![evidence(LinkState::Holds), evidence(LinkState::Broken)];
     let mut events = vec![
         Event::RunStarted { run_id: t(), command: vec![t()], version: t(), cluster: t(), clouds: t(), scenarios: 1 },
+        Event::RunResumed { command: vec![t()], version: t() },
         Event::ScenarioStarted { scenario: t(), title: t() + " ", checks: 9 },
     ];
-    for outcome in [Outcome::Failed { reason: t() }, Outcome::Done] {
+    let outcomes = [(Phase::Cluster, Outcome::Failed { reason: t() }), (Phase::Webhooks, Outcome::Done)];
+    for (phase, outcome) in outcomes {
         let (scenario, detail) = (t(), Some(t()));
-        events.push(Event::PhaseFinished { scenario, phase: Phase::Cluster, outcome, detail, duration_ms: 1 });
+        events.push(Event::PhaseFinished { scenario, phase, outcome, detail, duration_ms: 1 });
     }
     for (at, (observed, verdict)) in observed.into_iter().zip(verdicts).enumerate() {
         let check = CheckRecord {
@@ -414,7 +418,9 @@ fn of_text(t: &str) -> Vec<Event> {
         events.push(Event::CheckFinished { scenario: t(), check });
     }
     events.extend([
-        Event::Leftover { scenario: t(), kind: t(), id: t() },
+        Event::Leftover { scenario: t(), kind: t(), id: t(), why: t() },
+        Event::Vanished { scenario: t(), kind: t(), id: t() },
+        Event::Kept { scenario: t(), resources: 1 },
         Event::Note { scenario: Some(t()), text: t() },
         Event::Note { scenario: None, text: t() },
         Event::ScenarioFinished { scenario: t(), verdict: Verdict::Failed { reason: t() }, duration_ms: 1 },

@@ -140,43 +140,50 @@ fn the_runner_file_has_the_phases() {
         87,
     ));
     events.extend(whole_phase(Phase::Workload, Outcome::Skipped { reason: "federation failed".into() }, None, 0));
-    events.push(Event::Leftover { scenario: SCENARIO.into(), kind: "iam-role".into(), id: "shop-orders".into() });
+    events.push(Event::Leftover {
+        scenario: SCENARIO.into(),
+        kind: "iam-role".into(),
+        id: "shop-orders".into(),
+        why: "still there".into(),
+    });
     events.push(Event::PhaseStarted { scenario: SCENARIO.into(), phase: Phase::Checks });
     let xml = junit_runner(&report(events));
     elements(&xml);
     assert_snapshot!(xml, @r#"
-<?xml version="1.0" encoding="UTF-8"?>
-<testsuites name="crossfed" tests="7" failures="2" errors="1" skipped="1" time="0.343">
-  <testsuite name="runner" tests="7" failures="2" errors="1" skipped="1" time="0.343" timestamp="2026-05-04T10:00:00Z">
-    <properties>
-      <property name="run-id" value="r-7f3a91"/>
-      <property name="version" value="0.1.0"/>
-      <property name="cluster" value="embedded"/>
-      <property name="clouds" value="simulated"/>
-    </properties>
-    <testcase classname="aks-to-aws" name="preflight" time="0.003"/>
-    <testcase classname="aks-to-aws" name="cluster" time="0.212"/>
-    <testcase classname="aks-to-aws" name="webhooks" time="0.041"/>
-    <testcase classname="aks-to-aws" name="federation" time="0.087">
-      <failure message="the provider exists &amp; is not ours" type="failed">kept</failure>
-    </testcase>
-    <testcase classname="aks-to-aws" name="workload" time="0.000">
-      <skipped message="federation failed"/>
-    </testcase>
-    <testcase classname="aks-to-aws" name="checks" time="0.000">
-      <error message="did not finish" type="unfinished"></error>
-    </testcase>
-    <testcase classname="aks-to-aws" name="teardown" time="0.000">
-      <failure message="left behind: 1 resource" type="leaked">left behind: iam-role shop-orders</failure>
-    </testcase>
-  </testsuite>
-</testsuites>
-"#);
+        <?xml version="1.0" encoding="UTF-8"?>
+        <testsuites name="crossfed" tests="7" failures="2" errors="1" skipped="1" time="0.343">
+          <testsuite name="runner" tests="7" failures="2" errors="1" skipped="1" time="0.343" timestamp="2026-05-04T10:00:00Z">
+            <properties>
+              <property name="run-id" value="r-7f3a91"/>
+              <property name="version" value="0.1.0"/>
+              <property name="cluster" value="embedded"/>
+              <property name="clouds" value="simulated"/>
+            </properties>
+            <testcase classname="aks-to-aws" name="preflight" time="0.003"/>
+            <testcase classname="aks-to-aws" name="cluster" time="0.212"/>
+            <testcase classname="aks-to-aws" name="webhooks" time="0.041"/>
+            <testcase classname="aks-to-aws" name="federation" time="0.087">
+              <failure message="the provider exists &amp; is not ours" type="failed">kept</failure>
+            </testcase>
+            <testcase classname="aks-to-aws" name="workload" time="0.000">
+              <skipped message="federation failed"/>
+            </testcase>
+            <testcase classname="aks-to-aws" name="checks" time="0.000">
+              <error message="did not finish" type="unfinished"></error>
+            </testcase>
+            <testcase classname="aks-to-aws" name="teardown" time="0.000">
+              <failure message="leaked 1 resource: 1 left behind" type="leaked">left behind: iam-role shop-orders (still there)
+        next: cargo xtask cleanup r-7f3a91</failure>
+            </testcase>
+          </testsuite>
+        </testsuites>
+        "#);
 }
 
 #[test]
 fn says_how_long_a_workload_kept_reading() {
     let short = CheckRecord {
+        id: "short".into(),
         observed: report::Observed::KeptReading { reads: 5, tokens: 1, keys: 1 },
         verdict: Verdict::Failed { reason: "its token was never renewed".into() },
         chain: trust::Chain::default(),
@@ -186,7 +193,7 @@ fn says_how_long_a_workload_kept_reading() {
     let cases: Vec<&str> = xml.lines().skip(9).collect();
     assert_snapshot!(cases.join("\n"), @r#"
             <testcase classname="aks-to-aws" name="rotation" time="0.318"/>
-            <testcase classname="aks-to-aws" name="rotation" time="0.318">
+            <testcase classname="aks-to-aws" name="short" time="0.318">
               <failure message="reads through a change of keys: its token was never renewed" type="failed">expected   kept reading while tokens are renewed and keys replaced
         observed   kept reading: 5 reads, 1 token, 1 key
         reason     its token was never renewed

@@ -184,7 +184,7 @@ fn counts_only_what_there_is_and_shows_an_acceptance_as_one() {
         check("late", late),
         check("stopped", allowed()),
         check("left", allowed()),
-        Event::Leftover { scenario: "left".into(), kind: "iam-role".into(), id: "r".into() },
+        Event::Leftover { scenario: "left".into(), kind: "iam-role".into(), id: "r".into(), why: "still there".into() },
         finished("granted", Verdict::Passed),
         finished("late", Verdict::Passed),
         finished("left", Verdict::Leaked { reason: "1 left".into() }),
@@ -202,8 +202,10 @@ fn counts_only_what_there_is_and_shows_an_acceptance_as_one() {
           scenario   left: leaked: 1 left
           scenario   stopped: did not finish
           flaky      late / reads: late
-          left over  iam-role r
+          leaked     1 resource: 1 left behind
+          left over  left: iam-role r (still there)
           artifacts  _artifacts/r-7f3a91
+          next       cargo xtask cleanup x
         "#);
 }
 

@@ -106,7 +106,7 @@ pub(crate) fn whole_phase(phase: Phase, outcome: Outcome, detail: Option<&str>, 
     [Event::PhaseStarted { scenario: SCENARIO.into(), phase }, finished(phase, outcome, detail, duration_ms)]
 }
 
-fn finished(phase: Phase, outcome: Outcome, detail: Option<&str>, duration_ms: u64) -> Event {
+pub(crate) fn finished(phase: Phase, outcome: Outcome, detail: Option<&str>, duration_ms: u64) -> Event {
     Event::PhaseFinished { scenario: SCENARIO.into(), phase, outcome, detail: detail.map(str::to_owned), duration_ms }
 }
 
@@ -295,4 +295,48 @@ fn chain(end: Link, state: LinkState) -> Chain {
     links[4] = links[4].clone().presented("kid ZmRlOGQ3").source("token, key set");
     links[6] = links[6].clone().presented("sts.amazonaws.com").required("sts.amazonaws.com").source("token");
     Chain { links }
+}
+
+/// Where what a teardown found has its place: behind the beginning of the first.
+pub(crate) fn teardown_of(events: &[Event]) -> usize {
+    let is_teardown = |event: &Event| matches!(event, Event::PhaseStarted { phase: Phase::Teardown, .. });
+    events.iter().position(is_teardown).expect("must be taken down") + 1
+}
+
+pub(crate) fn left(kind: &str, id: &str, why: &str) -> Event {
+    Event::Leftover { scenario: SCENARIO.into(), kind: kind.into(), id: id.into(), why: why.into() }
+}
+
+/// A run in which a check failed, something was left, and something went that was not the run's.
+pub(crate) fn leaky(verdict: Verdict, exit_code: u8) -> Vec<Event> {
+    let failed = CheckRecord { chain: Chain::default(), ..wrongly_refused() };
+    let refused = CheckRecord { chain: Chain::default(), ..refusals().remove(0) };
+    let mut events = run(vec![failed, refused], 2, verdict, exit_code);
+    let found = [
+        left("role in account 123456789012", "shop-orders", "DeleteConflict: must detach all policies first"),
+        left("namespace", "cf-r-7f3a91-reads", "still there after 60 s"),
+        Event::Vanished {
+            scenario: SCENARIO.into(),
+            kind: "bucket in account 123456789012".into(),
+            id: "theirs".into(),
+        },
+    ];
+    let at = teardown_of(&events);
+    events.splice(at..at, found);
+    events
+}
+
+/// A run that left everything in place because it was asked to.
+pub(crate) fn keeping() -> Vec<Event> {
+    let mut events = run(vec![allowed()], 1, Verdict::Passed, 0);
+    let at = teardown_of(&events);
+    let outcome = Outcome::Skipped { reason: "left in place as --cleanup asks".into() };
+    events[at] = finished(Phase::Teardown, outcome, None, 0);
+    events.insert(at, Event::Kept { scenario: SCENARIO.into(), resources: 6 });
+    events
+}
+
+pub(crate) fn resumed() -> Event {
+    let command = ["cargo", "xtask", "resume", "r-7f3a91"].map(str::to_owned).into();
+    Event::RunResumed { command, version: "0.2.0".into() }
 }

@@ -48,21 +48,23 @@ fn poisoned(scenarios: usize) -> Vec<Event> {
     let states = [LinkState::Holds, LinkState::Broken, LinkState::NotReached, LinkState::NotChecked];
     let mut events = vec![
         Event::RunStarted { run_id: t(), command: vec![t()], version: t(), cluster: t(), clouds: t(), scenarios },
+        Event::RunResumed { command: vec![t()], version: t() },
         Event::ScenarioStarted { scenario: t(), title: t() + " ", checks: 9 },
         Event::PhaseStarted { scenario: t(), phase: Phase::Cluster },
     ];
-    for outcome in [Outcome::Failed { reason: t() }, Outcome::Skipped { reason: t() }, Outcome::Done] {
-        events.push(Event::PhaseFinished {
-            scenario: t(),
-            phase: Phase::Cluster,
-            outcome,
-            detail: Some(t()),
-            duration_ms: 1,
-        });
+    let outcomes = [
+        (Phase::Cluster, Outcome::Failed { reason: t() }),
+        (Phase::Webhooks, Outcome::Skipped { reason: t() }),
+        (Phase::Federation, Outcome::Done),
+    ];
+    for (phase, outcome) in outcomes {
+        events.push(Event::PhaseFinished { scenario: t(), phase, outcome, detail: Some(t()), duration_ms: 1 });
     }
-    for ((observed, verdict), expected) in observed.into_iter().zip(verdicts).zip(expected.into_iter().cycle()) {
+    let all = observed.into_iter().zip(verdicts).zip(expected.into_iter().cycle());
+    for (at, ((observed, verdict), expected)) in all.enumerate() {
         let check = CheckRecord {
-            id: t(),
+            // Each of its own: a check that is told again replaces the one before.
+            id: format!("{at}.{}", t()),
             title: t(),
             kind: report::CheckKind::Deny,
             twin: Some(t()),
@@ -80,7 +82,9 @@ fn poisoned(scenarios: usize) -> Vec<Event> {
     events.extend([
         Event::Note { scenario: Some(t()), text: t() },
         Event::Note { scenario: None, text: t() },
-        Event::Leftover { scenario: t(), kind: t(), id: t() },
+        Event::Vanished { scenario: t(), kind: t(), id: t() },
+        Event::Kept { scenario: t(), resources: 1 },
+        Event::Leftover { scenario: t(), kind: t(), id: t(), why: t() },
         Event::ScenarioFinished { scenario: t(), verdict: Verdict::Failed { reason: t() }, duration_ms: 1 },
         Event::RunFinished { exit_code: 100, duration_ms: 1 },
     ]);

@@ -246,6 +246,7 @@ fn counts_what_was_skipped_by_reason() {
         skipped("boundary", "permissions boundary forbids the read", why),
         skipped("revoked-key", "key taken out of the key set", "the cluster's keys cannot be changed"),
         CheckRecord {
+            id: "late".into(),
             verdict: Verdict::Flaky { reason: "AccessDenied on the first try, 4 s after the role was made".into() },
             ..allowed()
         },
@@ -278,32 +279,6 @@ fn counts_what_was_skipped_by_reason() {
 }
 
 #[test]
-fn names_what_was_left_behind() {
-    let mut events = opening(1);
-    events.push(Event::CheckFinished { scenario: SCENARIO.into(), check: allowed() });
-    events.push(Event::Leftover {
-        scenario: SCENARIO.into(),
-        kind: "iam-role".into(),
-        id: "arn:aws:iam::123456789012:role/shop-orders".into(),
-    });
-    events.extend(closing(Verdict::Leaked { reason: "1 resource outlived the run".into() }, 102));
-    let text = shown(at_width(100), events);
-    let (_, ending) = text.split_once("    checks\n").expect("must have checks");
-    assert_snapshot!(ending, @r#"
-            ✓ reads the object                     11 read                37 bytes                    318 ms
-            left over   iam-role arn:aws:iam::123456789012:role/shop-orders
-          ✓ teardown    6 resources deleted                                                            33 ms
-            leaked      1 resource outlived the run
-
-        FAILED  1 of 1 check passed, 1 leaked, exit code 102                                          1.03 s
-          scenario   aks-to-aws: leaked: 1 resource outlived the run
-          left over  iam-role arn:aws:iam::123456789012:role/shop-orders
-          artifacts  _artifacts/r-7f3a91
-          rerun      cargo xtask e2e aks-to-aws
-        "#);
-}
-
-#[test]
 fn says_which_phase_ended_the_run_and_what_never_ran() {
     let mut events = opening(13);
     events.truncate(2);
@@ -322,21 +297,21 @@ fn says_which_phase_ended_the_run_and_what_never_ran() {
     });
     events.push(Event::RunFinished { exit_code: 101, duration_ms: 30_020 });
     assert_snapshot!(shown(at_width(100), events), @r#"
-crossfed 0.1.0  run r-7f3a91 · cluster embedded · clouds simulated
+        crossfed 0.1.0  run r-7f3a91 · cluster embedded · clouds simulated
 
-aks-to-aws  a pod in AKS reads an object in S3
-  ✓ preflight                                                                                   3 ms
-  ✗ cluster     no API server answered within 30 s; last seen: connection refused            30.00 s
-  – webhooks    no cluster                                                                      0 ms
-    infra       no cluster
+        aks-to-aws  a pod in AKS reads an object in S3
+          ✓ preflight                                                                                   3 ms
+          ✗ cluster     no API server answered within 30 s; last seen: connection refused            30.00 s
+          – webhooks    no cluster                                                                      0 ms
+            infra       no cluster
 
-FAILED  no check was tried, 13 not run, exit code 101                                        30.02 s
-  phase      aks-to-aws: cluster failed: no API server answered within 30 s; last seen: connection
-             refused
-  scenario   aks-to-aws: infra: no cluster
-  artifacts  _artifacts/r-7f3a91
-  rerun      cargo xtask e2e aks-to-aws
-"#);
+        FAILED  no check was tried, 13 not run, exit code 101                                        30.02 s
+          phase      aks-to-aws: cluster failed: no API server answered within 30 s; last seen: connection
+                     refused
+          scenario   aks-to-aws: infra: no cluster
+          artifacts  _artifacts/r-7f3a91
+          rerun      cargo xtask e2e aks-to-aws
+        "#);
 }
 
 #[test]
