@@ -53,6 +53,11 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// # Errors
     /// When the backend has no second account.
     fn another_account(&self) -> Result<Account, CloudError>;
+
+    /// Everything that stands in it, a line each in order, where all of it is this process's own.
+    fn everything(&self) -> Option<Vec<String>> {
+        None
+    }
 }
 
 /// The hosts that a run uses, in the regions that it uses.

@@ -46,6 +46,11 @@ pub trait Backend: Send + Sync + fmt::Debug {
 
     /// The subscription in which a run works.
     fn subscription(&self) -> Subscription;
+
+    /// Everything that stands in it, a line each in order, where all of it is this process's own.
+    fn everything(&self) -> Option<Vec<String>> {
+        None
+    }
 }
 
 /// The hosts that a run uses: Entra ID, Resource Manager, Graph, vaults, storage accounts.

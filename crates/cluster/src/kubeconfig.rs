@@ -37,6 +37,33 @@ impl Kubeconfig {
     }
 }
 
+impl Kubeconfig {
+    /// A client for it. Sends nothing.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has no such context.
+    pub async fn client(&self) -> Result<Client, ClusterError> {
+        Client::try_from(self.config().await?)
+            .map_err(|error| ClusterError::Kubeconfig { file: self.file.clone(), message: crate::chain(&error) })
+    }
+
+    /// A client for the current context of a kubeconfig's text. Sends nothing.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub async fn client_of(text: &str) -> Result<Client, ClusterError> {
+        let file = Path::new("kubeconfig");
+        Client::try_from(from_text(text, None, file).await?)
+            .map_err(|error| ClusterError::Kubeconfig { file: file.to_owned(), message: crate::chain(&error) })
+    }
+
+    async fn config(&self) -> Result<Config, ClusterError> {
+        let text = std::fs::read_to_string(&self.file)
+            .map_err(|error| ClusterError::Kubeconfig { file: self.file.clone(), message: error.to_string() })?;
+        from_text(&text, self.context.clone(), &self.file).await
+    }
+}
+
 #[async_trait::async_trait]
 impl Provider for Kubeconfig {
     fn title(&self) -> String {
@@ -50,9 +77,7 @@ impl Provider for Kubeconfig {
     }
 
     async fn up(&self) -> Result<ApiAccess, ClusterError> {
-        let text = std::fs::read_to_string(&self.file)
-            .map_err(|error| ClusterError::Kubeconfig { file: self.file.clone(), message: error.to_string() })?;
-        let config = from_text(&text, self.context.clone(), &self.file).await?;
+        let config = self.config().await?;
         let client = Client::try_from(config.clone())
             .map_err(|error| ClusterError::Kubeconfig { file: self.file.clone(), message: crate::chain(&error) })?;
         let unreachable = |message: String| ClusterError::Unreachable { url: config.cluster_url.to_string(), message };

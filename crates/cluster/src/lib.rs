@@ -61,6 +61,8 @@ pub struct Surroundings {
     pub environment: BTreeMap<String, String>,
     /// Name of the process node.
     pub node_name: String,
+    /// Its labels beside the usual ones.
+    pub node_labels: BTreeMap<String, String>,
     /// Label selector of the run's own namespaces.
     pub namespaces: String,
 }
@@ -103,6 +105,7 @@ impl Cluster {
         Ok(NodeConfig {
             client: self.client.clone(),
             name: self.surroundings.node_name.clone(),
+            labels: self.surroundings.node_labels.clone(),
             programs: self.surroundings.programs.clone(),
             environment: self.surroundings.environment.clone(),
             root,

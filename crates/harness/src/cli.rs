@@ -15,7 +15,7 @@ use crate::naming::RunId;
 #[command(name = "crossfed", bin_name = "cargo xtask", version, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 passed, 2 usage, 4 nothing selected, 96 preflight, 100 a check failed, 101 infrastructure,\n\
-    102 something was left behind, 105 provisioning, 130/143 interrupted, 1 internal."
+    102 something was left behind, 105 provisioning, 129/130/143 interrupted, 1 internal."
 )]
 pub struct Cli {
     /// What to do.
@@ -32,6 +32,12 @@ pub enum Verb {
         cargo xtask e2e aks-to-aws --aws-endpoint http://127.0.0.1:5000 --aws-endpoint-enforces enforces-permissions"
     )]
     E2e(Box<E2e>),
+    /// Take back what a run that is dead has left, from its journal alone
+    #[command(after_help = crate::cleanup::AFTER_HELP)]
+    Cleanup(crate::cleanup::Flags),
+    /// Go on with a run that was stopped, by a signal or by a crash
+    #[command(after_help = crate::resume::AFTER_HELP)]
+    Resume(crate::resume::Flags),
     /// Show what a run would create and check, and create nothing
     Plan(Plan),
     /// List scenarios and faults
@@ -101,6 +107,13 @@ pub struct E2e {
     /// Seconds that a pod has from its creation to its end
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub pod_timeout: u64,
+    /// Use an OIDC provider for the cluster's issuer that another made and that stands in the account already: it is read, and never changed
+    /// or deleted. Without this the run stops where there is one
+    #[arg(long)]
+    pub reuse_oidc_provider: bool,
+    /// Seconds that the whole run has until its checks must have ended; evidence and teardown have time of their own
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
     /// Check renewal too: a pod that keeps reading while its token is renewed and the issuer's key is rotated. The
     /// embedded cluster's tokens then last 3 seconds; elsewhere it is skipped
     #[arg(long)]

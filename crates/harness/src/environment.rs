@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use trust::Secret;
 
+use crate::journal::Trap;
+
 /// Folder of the workload programs; set by `cargo xtask`.
 pub const BIN_DIR: &str = "CROSSFED_BIN_DIR";
 /// Root of the repository; set by `cargo xtask`, so that commands work from any folder below it.
@@ -12,6 +14,9 @@ pub const ROOT: &str = "CROSSFED_ROOT";
 
 /// What the program's own crates trace on standard error: `error`, `warn`, `info`, `debug` or `trace`; nothing when unset.
 pub const LOG: &str = "CROSSFED_LOG";
+
+/// For tests of this house: what happens to the process at which line of its journal.
+pub const TRAP: &str = "CROSSFED_TRAP";
 
 /// The surroundings of one invocation.
 #[derive(Debug, Clone)]
@@ -42,6 +47,8 @@ pub struct Environment {
     pub aws_keys: Option<AwsKeys>,
     /// Level of tracing.
     pub log: Option<String>,
+    /// What happens at a line of the journal; unreadable words are none.
+    pub trap: Option<Trap>,
     /// Time of the process's start.
     pub started: std::time::Instant,
 }
@@ -95,6 +102,7 @@ impl Environment {
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
             aws_keys,
             log: text(LOG).cloned(),
+            trap: text(TRAP).and_then(|text| text.parse().ok()),
             started,
         }
     }

@@ -15,6 +15,7 @@ use std::fmt;
 /// | 101 | the place, not the product, failed: a cluster, an endpoint, a deadline |
 /// | 102 | teardown is incomplete, or something was left behind |
 /// | 105 | the federation could not be provisioned |
+/// | 129 | the terminal was closed (SIGHUP); teardown was tried |
 /// | 130 | interrupted (SIGINT); teardown was tried |
 /// | 143 | terminated (SIGTERM); teardown was tried |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub enum Exit {
     LeftBehind,
     /// 105
     Provisioning,
+    /// 129
+    HungUp,
     /// 130
     Interrupted,
     /// 143
@@ -56,6 +59,7 @@ impl Exit {
             Exit::Infrastructure => 101,
             Exit::LeftBehind => 102,
             Exit::Provisioning => 105,
+            Exit::HungUp => 129,
             Exit::Interrupted => 130,
             Exit::Terminated => 143,
         }
@@ -75,6 +79,11 @@ impl Stop {
     /// An end with a reason; causes of errors belong into the message.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self { exit, message: message.into() }
+    }
+
+    /// The journal cannot be written, so nothing may be created.
+    pub fn unwritten(error: &std::io::Error) -> Self {
+        Self::new(Exit::Provisioning, format!("the journal cannot be written, so nothing is created: {error}"))
     }
 
     /// An end whose reason is an error with its causes.

@@ -3,6 +3,7 @@
 //! The only crate that sees all others. The binary `crossfed` is a thin shell around it.
 
 pub mod bench;
+pub mod cleanup;
 pub mod cli;
 pub mod environment;
 pub mod exit;
@@ -11,6 +12,7 @@ pub mod journal;
 pub mod list_view;
 pub mod naming;
 pub mod plan_view;
+pub mod resume;
 pub mod run;
 pub mod sandbox;
 

@@ -2,27 +2,30 @@
 
 pub(crate) mod answering;
 mod artifacts;
-mod check;
-mod cleanup;
+mod begun;
+pub(crate) mod check;
 mod diagnose;
 mod events;
 mod evidence;
 mod federate;
 pub mod floor;
 mod interrupt;
+mod inventory;
 mod issuer_site;
 mod judging;
 pub(crate) mod kube_objects;
 mod metrics;
 mod overlay;
 mod own_issuer;
-mod patience;
+pub(crate) mod patience;
 pub(crate) mod places;
 mod planted;
 pub(crate) mod private_folder;
 pub mod render;
 mod renewal;
 mod scenario_run;
+mod stock;
+pub(crate) mod takedown;
 mod token;
 mod webhooks;
 mod workload;
@@ -44,8 +47,9 @@ use uuid::Uuid;
 use crate::cli::{Cleanup, E2e, PodsRun};
 use crate::environment::Environment;
 use crate::exit::{Exit, Stop};
-use crate::journal::Journal;
+use crate::journal::{self, Journal, Start};
 use crate::naming::RunId;
+use crate::resume::{self, Earlier};
 use crate::sandbox::pass::Pass;
 use events::Events;
 use interrupt::Interrupts;
@@ -55,6 +59,9 @@ use scenario_run::Company;
 pub use metrics::Metrics;
 pub use overlay::wire_overlay;
 pub use render::{Names, Rendered, render};
+
+/// How long what a run creates may stand before a sweep takes it: longer than a run may take, with its teardown.
+const LIFETIME: jiff::SignedDuration = jiff::SignedDuration::from_hours(6);
 
 /// The word for every scenario.
 pub const ALL: &str = "all";
@@ -72,8 +79,21 @@ pub(crate) struct Settings {
     pub(crate) artifacts: PathBuf,
     pub(crate) clock: SharedClock,
     pub(crate) pod_timeout: Duration,
+    /// When the checks must have ended.
+    pub(crate) deadline: tokio::time::Instant,
+    /// Until when what is created may stand before a sweep takes it.
+    pub(crate) expires: jiff::Timestamp,
     /// The sandbox in which it runs, if it does.
     pub(crate) sandbox: Option<Arc<Pass>>,
+    /// What an earlier process of the run has come to, if this one goes on with it.
+    pub(crate) earlier: Option<Arc<Earlier>>,
+}
+
+/// A scenario of the run, and the settings under which it goes.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) plan: Plan,
+    pub(crate) settings: Settings,
 }
 
 impl Settings {
@@ -153,16 +173,10 @@ pub fn catalogue(environment: &Environment, location: &crate::cli::Where) -> Res
 /// # Errors
 /// A [`Stop`] only for what is wrong before the run begins.
 pub async fn e2e(options: E2e, environment: Environment) -> Result<Exit, Stop> {
-    options.place.check()?;
-    let plans = load(&environment, &options.location, &options.scenarios, &options.faults.selection())?;
-    if options.place.aws_endpoint.is_some() && plans.iter().all(|plan| plan.scenario.aws.is_none()) {
-        return Err(Stop::new(Exit::Usage, "--aws-endpoint: no selected scenario uses AWS"));
-    }
-    let sandbox = match &options.place.sandbox {
-        Some(sandbox) => Some(Arc::new(Pass::of(sandbox, &environment.working_dir).await?)),
-        None => None,
-    };
+    let (plans, sandbox) = prepare(&options, &environment).await?;
     let settings = settings(options, environment, sandbox)?;
+    make_artifacts(&settings.artifacts)?;
+    let journal = begin_journal(&settings)?;
     let events = Events::new(stream(&settings)?);
     events.emit(Event::RunStarted {
         run_id: settings.run.to_string(),
@@ -172,10 +186,63 @@ pub async fn e2e(options: E2e, environment: Environment) -> Result<Exit, Stop> {
         clouds: answering::title(&settings),
         scenarios: plans.len(),
     });
-    let exit = run_all(&settings, &plans, &events).await?;
+    to_the_end(&settings, parts(&settings, plans), &events, &journal).await
+}
+
+/// Goes on with a run that was stopped.
+///
+/// # Errors
+/// A [`Stop`] for what is wrong before it goes on.
+pub async fn resume(flags: resume::Flags, mut environment: Environment) -> Result<Exit, Stop> {
+    let resumed = resume::take_up(&flags, &mut environment).await?;
+    let (plans, sandbox) = prepare(&resumed.options, &environment).await?;
+    let mut settings = settings(resumed.options.clone(), environment, sandbox)?;
+    settings.artifacts = resumed.past.path.parent().map(PathBuf::from).unwrap_or_default();
+    settings.earlier = Some(Arc::new(resumed.earlier.clone()));
+    let mut parts = parts(&settings, plans);
+    resumed.keep_left(&mut parts)?;
+    let events = Events::new(stream(&settings)?);
+    events.emit(Event::RunResumed {
+        command: ["cargo", "xtask", "resume"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([settings.run.to_string()])
+            .collect(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    });
+    to_the_end(&settings, parts, &events, &resumed.journal).await
+}
+
+/// Reads what is to be run, and looks up the sandbox.
+async fn prepare(options: &E2e, environment: &Environment) -> Result<(Vec<Plan>, Option<Arc<Pass>>), Stop> {
+    options.place.check()?;
+    let plans = load(environment, &options.location, &options.scenarios, &options.faults.selection())?;
+    if options.place.aws_endpoint.is_some() && plans.iter().all(|plan| plan.scenario.aws.is_none()) {
+        return Err(Stop::new(Exit::Usage, "--aws-endpoint: no selected scenario uses AWS"));
+    }
+    let sandbox = match &options.place.sandbox {
+        Some(sandbox) => Some(Arc::new(Pass::of(sandbox, &environment.working_dir).await?)),
+        None => None,
+    };
+    Ok((plans, sandbox))
+}
+
+/// Each scenario with its settings: of several, each has a part of the run's id.
+fn parts(settings: &Settings, plans: Vec<Plan>) -> Vec<Part> {
+    let several = plans.len() > 1;
+    let part = |(at, plan): (usize, Plan)| {
+        let settings = if several { settings.of_part(at + 1, &plan.scenario.name) } else { settings.clone() };
+        Part { plan, settings }
+    };
+    plans.into_iter().enumerate().map(part).collect()
+}
+
+/// Runs what is left to run, and writes the reports.
+async fn to_the_end(settings: &Settings, parts: Vec<Part>, events: &Events, journal: &Journal) -> Result<Exit, Stop> {
+    let exit = run_all(settings, &parts, events, journal).await;
     let duration = settings.environment.started.elapsed();
     events.emit(Event::RunFinished { exit_code: exit.code(), duration_ms: millis(duration) });
-    metrics::write(&settings, &events.report());
+    metrics::write(settings, &events.report());
     match report::write_artifacts(&settings.artifacts, &events.report()) {
         Ok(_) => Ok(exit),
         Err(error) => Err(Stop::caused(Exit::Internal, error)),
@@ -183,33 +250,33 @@ pub async fn e2e(options: E2e, environment: Environment) -> Result<Exit, Stop> {
 }
 
 /// Runs every scenario and says how the whole ended.
-async fn run_all(settings: &Settings, plans: &[Plan], events: &Events) -> Result<Exit, Stop> {
-    let journal = Journal::create(&settings.artifacts.join("journal.jsonl"), settings.run.as_str(), &settings.clock)
-        .map_err(|error| Stop::new(Exit::Preflight, format!("the journal cannot be written: {error}")))?;
+async fn run_all(settings: &Settings, parts: &[Part], events: &Events, journal: &Journal) -> Exit {
     let interrupts = Interrupts::listen(events);
     let shared = Shared::new();
     let pods = Semaphore::new(settings.options.parallel.map_or(Semaphore::MAX_PERMITS, usize::from));
-    let company = Company { plans, shared: &shared, events, journal: &journal, interrupts: &interrupts, pods: &pods };
+    let plans: Vec<Plan> = parts.iter().map(|part| part.plan.clone()).collect();
+    let company = Company { plans: &plans, shared: &shared, events, journal, interrupts: &interrupts, pods: &pods };
     // Scenarios share nothing in the clouds. In one cluster of a kubeconfig they would register the same webhooks.
     let at_once = match settings.options.place.pods() {
-        PodsRun::Embedded => plans.len(),
+        PodsRun::Embedded => parts.len(),
         PodsRun::Kubeconfig | PodsRun::Sandbox => 1,
     };
-    let several = plans.len() > 1;
     let company = &company;
-    let exits: Vec<Exit> = futures::stream::iter(plans.iter().enumerate())
-        .map(|(at, plan)| async move {
-            let settings = if several { settings.of_part(at + 1, &plan.scenario.name) } else { settings.clone() };
-            scenario_run::run(&settings, plan, company).await
-        })
+    let exits: Vec<Exit> = futures::stream::iter(parts)
+        .map(|part| scenario_run::run(&part.settings, &part.plan, company))
         .buffer_unordered(at_once)
         .collect()
         .await;
+    let mut exits = exits;
     if let Some(answering) = shared.get() {
         artifacts::requests(settings, answering.wire.log());
+        let is_told = exits.contains(&Exit::LeftBehind);
+        if stock::compare(settings, parts, answering, events, is_told) {
+            exits.push(Exit::LeftBehind);
+        }
         answering.down().await;
     }
-    Ok(exits.into_iter().max_by_key(|exit| gravity(*exit)).unwrap_or(Exit::NothingSelected))
+    exits.into_iter().max_by_key(|exit| gravity(*exit)).unwrap_or(Exit::NothingSelected)
 }
 
 /// Of several scenarios' ends, the one that the caller is told: what needs a person most urgently.
@@ -224,25 +291,46 @@ fn gravity(exit: Exit) -> u8 {
         Exit::CheckFailed => 6,
         Exit::LeftBehind => 7,
         Exit::Internal => 8,
-        Exit::Terminated => 9,
-        Exit::Interrupted => 10,
+        Exit::HungUp => 9,
+        Exit::Terminated => 10,
+        Exit::Interrupted => 11,
     }
 }
 
-/// Fills in the defaults and makes the folder of the run.
+/// Begins the journal: what is known of the run before it creates anything.
+fn begin_journal(settings: &Settings) -> Result<Journal, Stop> {
+    let start = Start {
+        format: journal::FORMAT,
+        run: settings.run.to_string(),
+        at: settings.clock.now(),
+        expires: settings.expires,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        host: journal::host(),
+        process: std::process::id(),
+        working_dir: settings.environment.working_dir.clone(),
+        command: rerun(&settings.environment.command, settings.sandbox.as_deref()),
+        place: places::recorded(settings),
+    };
+    Journal::create(&settings.artifacts.join(journal::FILE), start, settings.environment.trap)
+        .map_err(|error| Stop::new(Exit::Preflight, format!("the journal cannot be written: {error}")))
+}
+
+/// Fills in the defaults.
 fn settings(options: E2e, environment: Environment, sandbox: Option<Arc<Pass>>) -> Result<Settings, Stop> {
     let clock: SharedClock = Arc::new(SystemClock);
     let run = options.run_id.clone().unwrap_or_else(|| RunId::mint(clock.now(), random_u32()));
     let artifacts = environment.working_dir.join(&options.artifacts_dir).join(run.as_str());
-    make_artifacts(&artifacts)?;
     Ok(Settings {
         cleanup: options.cleanup.unwrap_or_else(|| Cleanup::default_for(environment.ci)),
         pod_timeout: Duration::from_secs(options.pod_timeout),
+        deadline: tokio::time::Instant::from_std(environment.started) + Duration::from_secs(options.timeout),
+        expires: clock.now().saturating_add(LIFETIME).unwrap_or(jiff::Timestamp::MAX),
         run,
         part: None,
         artifacts,
         clock,
         sandbox,
+        earlier: None,
         options,
         environment,
     })
@@ -300,10 +388,18 @@ fn stream(settings: &Settings) -> Result<Stream, Stop> {
     let shown = options.artifacts_dir.join(settings.run.as_str());
     let terminal = Terminal::new(std::io::stdout(), style).artifacts(&shown.display().to_string());
     let file = settings.artifacts.join("events.jsonl");
-    let file = fs::File::create_new(&file)
-        .map_err(|error| Stop::new(Exit::Preflight, format!("{} cannot be written: {error}", file.display())))?;
+    let opened = match &settings.earlier {
+        None => fs::File::create_new(&file).map_err(anyhow::Error::from),
+        // Its last line may be torn.
+        Some(_) => report::reopen_events(&file).map(|(_, file)| file).map_err(anyhow::Error::from),
+    };
+    let file = opened
+        .map_err(|error| Stop::new(Exit::Preflight, format!("{} cannot be written: {error:#}", file.display())))?;
     let sinks: Vec<Box<dyn Sink>> = vec![Box::new(JsonLines::new(file)), Box::new(terminal)];
-    Ok(Stream::new(settings.clock.clone(), sinks))
+    Ok(match &settings.earlier {
+        None => Stream::new(settings.clock.clone(), sinks),
+        Some(earlier) => Stream::resume(settings.clock.clone(), sinks, &earlier.records),
+    })
 }
 
 /// Whether standard output is a terminal, and how wide.

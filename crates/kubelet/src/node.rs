@@ -59,6 +59,8 @@ pub struct NodeConfig {
     pub client: Client,
     /// The node's name, unused so far.
     pub name: String,
+    /// Labels beside the usual ones.
+    pub labels: BTreeMap<String, String>,
     pub programs: Programs,
     /// Variables that every container starts with, as a container runtime can be told for proxies; the pod's own win.
     pub environment: BTreeMap<String, String>,
@@ -122,8 +124,18 @@ impl ProcessNode {
     /// # Errors
     /// When the folder is not there, the name is taken, the API server refuses the node, or no port can be had.
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
-        let NodeConfig { client, name, programs, environment, root, authority, clock, control_plane, api_server } =
-            config;
+        let NodeConfig {
+            client,
+            name,
+            labels: more,
+            programs,
+            environment,
+            root,
+            authority,
+            clock,
+            control_plane,
+            api_server,
+        } = config;
         if !root.is_dir() {
             return Err(NodeError::Root(root));
         }
@@ -134,7 +146,8 @@ impl ProcessNode {
             Server::tls(listener, identity, logs::router(shelf.clone(), clock.clone())).map_err(NodeError::Serve)?;
 
         let nodes: Api<Node> = Api::all(client.clone());
-        let labels = mk_labels(&name);
+        let mut labels = mk_labels(&name);
+        labels.extend(more);
         let capacity = Capacity::of_this_machine();
         let node = mk_node(&name, &labels, server.addr().port(), capacity, clock.as_ref());
         register(&nodes, &name, &node).await?;

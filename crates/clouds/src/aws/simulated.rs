@@ -155,6 +155,10 @@ impl Backend for Simulated {
         *latest = after(&latest);
         Ok(open(&self.aws, latest.clone()))
     }
+
+    fn everything(&self) -> Option<Vec<String>> {
+        Some(self.aws.inventory())
+    }
 }
 
 #[cfg(test)]

@@ -142,4 +142,8 @@ impl Backend for Simulated {
     fn subscription(&self) -> Subscription {
         self.subscription.clone()
     }
+
+    fn everything(&self) -> Option<Vec<String>> {
+        Some(self.azure.inventory())
+    }
 }

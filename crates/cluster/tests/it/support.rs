@@ -1,5 +1,6 @@
 //! A running embedded cluster with what its tests ask of it: webhooks behind a relay, and pods that are posted and never run.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -74,6 +75,7 @@ impl World {
             longest_token,
         });
         let surroundings = Surroundings {
+            node_labels: BTreeMap::new(),
             folder: folder.path().to_owned(),
             authority: authority.clone(),
             clock,

@@ -13,9 +13,11 @@ use transport::{Authority, Client, Proxy, Roots};
 use trust::{AccountId, IssuerUrl, Secret, SharedClock, SigningKey};
 use uuid::Uuid;
 
+use super::stock::Stock;
 use super::{Settings, random_u32};
 use crate::environment::AwsKeys;
 use crate::exit::{Exit, Stop};
+use crate::journal::Book;
 
 /// What the real AWS grants an issuer (AWS re:Post, "Couldn't retrieve verification key"); Entra ID publishes no figure.
 const ISSUER_DEADLINE: Duration = Duration::from_secs(5);
@@ -36,6 +38,10 @@ pub(crate) struct Answering {
     pub(crate) issuer_client: Client,
     pub(crate) aws: Option<Aws>,
     pub(crate) azure: Option<Azure>,
+    /// What stood in the clouds when the run began.
+    pub(crate) before: Stock,
+    /// Accounts that an earlier process of the run opened for its cells.
+    pub(crate) opened: Vec<aws::Account>,
     /// What answers for each issuer, by its host: managed clusters of a region share one.
     issuers: Mutex<BTreeMap<String, BTreeMap<String, axum::Router>>>,
     /// A key that no issuer signs with, made when a fault asks for it.
@@ -74,7 +80,7 @@ pub(crate) fn title(settings: &Settings) -> String {
 
 impl Answering {
     /// Lays the wire and puts on it whatever clouds the scenarios name.
-    pub(crate) async fn up(settings: &Settings, plans: &[Plan]) -> Result<Self, Stop> {
+    pub(crate) async fn up(settings: &Settings, plans: &[Plan], book: &Book) -> Result<Self, Stop> {
         let cloud = |error: CloudError| Stop::caused(Exit::Infrastructure, error);
         let internal = |error: anyhow::Error| Stop::new(Exit::Internal, format!("{error:#}"));
         let wire = lay(&settings.clock).await?;
@@ -85,6 +91,8 @@ impl Answering {
             issuer_client: issuer_client(settings, proxy, &route.root_pem)?,
             aws: None,
             azure: None,
+            before: Stock::default(),
+            opened: opened_accounts(settings, book).await?,
             issuers: Mutex::default(),
             stranger: OnceCell::new(),
             private: OnceCell::new(),
@@ -93,7 +101,7 @@ impl Answering {
         let regions = regions(plans);
         if !regions.is_empty() {
             let http = federation::aws::HttpStack::new(Some(&route)).map_err(|error| internal(error.into()))?;
-            let backend = aws_backend(settings, plans, &answering, &http).await?;
+            let backend = aws_backend(settings, plans, book, &answering, &http).await?;
             backend.attach(&answering.wire, &regions).map_err(cloud)?;
             answering.aws = Some(Aws { backend, http });
         }
@@ -103,7 +111,13 @@ impl Answering {
             backend.attach(&answering.wire).map_err(cloud)?;
             answering.azure = Some(Azure { backend, http });
         }
+        answering.before = answering.stock();
         Ok(answering)
+    }
+
+    /// What stands in the clouds now.
+    pub(crate) fn stock(&self) -> Stock {
+        Stock::of(self.aws.as_ref().map(|aws| &*aws.backend), self.azure.as_ref().map(|azure| &*azure.backend))
     }
 
     /// Puts an issuer's site on the wire, beside others of its host.
@@ -234,16 +248,24 @@ fn azure_backend(settings: &Settings, answering: &Answering) -> Result<Box<dyn a
     Ok(Box::new(azure::Elsewhere::new(config)))
 }
 
+/// Keys for the accounts that an earlier process of the run opened.
+async fn opened_accounts(settings: &Settings, book: &Book) -> Result<Vec<aws::Account>, Stop> {
+    let Some(pass) = &settings.sandbox else { return Ok(Vec::new()) };
+    futures::future::try_join_all(book.accounts().map(|id| pass.account(id))).await
+}
+
 async fn aws_backend(
     settings: &Settings,
     plans: &[Plan],
+    book: &Book,
     answering: &Answering,
     http: &federation::aws::HttpStack,
 ) -> Result<Box<dyn aws::Backend>, Stop> {
     let wire = &answering.wire;
     if let Some(pass) = &settings.sandbox {
         // A cell asks nobody when it wants an account to itself.
-        let alone = plans.iter().flat_map(|plan| &plan.cells).filter(|cell| cell.own_account);
+        let cells = plans.iter().flat_map(|plan| plan.cells.iter().map(move |cell| (&plan.scenario.name, cell)));
+        let alone = cells.filter(|(scenario, cell)| cell.own_account && book.account_of(scenario, &cell.id).is_none());
         let spare = futures::future::try_join_all(alone.map(|_| pass.another_account())).await?;
         let config = aws::ElsewhereConfig { upstream: pass.upstream()?, account: pass.aws.clone(), spare };
         return Ok(Box::new(aws::Elsewhere::new(config)));

@@ -71,6 +71,12 @@ pub(crate) fn requests(settings: &Settings, log: &RequestLog) {
     write(&settings.artifacts.join("clouds").join("requests.jsonl"), &(lines.join("\n") + "\n"));
 }
 
+/// What stood in a cloud before or after the run, or what differs.
+pub(crate) fn inventory(settings: &Settings, cloud: &str, name: &str, value: &Value) {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    write(&settings.artifacts.join("clouds").join(cloud).join(format!("{name}.json")), &text);
+}
+
 fn write(file: &Path, text: &str) {
     let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
     let text = trust::redact(text);

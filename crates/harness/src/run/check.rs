@@ -157,6 +157,11 @@ pub(crate) fn record(scenario: &Scenario, cell: &Cell, cloud: Cloud, told: Told,
 }
 
 /// Id of a cell's check: the cell's own, and the cloud where the pod reads in two.
+/// The ids of a cell's checks.
+pub(crate) fn ids(scenario: &Scenario, cell: &Cell) -> Vec<String> {
+    cell.judged(scenario).into_iter().map(|cloud| id(scenario, &cell.id, cloud)).collect()
+}
+
 fn id(scenario: &Scenario, cell: &str, cloud: Cloud) -> String {
     match scenario.clouds()[..] {
         [_] => cell.to_owned(),

@@ -16,6 +16,7 @@ use tokio::sync::SetOnce;
 use trust::IssuerUrl;
 
 use super::issuer_site::{self, Files, Home};
+use super::kube_objects::Creator;
 use super::render::{self, AccountTexts, Grounds, Names, Rendered};
 use super::{Settings, places::Places};
 use crate::exit::{Exit, Stop};
@@ -27,8 +28,6 @@ pub(crate) use refusal::Refusal;
 
 /// Calls to a cloud that are under way at the same time.
 const AT_ONCE: usize = 16;
-/// How long what a run creates may stand before a sweep takes it.
-const LIFETIME: jiff::SignedDuration = jiff::SignedDuration::from_hours(6);
 
 /// A cell with its names and texts.
 #[derive(Debug)]
@@ -77,11 +76,9 @@ pub(crate) struct Federation {
 
 impl Federation {
     /// Decides which cells can be tried, names everything and fills in the texts. Creates nothing, asks nobody.
-    pub(crate) fn plan(settings: &Settings, plan: &Plan, places: &Places) -> Result<Self, Stop> {
+    pub(crate) fn plan(settings: &Settings, plan: &Plan, places: &Places, journal: &Journal) -> Result<Self, Stop> {
         let (scenario, issuer) = (&plan.scenario, places.cluster.issuer());
-        let now = settings.clock.now();
-        let expires = now.saturating_add(LIFETIME).unwrap_or(jiff::Timestamp::MAX);
-        let tags = federation::Tags::new(settings.run.as_str(), now, expires);
+        let tags = federation::Tags::new(settings.run.as_str(), settings.clock.now(), settings.expires);
         // A cluster that is there already publishes its issuer, or has an owner who does.
         let home = issuer_site::home(scenario, &settings.run).filter(|_| places.cluster.rotates_keys());
         let azure = places.azure().filter(|_| scenario.azure.is_some());
@@ -95,9 +92,7 @@ impl Federation {
                 continue;
             }
             let account = match (&aws, places.aws()) {
-                (Some(_), Some(clouds)) if cell.own_account => {
-                    Some(clouds.another_account().map_err(|error| Stop::caused(Exit::Internal, error))?)
-                }
+                (Some(_), Some(clouds)) if cell.own_account => Some(account_of(clouds, places, journal, cell)?),
                 (Some(_), Some(clouds)) => Some(clouds.account()),
                 _ => None,
             };
@@ -145,6 +140,17 @@ impl Federation {
         }
     }
 
+    /// Looks for OIDC providers that stand already. One of another is used as it is, if that is asked for. Tells which.
+    ///
+    /// # Errors
+    /// Exit 96 where one stands and may not be used, or is of no use.
+    pub(crate) async fn settle_providers(&mut self, may_reuse: bool) -> Result<Vec<String>, Stop> {
+        match &mut self.aws {
+            Some(aws) => aws.settle_providers(may_reuse).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// Asks the clouds whether what will be created can be: nothing is created.
     pub(crate) async fn preflight(&self) -> Result<(), Stop> {
         match &self.azure {
@@ -163,13 +169,13 @@ impl Federation {
     pub(crate) async fn apply(
         &self,
         places: &Places,
-        journal: &Journal,
+        creator: &Creator,
         thumbprints: Option<Vec<Thumbprint>>,
     ) -> Result<(), Stop> {
         let mut thumbprints = thumbprints;
         self.serve_issuers(places).await?;
         if let Some(home) = &self.home {
-            self.found_site(home, places, journal).await?;
+            self.found_site(home, places, creator).await?;
         }
         let aws = async {
             let Some(aws) = &self.aws else { return Ok(()) };
@@ -178,11 +184,11 @@ impl Federation {
                 None => self::thumbprints(places).await?,
             };
             let seen = aws::Thumbprints { cluster: thumbprints, own: self.own_thumbprints(places).await? };
-            aws.apply(journal, &seen, &self.cells).await
+            aws.apply(creator, &seen, &self.cells).await
         };
         let azure = async {
             match &self.azure {
-                Some(azure) => azure.apply(journal, &self.cells).await,
+                Some(azure) => azure.apply(creator, &self.cells).await,
                 None => Ok(()),
             }
         };
@@ -218,13 +224,13 @@ impl Federation {
     }
 
     /// Makes the issuer's site and uploads its two files.
-    async fn found_site(&self, home: &Home, places: &Places, journal: &Journal) -> Result<(), Stop> {
+    async fn found_site(&self, home: &Home, places: &Places, creator: &Creator) -> Result<(), Stop> {
         let files = files(places).await?;
         if let Some(aws) = &self.aws {
-            aws.found(journal, issuer_site::on_aws(home, &files)).await?;
+            aws.found(creator, issuer_site::on_aws(home, &files)).await?;
         }
         if let Some(azure) = &self.azure {
-            azure.found(journal, issuer_site::on_azure(home, &files, azure.owner())).await?;
+            azure.found(creator, issuer_site::on_azure(home, &files, azure.owner())).await?;
         }
         Ok(())
     }
@@ -254,6 +260,21 @@ impl Federation {
         }
         parts.join(", ")
     }
+}
+
+/// The account that a cell has to itself: that of an earlier process of the run, or another one.
+fn account_of(
+    clouds: &dyn clouds::aws::Backend,
+    places: &Places,
+    journal: &Journal,
+    cell: &Cell,
+) -> Result<clouds::aws::Account, Stop> {
+    if let Some(opened) = journal.account_of(&cell.id).and_then(|id| places.opened_account(&id).cloned()) {
+        return Ok(opened);
+    }
+    let account = clouds.another_account().map_err(|error| Stop::caused(Exit::Internal, error))?;
+    journal.has_account(&cell.id, account.id.as_str()).map_err(|error| Stop::unwritten(&error))?;
+    Ok(account)
 }
 
 async fn files(places: &Places) -> Result<Files, Stop> {

@@ -8,13 +8,14 @@ use scenario::{CONTROL, Cloud, Plan};
 use tokio::process::Command;
 
 use super::answering::password;
+use super::begun::Begun;
 use super::federate::{Federation, LiveCell};
+use super::kube_objects::Creator;
 use super::places::{Places, Shared, programs};
-use super::{kube_objects, settings, token};
+use super::{begin_journal, make_artifacts, settings, token};
 use crate::cli::E2e;
 use crate::environment::Environment;
 use crate::exit::{Exit, Stop};
-use crate::journal::Journal;
 
 /// Everything up, and one access provisioned.
 pub struct Floor {
@@ -33,22 +34,23 @@ impl Floor {
     pub async fn up(options: E2e, environment: Environment, mut plan: Plan) -> Result<Self, Stop> {
         plan.cells.retain(|cell| cell.id == CONTROL);
         let settings = settings(options, environment, None)?;
-        let file = |error: std::io::Error| Stop::caused(Exit::Preflight, error);
+        make_artifacts(&settings.artifacts)?;
         let Some(aws) = &plan.scenario.aws else {
             return Err(Stop::new(Exit::Usage, "the floor is that of a scenario that reads on AWS"));
         };
         let shared = Shared::new();
         let programs = programs(&settings, &plan.scenario)?;
-        let places = Places::up(&settings, &plan.scenario, std::slice::from_ref(&plan), &shared, programs).await?;
-        let federation = Federation::plan(&settings, &plan, &places)?;
-        let journal =
-            Journal::create(&settings.artifacts.join("journal.jsonl"), settings.run.as_str(), &settings.clock)
-                .map_err(file)?;
-        federation.apply(&places, &journal, None).await?;
+        let journal = begin_journal(&settings)?;
+        let plans = std::slice::from_ref(&plan);
+        let places = Places::up(&settings, &plan.scenario, plans, &shared, programs, &journal).await?;
+        let federation = Federation::plan(&settings, &plan, &places, &journal)?;
+        let client = places.cluster.client().clone();
+        let creator = Creator { client, journal, begun: Begun::default(), settings: settings.clone() };
+        federation.apply(&places, &creator, None).await?;
         let control = federation.cells.first().and_then(|cell| Some((cell, cell.names.aws.as_ref()?)));
         let (cell, names) = control.ok_or_else(|| Stop::new(Exit::Internal, "no control in the plan"))?;
         let account = cell.account(&plan.scenario, places.cluster.issuer());
-        kube_objects::furnish(places.cluster.client(), &journal, &settings.run, cell, &[], account).await?;
+        creator.furnish(cell, &[], account).await?;
         let variables = variables(&places, &aws.region, &names.role_arn(), cell).await?;
         let arguments = ["--bucket", &names.bucket, "--key", &aws.object_key].map(str::to_owned).into();
         Ok(Self { places, shared, program: settings.environment.programs.join("s3-reader"), arguments, variables })

@@ -22,6 +22,9 @@ pub(super) async fn finish(
     seen: Result<Observation, Stop>,
     twins: Option<&[Verdict]>,
 ) -> Vec<Verdict> {
+    if let Some(trap) = stage.settings.environment.trap {
+        trap.at_check();
+    }
     let place = stage.places.cluster.title();
     let ran = seen.as_ref().is_ok_and(|pod| pod.early.is_none());
     if let (Ok(pod), true) = (&seen, ran) {

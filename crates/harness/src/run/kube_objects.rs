@@ -1,16 +1,29 @@
 //! The cluster's side of a cell: plain calls to the Kubernetes API, written down before they are made.
 
-use kube::Client;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::runtime::wait::{await_condition, conditions};
+use kube::{Api, Client};
 use serde_json::{Value, json};
 
+use super::Settings;
+use super::begun::Begun;
 use super::federate::LiveCell;
 use super::render::AccountTexts;
 use crate::exit::{Exit, Stop};
-use crate::journal::{Journal, KubernetesUndo, Undo};
+use crate::journal::{Entry, Journal, Known, KubernetesUndo, Undo};
 use crate::naming::RunId;
+use federation::Intent;
 
 /// Label of everything that a run creates in a cluster.
 pub(crate) const RUN_LABEL: &str = "crossfed.dev/run";
+/// Label of everything that this program creates in a cluster (Kubernetes documentation, "Recommended Labels").
+pub(crate) const TOOL_LABEL: &str = "app.kubernetes.io/managed-by";
+/// Its value.
+pub(crate) const TOOL: &str = "crossfed";
+/// Annotation that says until when an object may stand.
+pub(crate) const EXPIRES: &str = "crossfed.dev/expires";
 /// Label of a cell's namespace: which cell it is.
 pub(crate) const CELL_LABEL: &str = "crossfed.dev/cell";
 
@@ -18,6 +31,10 @@ pub(crate) const CELL_LABEL: &str = "crossfed.dev/cell";
 pub(crate) const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 /// Path of the namespaces.
 pub(crate) const NAMESPACES: &str = "/api/v1/namespaces";
+/// Path of the nodes.
+pub(crate) const NODES: &str = "/api/v1/nodes";
+/// A namespace has this long to go.
+const NAMESPACE: Duration = Duration::from_secs(60);
 
 /// Creates an object at a collection's path.
 pub(crate) async fn create(client: &Client, path: &str, object: &Value) -> Result<Value, kube::Error> {
@@ -31,9 +48,73 @@ pub(crate) async fn delete(client: &Client, path: &str) -> Result<(), kube::Erro
     let request = http::Request::delete(path).body(Vec::new()).map_err(kube::Error::HttpError)?;
     match client.request::<Value>(request).await {
         Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(error) if is_absent(&error) => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+fn is_absent(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
+/// What became of an object that is to be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is gone.
+    Deleted,
+    /// It was not there.
+    Absent,
+    /// It is another's, and was left alone.
+    Others,
+}
+
+/// Takes back what a run created, and waits until it is gone.
+///
+/// # Errors
+/// When it is not, with the reason.
+pub(crate) async fn take_back(client: &Client, path: &str, run: &str) -> Result<Fate, String> {
+    let told = |error: kube::Error| error.to_string();
+    let request = http::Request::get(path).body(Vec::new()).map_err(|error| error.to_string())?;
+    let found: Value = match client.request(request).await {
+        Ok(found) => found,
+        Err(error) if is_absent(&error) => return Ok(Fate::Absent),
+        Err(error) => return Err(told(error)),
+    };
+    if found["metadata"]["labels"][RUN_LABEL] != run {
+        return Ok(Fate::Others);
+    }
+    delete(client, path).await.map_err(told)?;
+    gone(client, path, found["metadata"]["uid"].as_str().unwrap_or_default()).await?;
+    Ok(Fate::Deleted)
+}
+
+/// Waits until a namespace, whose deletion takes time, is gone; everything else goes at once.
+async fn gone(client: &Client, path: &str, uid: &str) -> Result<(), String> {
+    let Some(name) = path.strip_prefix(NAMESPACES).and_then(|rest| rest.strip_prefix('/')) else {
+        return Ok(());
+    };
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let deleted = await_condition(namespaces, name, conditions::is_deleted(uid));
+    match tokio::time::timeout(NAMESPACE, deleted).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("still there after {} s", NAMESPACE.as_secs())),
+    }
+}
+
+/// Sorts objects into rounds to take back: webhooks first, so that they hinder nothing, then namespaces; the node that runs
+/// their pods ends them, so it goes last.
+pub(crate) fn undo_rounds(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
+    let mut rounds: [Vec<Entry>; 3] = Default::default();
+    for entry in entries {
+        let at = match &entry.undo {
+            Undo::Kubernetes(undo) if undo.path.starts_with(WEBHOOKS) => 0,
+            Undo::Kubernetes(undo) if undo.path.starts_with(NODES) => 2,
+            _ => 1,
+        };
+        rounds[at].push(entry);
+    }
+    rounds.into_iter().filter(|round| !round.is_empty()).collect()
 }
 
 /// Where a run's objects are listed: kind and path.
@@ -63,68 +144,84 @@ pub(crate) fn webhook_intention(name: &str) -> (String, Undo) {
     (format!("webhook configuration {name}"), Undo::Kubernetes(KubernetesUndo { path }))
 }
 
-/// Registers a webhook.
-pub(crate) async fn register(
-    client: &Client,
-    journal: &Journal,
-    run: &RunId,
-    configuration: &Value,
-) -> Result<(), Stop> {
-    let mut configuration = configuration.clone();
-    configuration["metadata"]["labels"][RUN_LABEL] = Value::from(run.as_str());
-    let name = configuration.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    journaled(client, journal, webhook_intention(&name), WEBHOOKS, &configuration).await
+/// Label and undo of the node that this process is.
+pub(crate) fn node_intention(name: &str) -> (String, Undo) {
+    (format!("node {name}"), Undo::Kubernetes(KubernetesUndo { path: format!("{NODES}/{name}") }))
 }
 
-/// Creates a cell's namespace, what the pod refers to, and its service account as soon as its texts are known.
-pub(crate) async fn furnish(
-    client: &Client,
-    journal: &Journal,
-    run: &RunId,
-    cell: &LiveCell,
-    objects: &[(&str, Value)],
-    account: impl Future<Output = Result<&AccountTexts, Stop>>,
-) -> Result<(), Stop> {
-    let namespace = &cell.names.namespace;
-    let labels = json!({RUN_LABEL: run.as_str(), CELL_LABEL: cell.cell.id});
-    let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}});
-    journaled(client, journal, namespace_intention(namespace), NAMESPACES, &object).await?;
-    // They go when the namespace goes, so they need no entry of their own.
-    let make = |plural: &str, object: &Value| {
-        let (what, path) = (format!("{plural} in {namespace}"), format!("{NAMESPACES}/{namespace}/{plural}"));
-        let object = object.clone();
-        async move { create(client, &path, &object).await.map(drop).map_err(|error| refused(&what, &error)) }
-    };
-    let account = async {
-        let texts = account.await?;
-        let metadata =
-            json!({"name": cell.names.service_account, "annotations": texts.annotations, "labels": texts.labels});
-        make("serviceaccounts", &json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})).await
-    };
-    let objects = futures::future::try_join_all(objects.iter().map(|(plural, object)| make(plural, object)));
-    futures::future::try_join(objects, account).await.map(drop)
+/// How a scenario's objects are created.
+#[derive(Clone)]
+pub(crate) struct Creator {
+    pub(crate) client: Client,
+    pub(crate) journal: Journal,
+    pub(crate) begun: Begun,
+    pub(crate) settings: Settings,
 }
 
-async fn journaled(
-    client: &Client,
-    journal: &Journal,
-    (label, undo): (String, Undo),
-    path: &str,
-    object: &Value,
-) -> Result<(), Stop> {
-    let unwritten = |error: std::io::Error| {
-        Stop::new(Exit::Provisioning, format!("the journal cannot be written, so nothing is created: {error}"))
-    };
-    let entry = journal.intend(&label, undo).map_err(unwritten)?;
-    match create(client, path, object).await {
-        Ok(_) => journal.done(entry).map_err(unwritten),
-        Err(error) => {
-            // An answer means that nothing was made; no answer means that it may have been.
-            if matches!(error, kube::Error::Api(_)) {
-                journal.failed(entry, &error.to_string()).map_err(unwritten)?;
-            }
-            Err(refused(&label, &error))
+impl Creator {
+    /// Registers a webhook.
+    pub(crate) async fn register(&self, configuration: &Value) -> Result<(), Stop> {
+        let mut configuration = configuration.clone();
+        self.mark(&mut configuration);
+        let name = configuration.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        self.journaled(webhook_intention(&name), WEBHOOKS, configuration).await
+    }
+
+    /// Creates a cell's namespace, what the pod refers to, and its service account as soon as its texts are known.
+    pub(crate) async fn furnish(
+        &self,
+        cell: &LiveCell,
+        objects: &[(&str, Value)],
+        account: impl Future<Output = Result<&AccountTexts, Stop>>,
+    ) -> Result<(), Stop> {
+        let (client, namespace) = (&self.client, &cell.names.namespace);
+        let metadata = json!({"name": namespace, "labels": {CELL_LABEL: cell.cell.id}});
+        let mut object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
+        self.mark(&mut object);
+        self.journaled(namespace_intention(namespace), NAMESPACES, object).await?;
+        // They go when the namespace goes, so they need no entry of their own.
+        let make = |plural: &str, object: &Value| {
+            let (what, path) = (format!("{plural} in {namespace}"), format!("{NAMESPACES}/{namespace}/{plural}"));
+            let object = object.clone();
+            async move { create(client, &path, &object).await.map(drop).map_err(|error| refused(&what, &error)) }
+        };
+        let account = async {
+            let texts = account.await?;
+            let metadata =
+                json!({"name": cell.names.service_account, "annotations": texts.annotations, "labels": texts.labels});
+            make("serviceaccounts", &json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})).await
+        };
+        let objects = futures::future::try_join_all(objects.iter().map(|(plural, object)| make(plural, object)));
+        futures::future::try_join(objects, account).await.map(drop)
+    }
+
+    /// What says whose an object is, and until when it may stand.
+    fn mark(&self, object: &mut Value) {
+        let metadata = &mut object["metadata"];
+        metadata["labels"][RUN_LABEL] = Value::from(self.settings.run.as_str());
+        metadata["labels"][TOOL_LABEL] = Value::from(TOOL);
+        metadata["annotations"][EXPIRES] = Value::from(self.settings.expires.to_string());
+    }
+
+    async fn journaled(&self, (label, undo): (String, Undo), path: &'static str, object: Value) -> Result<(), Stop> {
+        let Intent { entry, known } = self.journal.intend(&label, undo).map_err(|error| Stop::unwritten(&error))?;
+        if known != Known::New {
+            return Err(Stop::new(Exit::Internal, format!("{label} of an earlier process was not taken down first")));
         }
+        let Self { client, journal, begun, .. } = self.clone();
+        let creation = async move {
+            match create(&client, path, &object).await {
+                Ok(_) => journal.done(entry).map_err(|error| Stop::unwritten(&error)),
+                Err(error) => {
+                    // An answer means that nothing was made; no answer means that it may have been.
+                    if matches!(error, kube::Error::Api(_)) {
+                        journal.failed(entry, &error.to_string()).map_err(|error| Stop::unwritten(&error))?;
+                    }
+                    Err(refused(&label, &error))
+                }
+            }
+        };
+        begun.to_the_end(creation).await?
     }
 }
 

@@ -52,16 +52,20 @@ impl Patience {
     /// None where every write is seen at once.
     pub(crate) fn of(settings: &Settings) -> Option<Self> {
         let sandbox = settings.sandbox.as_ref().and_then(|pass| pass.propagation);
-        let factor = settings.options.propagation.or(sandbox)?;
+        settings.options.propagation.or(sandbox).map(Self::scaled)
+    }
+
+    /// With the delays of real clouds times a factor.
+    pub(crate) fn scaled(factor: f64) -> Self {
         let scaled = |duration: Duration| duration.mul_f64(factor.max(0.0));
         let pauses =
             (scaled(PAUSES.0).max(Duration::from_millis(20)), scaled(PAUSES.1).max(Duration::from_millis(160)));
-        Some(Self { deadline: scaled(LONGEST_LAG).max(SHORTEST_PATIENCE), pauses })
+        Self { deadline: scaled(LONGEST_LAG).max(SHORTEST_PATIENCE), pauses }
     }
 
     /// The same for the calls by which things are created and taken down.
-    pub(crate) fn consistency(settings: &Settings) -> Consistency {
-        Self::of(settings).map_or(Consistency::Immediate, |own| Consistency::Eventual { deadline: own.deadline })
+    pub(crate) fn consistency(patience: Option<Self>) -> Consistency {
+        patience.map_or(Consistency::Immediate, |own| Consistency::Eventual { deadline: own.deadline })
     }
 }
 
@@ -113,13 +117,13 @@ pub(crate) async fn observe(
 ///
 /// # Errors
 /// When a look fails.
-pub(crate) async fn until_gone<T, F>(settings: &Settings, look: impl Fn() -> F) -> Result<Vec<T>, Stop>
+pub(crate) async fn until_gone<T, F>(patience: Option<Patience>, look: impl Fn() -> F) -> Result<Vec<T>, Stop>
 where
     F: Future<Output = Result<Vec<T>, Stop>>,
 {
     let started = Instant::now();
     let mut found = look().await?;
-    let Some(patience) = Patience::of(settings) else { return Ok(found) };
+    let Some(patience) = patience else { return Ok(found) };
     let (mut in_a_row, mut pause) = (0, patience.pauses.0);
     loop {
         in_a_row = if found.is_empty() { in_a_row + 1 } else { 0 };

@@ -21,9 +21,10 @@ use uuid::Uuid;
 use super::answering::Answering;
 use super::own_issuer::OwnIssuer;
 use super::private_folder::PrivateFolder;
-use super::{Settings, issuer_site, render};
+use super::{Settings, issuer_site, kube_objects, render};
 use crate::cli::{NodeKind, PodsRun};
 use crate::exit::{Exit, Stop};
+use crate::journal::{ClusterPlace, Journal, Place};
 
 /// Lifetime of tokens where renewal is checked: long enough for a slow machine to use one, short enough to be seen to end.
 const SHORT_TOKEN: Duration = Duration::from_secs(3);
@@ -70,6 +71,22 @@ pub(crate) fn is_ephemeral(settings: &Settings) -> bool {
     settings.options.place.pods() == PodsRun::Embedded && settings.options.place.aws_endpoint.is_none()
 }
 
+/// Where the run creates things, as its journal says it.
+pub(crate) fn recorded(settings: &Settings) -> Place {
+    let place = &settings.options.place;
+    let cluster = match (place.pods(), &settings.sandbox, &place.kubeconfig) {
+        (PodsRun::Sandbox, Some(pass), _) => {
+            ClusterPlace::Sandbox { file: pass.file.clone(), keeps_state: pass.keeps_state }
+        }
+        (PodsRun::Kubeconfig, _, Some(file)) => {
+            let file = settings.environment.working_dir.join(file);
+            ClusterPlace::Kubeconfig { file, context: place.context.clone() }
+        }
+        _ => ClusterPlace::Embedded,
+    };
+    Place { cluster, aws_endpoint: place.aws_endpoint.clone() }
+}
+
 /// The programs that images stand for: the workloads of this house, and what the command line adds.
 pub(crate) fn programs(settings: &Settings, scenario: &Scenario) -> Result<Programs, Stop> {
     let mut programs = Programs::new();
@@ -105,9 +122,10 @@ impl Places {
         plans: &[Plan],
         shared: &Shared,
         programs: Programs,
+        journal: &Journal,
     ) -> Result<Self, Stop> {
         let infra = |error: anyhow::Error| Stop::new(Exit::Infrastructure, format!("{error:#}"));
-        let folder = PrivateFolder::make(settings)?;
+        let folder = PrivateFolder::make(settings, journal)?;
         let clock = settings.clock.clone();
         let cluster_authority =
             Authority::generate("crossfed cluster", &*clock).map_err(|error| infra(error.into()))?;
@@ -121,11 +139,18 @@ impl Places {
             programs,
             environment: std::collections::BTreeMap::new(),
             node_name: settings.run.name("node"),
-            namespaces: format!("{}={}", super::kube_objects::RUN_LABEL, settings.run),
+            node_labels: [(kube_objects::RUN_LABEL.to_owned(), settings.run.to_string())].into(),
+            namespaces: format!("{}={}", kube_objects::RUN_LABEL, settings.run),
         };
+        if settings.options.place.pods() == PodsRun::Kubeconfig {
+            // It is made as soon as the cluster has been looked at, unless that has nodes of its own.
+            let (label, undo) = kube_objects::node_intention(&surroundings.node_name);
+            journal.intend(&label, undo).map_err(|error| Stop::unwritten(&error))?;
+        }
         // Not a task of its own: what is given up with this future must not go on by itself.
         let cluster = Cluster::up(provider, surroundings, node_choice(settings));
-        let answering = shared.get_or_try_init(|| async { Answering::up(settings, plans).await.map(Arc::new) });
+        let answering =
+            shared.get_or_try_init(|| async { Answering::up(settings, plans, &journal.book()).await.map(Arc::new) });
         let (cluster, answering) = tokio::join!(cluster, answering);
         let cluster = cluster.map_err(|error| match error {
             // The user's own file or flag.
@@ -188,6 +213,11 @@ impl Places {
     /// Who answers for AWS, where it is used.
     pub(crate) fn aws(&self) -> Option<&dyn clouds::aws::Backend> {
         self.answering.aws.as_ref().map(|aws| &*aws.backend)
+    }
+
+    /// Keys of an account that was opened for a cell before this process.
+    pub(crate) fn opened_account(&self, id: &str) -> Option<&clouds::aws::Account> {
+        self.answering.opened.iter().find(|account| account.id.as_str() == id)
     }
 
     /// Who answers for Azure, where it is used.

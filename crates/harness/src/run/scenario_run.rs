@@ -4,23 +4,25 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cluster::{PreparedWebhook, Watched};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use report::{Event, Observed, Phase};
 use scenario::{CONTROL, Plan};
 use tokio::sync::SetOnce;
 use trust::{Chain, Verdict};
 
+use super::begun::Begun;
 use super::check::Told;
-use super::cleanup::{self, Leftover};
 use super::federate::{self, Federation, LiveCell};
 use super::judging::finish;
+use super::kube_objects::Creator;
 use super::patience::{self, Patience};
 use super::places::{Places, Shared};
+use super::takedown::{self, Leftover, Reach};
 use super::workload::{self, Observation, Stage};
-use super::{Events, Interrupts, Settings, check, kube_objects, millis, places, renewal, webhooks};
+use super::{Events, Interrupts, Settings, check, inventory, kube_objects, millis, places, renewal, webhooks};
 use crate::exit::{Exit, Stop};
-use crate::journal::Journal;
+use crate::journal::{Entry, Journal, Undo};
 
 /// What the scenarios of a run share.
 pub(crate) struct Company<'a> {
@@ -40,12 +42,13 @@ pub(crate) async fn run(settings: &Settings, plan: &Plan, company: &Company<'_>)
     let started = Instant::now();
     let name = &plan.scenario.name;
     let renewals = if settings.options.renewal { plan.scenario.clouds().len() } else { 0 };
+    let kept = settings.earlier.as_ref().map(|earlier| earlier.kept(plan)).unwrap_or_default();
     company.events.emit(Event::ScenarioStarted {
         scenario: name.clone(),
         title: plan.scenario.title.clone(),
-        checks: plan.checks() + renewals,
+        checks: plan.checks() + renewals + kept.len(),
     });
-    let ended = play(settings, plan, company).await;
+    let ended = play(settings, plan, company, kept).await;
     let (exit, verdict) = match ended {
         Ok((exit, verdict)) => (exit, verdict),
         Err(stop) => (stop.exit, verdict_of(&stop)),
@@ -62,7 +65,12 @@ fn verdict_of(stop: &Stop) -> Verdict {
     }
 }
 
-async fn play(settings: &Settings, plan: &Plan, company: &Company<'_>) -> Result<(Exit, Verdict), Stop> {
+async fn play(
+    settings: &Settings,
+    plan: &Plan,
+    company: &Company<'_>,
+    kept: Vec<Verdict>,
+) -> Result<(Exit, Verdict), Stop> {
     let (name, events, interrupts) = (&plan.scenario.name, company.events, company.interrupts);
     let preflight = events.begin(name, Phase::Preflight);
     let programs = match places::programs(settings, &plan.scenario) {
@@ -76,9 +84,10 @@ async fn play(settings: &Settings, plan: &Plan, company: &Company<'_>) -> Result
         }
     };
     let journal = company.journal.of(name);
+    journal.goes_as(settings.run.as_str()).map_err(|error| Stop::unwritten(&error))?;
 
     let phase = events.begin(name, Phase::Cluster);
-    let up = Places::up(settings, &plan.scenario, company.plans, company.shared, programs);
+    let up = Places::up(settings, &plan.scenario, company.plans, company.shared, programs, &journal);
     let places = match interrupts.or(up).await {
         Ok(places) => {
             phase.done(Some(format!("{}, issuer {}", places.cluster.title(), places.cluster.issuer())));
@@ -86,20 +95,36 @@ async fn play(settings: &Settings, plan: &Plan, company: &Company<'_>) -> Result
         }
         Err(stop) => {
             phase.failed(&stop.message);
+            // What the cluster needed is gone with it, save what is told.
+            let mine = takedown::takedown(&journal, journal.open_entries(), &Reach::default(), &|_, _| ()).await;
+            tell_leftovers(events, name, &mine.left);
             return Err(stop);
         }
     };
     interrupts.guard(places.folder());
 
     let mut made = Made::default();
-    let checked = interrupts.or(provision_and_check(settings, plan, company, &journal, &places, &mut made)).await;
-    let left = teardown(settings, plan, events, &journal, &places, &mut made, &checked).await;
-    for webhook in made.webhooks {
-        webhook.stop().await;
+    let client = places.cluster.client().clone();
+    let creator = Creator { client, journal: journal.clone(), begun: Begun::default(), settings: settings.clone() };
+    let work = in_time(settings, provision_and_check(settings, plan, company, &creator, &places, &mut made));
+    let checked = interrupts.or(caught(work)).await;
+    creator.begun.settled().await;
+    let scene = Scene { settings, scenario: name, events, interrupts, journal: &journal };
+    let mut reach = Reach::of(made.federation.as_deref(), &creator.client);
+    if let Some(earlier) = &settings.earlier {
+        reach.join(&earlier.reach);
     }
-    places.down().await;
+    let mut left = scene.teardown(&reach, &checked).await;
+    let ended = async {
+        for webhook in made.webhooks {
+            webhook.stop().await;
+        }
+        places.down().await;
+        scene.last_things(&reach).await
+    };
+    left.extend(interrupts.or_given_up(ended).await.unwrap_or_default());
 
-    let checked = checked?;
+    let checked: Vec<Verdict> = checked?.into_iter().chain(kept).collect();
     if let Some(first) = left.first() {
         let reason = format!("{} left behind, first: {} {} ({})", left.len(), first.kind, first.id, first.why);
         return Ok((Exit::LeftBehind, Verdict::Leaked { reason }));
@@ -129,13 +154,20 @@ async fn provision_and_check(
     settings: &Settings,
     plan: &Plan,
     company: &Company<'_>,
-    journal: &Journal,
+    creator: &Creator,
     places: &Places,
     made: &mut Made,
 ) -> Result<Vec<Verdict>, Stop> {
-    let (name, events) = (&plan.scenario.name, company.events);
+    let (name, events, journal) = (&plan.scenario.name, company.events, &creator.journal);
     let client = places.cluster.client();
-    let federation = Arc::new(Federation::plan(settings, plan, places)?);
+    let mut federation = Federation::plan(settings, plan, places, journal)?;
+    if !places::is_ephemeral(settings) {
+        for arn in federation.settle_providers(settings.options.reuse_oidc_provider).await? {
+            let text = format!("uses the OIDC provider {arn} as it is: another made it");
+            events.emit(Event::Note { scenario: Some(name.clone()), text });
+        }
+    }
+    let federation = Arc::new(federation);
     made.federation = Some(federation.clone());
 
     let phase = events.begin(name, Phase::Webhooks);
@@ -152,7 +184,11 @@ async fn provision_and_check(
             _ => Ok(None),
         }
     };
-    let (prepared, pods, thumbprints, free) = tokio::join!(prepared, pods, thumbprints, federation.preflight());
+    let free = async {
+        nothing_stands(settings, &federation, client).await?;
+        federation.preflight().await
+    };
+    let (prepared, pods, thumbprints, free) = tokio::join!(prepared, pods, thumbprints, free);
     let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -171,9 +207,7 @@ async fn provision_and_check(
         let mut intentions = federation.intentions();
         intentions.extend(names.iter().map(|name| kube_objects::webhook_intention(name)));
         intentions.extend(federation.cells.iter().map(|cell| kube_objects::namespace_intention(&cell.names.namespace)));
-        journal.announce(intentions).map(|()| thumbprints).map_err(|error| {
-            Stop::new(Exit::Provisioning, format!("the journal cannot be written, so nothing is created: {error}"))
-        })
+        journal.announce(intentions).map(|()| thumbprints).map_err(|error| Stop::unwritten(&error))
     });
     let thumbprints = match announced {
         Ok(thumbprints) => thumbprints,
@@ -183,9 +217,9 @@ async fn provision_and_check(
         }
     };
 
-    let stage = Stage { settings, scenario: &plan.scenario, places, journal, pods: &pods };
+    let stage = Stage { settings, scenario: &plan.scenario, places, creator, pods: &pods };
     let registered = async {
-        let each = configurations.iter().map(|one| kube_objects::register(client, journal, &settings.run, one));
+        let each = configurations.iter().map(|one| creator.register(one));
         let registered = futures::future::try_join_all(each).await.map(drop);
         match &registered {
             Ok(()) => phase.done(Some(names.join(", "))),
@@ -195,7 +229,7 @@ async fn provision_and_check(
     };
     let applied = async {
         let phase = events.begin(name, Phase::Federation);
-        let applied = federation.apply(places, journal, thumbprints).await;
+        let applied = federation.apply(places, creator, thumbprints).await;
         match &applied {
             Ok(()) => phase.done(Some(federation.size())),
             Err(stop) => phase.failed(&stop.message),
@@ -220,6 +254,30 @@ async fn provision_and_check(
         duration_ms: millis(furnishing),
     });
     checks(&stage, company, &federation).await
+}
+
+/// Looks at what stands under the names of the run before it creates anything: nothing may. What is this process's own is looked at as a whole,
+/// and what an earlier process of the run has left is known.
+async fn nothing_stands(settings: &Settings, federation: &Federation, client: &kube::Client) -> Result<(), Stop> {
+    if places::is_ephemeral(settings) || settings.earlier.is_some() {
+        return Ok(());
+    }
+    let reach = Reach::of(Some(federation), client);
+    let found = inventory::of_run(&reach, &settings.run, &std::collections::BTreeSet::new()).await?;
+    inventory::keep(settings, "inventory-before", &found);
+    match found.first() {
+        None => Ok(()),
+        Some(first) => {
+            let message = format!(
+                "{} things stand under the names of run {} already, first {} {}: take them down with `cargo xtask cleanup`, or pass another --run-id",
+                found.len(),
+                settings.run,
+                first.kind,
+                first.id
+            );
+            Err(Stop::new(Exit::Preflight, message))
+        }
+    }
 }
 
 async fn checks(stage: &Stage<'_>, company: &Company<'_>, federation: &Federation) -> Result<Vec<Verdict>, Stop> {
@@ -291,41 +349,100 @@ async fn checks(stage: &Stage<'_>, company: &Company<'_>, federation: &Federatio
     Ok(verdicts)
 }
 
-async fn teardown(
-    settings: &Settings,
-    plan: &Plan,
-    events: &Events,
-    journal: &Journal,
-    places: &Places,
-    made: &mut Made,
-    checked: &Result<Vec<Verdict>, Stop>,
-) -> Vec<Leftover> {
-    let phase = events.begin(&plan.scenario.name, Phase::Teardown);
-    let passed = checked.as_ref().is_ok_and(|verdicts| judge(verdicts).0 == Exit::Passed);
-    if !places::is_ephemeral(settings) && !settings.cleanup.applies(passed) {
-        let open = journal.open_entries().len();
-        phase.skipped(format!("left in place as --cleanup asks: {open} resources, listed in journal.jsonl"));
-        return Vec::new();
+/// Work that may panic: whatever it made must be taken down all the same.
+async fn caught<T>(work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+    let ended = std::panic::AssertUnwindSafe(work).catch_unwind().await;
+    ended.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(Stop::new(Exit::Internal, format!("a check panicked: {}", text.unwrap_or("no message"))))
+    })
+}
+
+/// Work that ends when the run's time is up: teardown has time of its own.
+async fn in_time<T>(settings: &Settings, work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+    match tokio::time::timeout_at(settings.deadline, work).await {
+        Ok(done) => done,
+        Err(_) => {
+            let message = format!("the run's time is up after {} s (--timeout)", settings.options.timeout);
+            Err(Stop::new(Exit::Infrastructure, message))
+        }
     }
-    let (federation, client) = (made.federation.as_deref(), places.cluster.client());
-    let count = journal.open_entries().len();
-    let mut left = cleanup::teardown(journal, federation, client, &settings.run).await;
-    match patience::until_gone(settings, || cleanup::inventory(federation, client, &settings.run)).await {
-        Ok(found) => left = cleanup::merged(left, found),
-        Err(stop) => left.push(Leftover { kind: "inventory".into(), id: "not taken".into(), why: stop.message }),
-    }
-    for one in &left {
+}
+
+fn tell_leftovers(events: &Events, scenario: &str, left: &[Leftover]) {
+    for one in left {
         events.emit(Event::Leftover {
-            scenario: plan.scenario.name.clone(),
+            scenario: scenario.to_owned(),
             kind: one.kind.clone(),
             id: one.id.clone(),
             why: one.why.clone(),
         });
     }
-    if left.is_empty() {
-        phase.done(Some(format!("{count} taken back, inventory empty")));
-    } else {
-        phase.failed(format!("{} of {count} left", left.len()));
+}
+
+/// What a teardown needs.
+struct Scene<'a> {
+    settings: &'a Settings,
+    scenario: &'a str,
+    events: &'a Events,
+    interrupts: &'a Interrupts,
+    journal: &'a Journal,
+}
+
+impl Scene<'_> {
+    /// Takes down what the scenario created, as the settings say, and looks whether it is gone.
+    async fn teardown(&self, reach: &Reach, checked: &Result<Vec<Verdict>, Stop>) -> Vec<Leftover> {
+        let phase = self.events.begin(self.scenario, Phase::Teardown);
+        let passed = checked.as_ref().is_ok_and(|verdicts| judge(verdicts).0 == Exit::Passed);
+        // What this process itself lives in goes last.
+        let open: Vec<Entry> = self.journal.open_entries().into_iter().filter(|entry| !is_last(entry)).collect();
+        let count = open.len();
+        if !places::is_ephemeral(self.settings) && !self.settings.cleanup.applies(passed) {
+            self.events.emit(Event::Kept { scenario: self.scenario.to_owned(), resources: count });
+            phase.skipped(format!("left in place as --cleanup asks: {count} resources, listed in journal.jsonl"));
+            return Vec::new();
+        }
+        let left = match self.interrupts.or_given_up(caught(self.take_down(open, reach))).await {
+            Some(Ok(left)) => left,
+            Some(Err(stop)) => self.all_that_is_open(&stop.message),
+            None => self.all_that_is_open("the teardown was given up"),
+        };
+        tell_leftovers(self.events, self.scenario, &left);
+        if left.is_empty() {
+            phase.done(Some(format!("{count} taken back, inventory empty")));
+        } else {
+            phase.failed(format!("{} of {count} left", left.len()));
+        }
+        left
     }
-    left
+
+    async fn take_down(&self, open: Vec<Entry>, reach: &Reach) -> Result<Vec<Leftover>, Stop> {
+        let patience = Patience::of(self.settings);
+        let taken = takedown::to_the_last(self.journal, open, reach, patience, &|_, _| ()).await;
+        inventory::keep(self.settings, "inventory-after", &taken.seen);
+        inventory::keep(self.settings, "leaks", &taken.left);
+        Ok(taken.left)
+    }
+
+    /// What the process itself needed until now.
+    async fn last_things(&self, reach: &Reach) -> Vec<Leftover> {
+        let open = self.journal.open_entries().into_iter().filter(is_last).collect();
+        let left = takedown::takedown(self.journal, open, reach, &|_, _| ()).await.left;
+        tell_leftovers(self.events, self.scenario, &left);
+        left
+    }
+
+    fn all_that_is_open(&self, why: &str) -> Vec<Leftover> {
+        let open = self.journal.open_entries().into_iter().filter(|entry| !is_last(entry));
+        open.map(|entry| Leftover::entry(&entry.label, why)).collect()
+    }
+}
+
+/// The folder and the node of this process: they are in use until everything else is down.
+fn is_last(entry: &Entry) -> bool {
+    match &entry.undo {
+        Undo::Folder(_) => true,
+        Undo::Kubernetes(undo) => undo.path.starts_with(kube_objects::NODES),
+        Undo::Aws(_) | Undo::Azure(_) => false,
+    }
 }

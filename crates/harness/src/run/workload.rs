@@ -15,11 +15,11 @@ use trust::{IssuerUrl, KeyRing};
 use super::answering::password;
 use super::diagnose::published::{Published, key_ids};
 use super::federate::LiveCell;
+use super::kube_objects::Creator;
 use super::places::Places;
 use super::planted::{self, Planted};
 use super::{Settings, kube_objects, overlay};
 use crate::exit::{Exit, Stop};
-use crate::journal::Journal;
 
 /// A call to the API server has this long.
 const CALL: Duration = Duration::from_secs(20);
@@ -77,7 +77,7 @@ pub(crate) struct Stage<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) scenario: &'a Scenario,
     pub(crate) places: &'a Places,
-    pub(crate) journal: &'a Journal,
+    pub(crate) creator: &'a Creator,
     pub(crate) pods: &'a Watched<Pod>,
 }
 
@@ -113,8 +113,7 @@ pub(crate) async fn furnish(stage: &Stage<'_>, cell: &LiveCell) -> Result<(), St
     let mut objects = vec![("secrets", wire)];
     objects.extend(targets(stage.scenario, cell).into_iter().map(|target| ("configmaps", target)));
     let account = cell.account(stage.scenario, stage.places.cluster.issuer());
-    kube_objects::furnish(stage.places.cluster.client(), stage.journal, &stage.settings.run, cell, &objects, account)
-        .await
+    stage.creator.furnish(cell, &objects, account).await
 }
 
 /// What the containers read, one config map each, by the container's name.

@@ -37,6 +37,8 @@ pub(crate) struct Pass {
     pub(crate) proxy: Secret,
     /// Times the delays of the real clouds; none where every write is seen at once.
     pub(crate) propagation: Option<f64>,
+    /// What is in it outlives it.
+    pub(crate) keeps_state: bool,
     pub(crate) aws: aws::Account,
     pub(crate) azure: azure::Subscription,
 }
@@ -82,6 +84,38 @@ impl Pass {
 
     fn client(&self) -> Result<Client, Stop> {
         Ok(Client::new(self.roots()?, DEADLINE).through(self.proxy()?))
+    }
+
+    /// One more key of an AWS account.
+    ///
+    /// # Errors
+    /// When the sandbox does not answer.
+    pub(crate) async fn account(&self, id: &str) -> Result<aws::Account, Stop> {
+        if self.aws.id.as_str() == id {
+            return Ok(self.aws.clone());
+        }
+        ask(&self.client()?, http::Method::POST, &format!("aws/accounts/{id}")).await
+    }
+
+    /// One more owner of a subscription.
+    ///
+    /// # Errors
+    /// When the sandbox does not answer.
+    pub(crate) async fn subscription(&self, id: &str) -> Result<azure::Subscription, Stop> {
+        if self.azure.id == id {
+            return Ok(self.azure.clone());
+        }
+        let path = format!("azure/subscriptions/{id}?tenant={}", self.azure.tenant);
+        ask(&self.client()?, http::Method::POST, &path).await
+    }
+
+    /// A client for its cluster.
+    ///
+    /// # Errors
+    /// When its kubeconfig is none.
+    pub(crate) async fn cluster(&self) -> Result<kube::Client, Stop> {
+        let client = cluster::Kubeconfig::client_of(self.kubeconfig.expose()).await;
+        client.map_err(|error| Stop::caused(Exit::Preflight, error))
     }
 
     /// Opens an AWS account with nothing in it.

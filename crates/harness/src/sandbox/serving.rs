@@ -112,6 +112,7 @@ impl Serving {
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
             node_name: "sandbox".to_owned(),
+            node_labels: std::collections::BTreeMap::new(),
             namespaces: String::new(),
         };
         let cluster = Cluster::up(embedded.clone(), surroundings, NodeChoice::Process);
@@ -141,6 +142,7 @@ impl Serving {
             root_pem: wire.root_pem().to_owned(),
             proxy: proxy.url(),
             propagation: flags.propagation,
+            keeps_state: flags.state.is_some(),
             aws: account,
             azure: subscription,
         };

@@ -1,5 +1,6 @@
 //! One invocation of `crossfed`: started with a known environment, ended by a deadline, read back from what it leaves.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -47,6 +48,11 @@ impl Invocation {
         self.start().end().await
     }
 
+    /// Starts it and waits for its end, whichever it is.
+    pub(crate) async fn death(self) -> Death {
+        self.start().death().await
+    }
+
     /// Starts it.
     pub(crate) fn start(mut self) -> Running {
         let reader = Path::new(env!("CARGO_BIN_EXE_crossfed")).with_file_name("s3-reader");
@@ -55,6 +61,7 @@ impl Invocation {
             child: self.command.spawn().expect("crossfed must start"),
             artifacts: self.artifacts,
             deadline: self.deadline,
+            said: String::new(),
         }
     }
 }
@@ -64,6 +71,8 @@ pub(crate) struct Running {
     child: Child,
     artifacts: Option<PathBuf>,
     deadline: Duration,
+    /// What has been read of its output so far.
+    said: String,
 }
 
 impl Running {
@@ -75,33 +84,54 @@ impl Running {
 
     /// Sends the signal once these words have come out, and waits for the end.
     pub(crate) async fn when_it_says(mut self, words: &str, signal: Signal) -> Ended {
-        let mut out = self.child.stdout.take().expect("its output must be a pipe");
-        let mut said = String::new();
+        self.says(words).await;
+        self.signal(signal);
+        self.end().await
+    }
+
+    /// Waits until these words have come out.
+    pub(crate) async fn says(&mut self, words: &str) {
+        let out = self.child.stdout.as_mut().expect("its output must be a pipe");
+        let said = &mut self.said;
         let reading = async {
             let mut chunk = [0; 4096];
             while !said.contains(words) {
                 let count = out.read(&mut chunk).await.expect("its output must be read");
                 assert!(count > 0, "it ended before it said `{words}`: {said}");
-                said += std::str::from_utf8(&chunk[..count]).expect("output must be UTF-8");
+                said.push_str(&String::from_utf8_lossy(&chunk[..count]));
             }
         };
         tokio::time::timeout(self.deadline, reading).await.expect("it must say so before the deadline");
-        self.signal(signal);
-        let ended = self.end().await;
-        Ended { stdout: said + &ended.stdout, ..ended }
     }
 
     pub(crate) async fn end(self) -> Ended {
+        match self.death().await {
+            Death::Exit(ended) => ended,
+            Death::Signal(signal) => panic!("crossfed must not end by signal {signal}"),
+        }
+    }
+
+    pub(crate) async fn death(self) -> Death {
         let output = tokio::time::timeout(self.deadline, self.child.wait_with_output()).await;
         let output = output.expect("crossfed must end before the deadline").expect("its output must be read");
         let text = |bytes| String::from_utf8(bytes).expect("output must be UTF-8");
-        Ended {
-            exit: output.status.code().expect("crossfed must not end by a signal"),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-            artifacts: self.artifacts.unwrap_or_default(),
+        match (output.status.code(), output.status.signal()) {
+            (Some(exit), _) => Death::Exit(Ended {
+                exit,
+                stdout: self.said + &text(output.stdout),
+                stderr: text(output.stderr),
+                artifacts: self.artifacts.unwrap_or_default(),
+            }),
+            (None, signal) => Death::Signal(signal.expect("it ended one way or the other")),
         }
     }
+}
+
+/// How an invocation ended.
+pub(crate) enum Death {
+    Exit(Ended),
+    /// By a signal.
+    Signal(i32),
 }
 
 /// An invocation that has ended.
@@ -209,7 +239,7 @@ impl Ended {
         let mut journal = Journal::default();
         for line in self.artifact("journal.jsonl").lines() {
             match serde_json::from_str(line).expect("every line of the journal must read back") {
-                Line::Run { .. } => {}
+                Line::Run(_) | Line::Scenario { .. } | Line::Account { .. } | Line::Continued { .. } => {}
                 Line::Intended { entry, label, .. } => journal.intended.push((entry, label)),
                 Line::Done { .. } => {}
                 Line::Failed { entry, .. } | Line::Undone { entry } => journal.gone.push(entry),
@@ -242,6 +272,21 @@ fn without_chain(block: &str) -> String {
         !in_chain
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Waits until something is so that nobody tells.
+pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, waiting).await.expect("it must become so before the deadline");
+}
+
+/// Sends a signal to a process.
+pub(crate) fn send(id: i32, signal: Signal) {
+    kill_process(Pid::from_raw(id).expect("a process id is positive"), signal).expect("the signal must be sent");
 }
 
 /// Whether a process still runs: one that has ended and was not waited for does not.

@@ -28,7 +28,7 @@ async fn inside_of(sandbox: &Sandbox, words: &[&str], script: &str) -> Ended {
 
 /// True where the program is there; says so where it is not.
 #[allow(clippy::print_stderr, reason = "a test that is skipped says why")]
-fn has(program: &str) -> bool {
+pub(crate) fn has(program: &str) -> bool {
     let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
     let found = found.is_ok_and(|output| output.status.success());
     if !found {

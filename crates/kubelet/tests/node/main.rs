@@ -36,6 +36,7 @@ impl std::ops::Deref for World {
 
 pub(crate) fn mk_config(running: &Running, folder: &TempDir) -> NodeConfig {
     NodeConfig {
+        labels: BTreeMap::new(),
         client: running.client.clone(),
         name: "local".to_owned(),
         programs: Programs::new().with("sh", "/bin/sh").with("env", "/usr/bin/env"),

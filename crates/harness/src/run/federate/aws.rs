@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use super::super::Settings;
 use super::super::issuer_site::Files;
+use super::super::kube_objects::Creator;
 use super::super::patience::Patience;
 use super::super::places::Places;
 use super::refusal::{Refusal, only_for};
 use super::{AT_ONCE, LiveCell, failed};
 use crate::exit::{Exit, Stop};
-use crate::journal::{Journal, Undo, aws_label};
+use crate::journal::{Undo, aws_label};
 use clouds::aws::Account;
 use federation::aws::{self, Access, ApplyError, Clients, Desired, HttpStack};
 use federation::thumbprint::{self, Thumbprint};
@@ -58,7 +59,7 @@ pub(super) struct Thumbprints {
 
 impl AwsSide {
     pub(super) fn new(settings: &Settings, tags: Tags, places: &Places) -> Result<Self, Stop> {
-        let (http, consistency) = (places.aws_stack()?, Patience::consistency(settings));
+        let (http, consistency) = (places.aws_stack()?, Patience::consistency(Patience::of(settings)));
         Ok(Self {
             http,
             consistency,
@@ -88,6 +89,27 @@ impl AwsSide {
         self.site = site;
     }
 
+    /// Looks for OIDC providers that stand already: a run shares one that this program made, and never touches any other.
+    pub(super) async fn settle_providers(&mut self, may_reuse: bool) -> Result<Vec<String>, Stop> {
+        let mut reused = Vec::new();
+        for (account, clients) in &self.accounts {
+            let here: Vec<Desired> =
+                self.desired.iter().filter(|one| one.account == *account).map(|one| one.desired.clone()).collect();
+            let standing = aws::preflight(clients, &here)
+                .await
+                .map_err(|error| failed(&format!("account {account}"), Some(error.kind), error))?;
+            for provider in standing.into_iter().filter(|provider| !provider.is_ours) {
+                may_use(&provider, may_reuse)?;
+                self.desired.retain(|one| {
+                    one.account != *account
+                        || !matches!(&one.desired, Desired::OidcProvider { url, .. } if *url == provider.url)
+                });
+                reused.push(provider.arn);
+            }
+        }
+        Ok(reused)
+    }
+
     pub(super) fn intentions(&self) -> impl Iterator<Item = (String, Undo)> {
         let first = self.first.iter();
         let site = first.flat_map(|account| self.site.iter().map(move |desired| (account, desired)));
@@ -102,7 +124,7 @@ impl AwsSide {
     /// Creates everything. What is refused and was for one cell alone is that cell's end.
     pub(super) async fn apply(
         &self,
-        journal: &Journal,
+        creator: &Creator,
         thumbprints: &Thumbprints,
         cells: &[Arc<LiveCell>],
     ) -> Result<(), Stop> {
@@ -112,7 +134,7 @@ impl AwsSide {
                 let owner = owner.and_then(|one| only_for(cells, &one.cells));
                 (account, with_thumbprints(desired, thumbprints), owner)
             });
-            self.create(journal, stage.collect()).await?;
+            self.create(creator, stage.collect()).await?;
         }
         for cell in cells.iter().filter(|cell| cell.refused.get().is_none()) {
             self.probe(cell).await?;
@@ -121,10 +143,10 @@ impl AwsSide {
     }
 
     /// Makes the issuer's bucket with what is in it.
-    pub(super) async fn found(&self, journal: &Journal, site: Vec<Desired>) -> Result<(), Stop> {
+    pub(super) async fn found(&self, creator: &Creator, site: Vec<Desired>) -> Result<(), Stop> {
         let Some(account) = &self.first else { return Ok(()) };
         for stage in aws::stages(site) {
-            self.create(journal, stage.into_iter().map(|desired| (account.clone(), desired, None)).collect()).await?;
+            self.create(creator, stage.into_iter().map(|desired| (account.clone(), desired, None)).collect()).await?;
         }
         Ok(())
     }
@@ -141,15 +163,17 @@ impl AwsSide {
     }
 
     /// Creates what stands in one round, each with the cell that it is for, if it is for one alone.
-    async fn create(&self, journal: &Journal, stage: Vec<(String, Desired, Option<&LiveCell>)>) -> Result<(), Stop> {
+    async fn create(&self, creator: &Creator, stage: Vec<(String, Desired, Option<&LiveCell>)>) -> Result<(), Stop> {
         futures::stream::iter(stage)
             .map(|(account, desired, cell)| async move {
                 if cell.is_some_and(|cell| cell.refused.get().is_some()) {
                     return Ok(());
                 }
-                let clients = self.clients(&account)?;
-                let made = aws::create_journaled(clients, &desired, &self.tags, journal).await.map(drop);
-                made.or_else(|error| refused(&account, cell, error))
+                let (clients, tags, journal) =
+                    (self.clients(&account)?.clone(), self.tags.clone(), creator.journal.clone());
+                let creation =
+                    async move { aws::create_journaled(&clients, &desired, &tags, &journal).await.map(drop) };
+                creator.begun.to_the_end(creation).await?.or_else(|error| refused(&account, cell, error))
             })
             .buffer_unordered(AT_ONCE)
             .try_collect::<Vec<_>>()
@@ -177,22 +201,37 @@ impl AwsSide {
         self.accounts.get(account).ok_or_else(|| Stop::new(Exit::Internal, format!("no keys for account {account}")))
     }
 
-    /// All accounts in use.
-    pub(crate) fn accounts(&self) -> impl Iterator<Item = &Clients> {
-        self.accounts.values()
-    }
-
-    /// ARNs of the providers that the run comes on in an account.
-    pub(crate) fn providers(&self, clients: &Clients) -> Vec<String> {
-        let here = self.desired.iter().filter(|one| one.account == clients.account().as_str());
-        let providers = here.filter(|one| matches!(one.desired, Desired::OidcProvider { .. }));
-        let arns = providers.filter_map(|one| one.desired.arn(clients.account(), clients.region()));
-        arns.map(|arn| arn.to_string()).collect()
+    /// All accounts in use, with the clients of each.
+    pub(crate) fn accounts(&self) -> &BTreeMap<String, Clients> {
+        &self.accounts
     }
 
     /// How many things are created, in how many accounts.
     pub(super) fn size(&self) -> (usize, usize) {
         (self.desired.len() + self.site.len(), self.accounts.len())
+    }
+}
+
+/// Whether a provider that another made can be used as it is.
+fn may_use(provider: &aws::Standing, may_reuse: bool) -> Result<(), Stop> {
+    let arn = &provider.arn;
+    if !may_reuse {
+        let message = format!(
+            "the account has an OIDC provider for {} that this program did not make ({arn}), and AWS takes one for each issuer: \
+             pass --reuse-oidc-provider to use it as it is, or take another account",
+            provider.url
+        );
+        return Err(Stop::new(Exit::Preflight, message));
+    }
+    match provider.lacks.first() {
+        None => Ok(()),
+        Some(id) => {
+            let message = format!(
+                "--reuse-oidc-provider: {arn} does not accept the audience {id}, and what another made is not changed; its owner can add it with \
+                 `aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {arn} --client-id {id}`"
+            );
+            Err(Stop::new(Exit::Preflight, message))
+        }
     }
 }
 

@@ -15,13 +15,14 @@ use trust::Secret;
 
 use super::super::Settings;
 use super::super::issuer_site::{self, Files};
+use super::super::kube_objects::Creator;
 use super::super::patience::Patience;
 use super::super::places::Places;
 use super::super::render::{self, AzureNames, RenderedAzure};
 use super::refusal::{Refusal, only_for};
 use super::{AT_ONCE, LiveCell, failed};
 use crate::exit::{Exit, Stop};
-use crate::journal::{Journal, Undo, azure_label};
+use crate::journal::{Undo, azure_label};
 
 /// What is wanted in the subscription.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl AzureSide {
                 client_id: subscription.client_id.clone(),
                 client_secret: subscription.client_secret.clone(),
             },
-            consistency: Patience::consistency(settings),
+            consistency: Patience::consistency(Patience::of(settings)),
         };
         let clients =
             Clients::new(&access, &places.azure_stack()?).map_err(|error| Stop::caused(Exit::Internal, error))?;
@@ -109,17 +110,17 @@ impl AzureSide {
     }
 
     /// Creates everything. What is refused and was for one cell alone is that cell's end.
-    pub(super) async fn apply(&self, journal: &Journal, cells: &[Arc<LiveCell>]) -> Result<(), Stop> {
+    pub(super) async fn apply(&self, creator: &Creator, cells: &[Arc<LiveCell>]) -> Result<(), Stop> {
         for stage in azure::stages(self.desired.iter().map(|(desired, _)| desired.clone()).collect()) {
-            self.create(journal, stage, cells).await?;
+            self.create(creator, stage, cells).await?;
         }
         Ok(())
     }
 
     /// Makes the issuer's container with what is in it.
-    pub(super) async fn found(&self, journal: &Journal, site: Vec<Desired>) -> Result<(), Stop> {
+    pub(super) async fn found(&self, creator: &Creator, site: Vec<Desired>) -> Result<(), Stop> {
         for stage in azure::stages(site) {
-            self.create(journal, stage, &[]).await?;
+            self.create(creator, stage, &[]).await?;
         }
         Ok(())
     }
@@ -134,14 +135,17 @@ impl AzureSide {
         Ok(())
     }
 
-    async fn create(&self, journal: &Journal, stage: Vec<Desired>, cells: &[Arc<LiveCell>]) -> Result<(), Stop> {
+    async fn create(&self, creator: &Creator, stage: Vec<Desired>, cells: &[Arc<LiveCell>]) -> Result<(), Stop> {
         futures::stream::iter(stage)
             .map(|desired| async move {
                 let cell = self.only_for(cells, &desired);
                 if cell.is_some_and(|cell| cell.refused.get().is_some()) {
                     return Ok(());
                 }
-                let made = match azure::create_journaled(&self.clients, &desired, &self.tags, journal).await {
+                let (clients, tags, journal) = (self.clients.clone(), self.tags.clone(), creator.journal.clone());
+                let wanted = desired.clone();
+                let creation = async move { azure::create_journaled(&clients, &wanted, &tags, &journal).await };
+                let made = match creator.begun.to_the_end(creation).await? {
                     Ok(made) => made,
                     Err(error) => return self.refused(cell, error),
                 };

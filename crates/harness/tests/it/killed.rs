@@ -1,0 +1,101 @@
+//! A run that is killed, at every record of its journal, and what `cleanup` makes of it: what stood before stands after, and nothing else.
+
+use rustix::process::Signal;
+
+use crate::run::{Death, Invocation};
+use crate::standing::Standing;
+
+/// The flavor of the sandbox, a scenario that fits it, and the faults that are tried beside the access: one in an account of its own among them.
+const SCENARIOS: [(&str, &str, &str); 7] = [
+    ("aks", "aks-to-aws", "wrong-namespace,provider-for-another-audience"),
+    ("aks", "aks-to-azure", "credential-for-another-namespace"),
+    ("aks", "both-clouds", "none"),
+    ("eks", "eks-to-azure", "credential-for-another-namespace"),
+    ("eks", "eks-to-aws", "none"),
+    ("self-managed", "self-managed-to-aws", "none"),
+    ("self-managed", "self-managed-to-azure", "none"),
+];
+
+/// Where a run is killed, seen from a record: what was asked for before it has happened, and is not written, or half; or it is the last that
+/// is.
+const MOMENTS: [&str; 3] = ["before", "torn", "after"];
+
+/// Each record is tried at one of the moments in turn, or, where this is set, at each of them; its value is the faults (`default`, `all`, …).
+const THOROUGH: &str = "CROSSFED_KILL_THOROUGHLY";
+
+/// Runs the scenario once for every record of its journal, is killed there, and cleans up.
+async fn killed_everywhere((flavor, scenario, few): (&str, &str, &str), signal: &str) -> usize {
+    let thorough = std::env::var(THOROUGH).ok();
+    let faults = thorough.as_deref().unwrap_or(few);
+    let standing = Standing::up(&["--flavor", flavor]).await;
+    let before = standing.inventory().await;
+    let run = |id: &str| -> Invocation {
+        standing.crossfed(&["e2e", scenario, "--faults", faults, "--cleanup", "always", "--run-id", id])
+    };
+    let whole = run("whole").run().await;
+    whole.expect_exit(0);
+    let records = whole.artifact("journal.jsonl").lines().count();
+    assert_eq!(standing.inventory().await, before, "a whole run leaves nothing");
+    let started = std::time::Instant::now();
+    let mut tried = 0;
+    for record in 2..=records {
+        for (turn, moment) in MOMENTS.into_iter().enumerate() {
+            if thorough.is_none() && turn != record % MOMENTS.len() {
+                continue;
+            }
+            let id = format!("k{record}{}", &moment[..1]);
+            let trap = format!("{signal}@{moment}:{record}");
+            let ended = run(&id).env("CROSSFED_TRAP", &trap).death().await;
+            match &ended {
+                Death::Signal(signal) => assert_eq!(*signal, Signal::KILL.as_raw(), "{trap}"),
+                // Which records there are differs a little from run to run: the last of them may not have come.
+                Death::Exit(ended) => assert!(record > records - 3, "{trap}: it ended with {}", ended.exit),
+            }
+            let cleanup = standing.cleanup(&id).await;
+            assert_eq!(cleanup.exit, 0, "{trap}\n{}{}", cleanup.stdout, cleanup.stderr);
+            assert_eq!(standing.inventory().await, before, "{trap}\n{}", cleanup.stdout);
+            assert!(standing.private_folders(&id).is_empty(), "{trap}");
+            tried += 1;
+        }
+    }
+    let again = standing.cleanup("latest").await;
+    assert_eq!(again.exit, 0, "{}", again.stdout);
+    assert!(again.stdout.contains(": 0 taken back, 0 not there any more"), "twice is harmless: {}", again.stdout);
+    eprintln!("{scenario}: {tried} kills at {records} records, no leak, {} s", started.elapsed().as_secs());
+    tried
+}
+
+#[tokio::test]
+async fn aks_to_aws_leaves_nothing_wherever_it_is_killed() {
+    assert!(killed_everywhere(SCENARIOS[0], "KILL").await > 20);
+}
+
+#[tokio::test]
+async fn aks_to_azure_leaves_nothing_wherever_it_is_killed() {
+    assert!(killed_everywhere(SCENARIOS[1], "KILL").await > 20);
+}
+
+#[tokio::test]
+async fn both_clouds_leaves_nothing_wherever_it_is_killed() {
+    assert!(killed_everywhere(SCENARIOS[2], "KILL").await > 20);
+}
+
+#[tokio::test]
+async fn eks_to_azure_leaves_nothing_wherever_it_is_killed() {
+    assert!(killed_everywhere(SCENARIOS[3], "KILL").await > 20);
+}
+
+#[tokio::test]
+async fn eks_to_aws_leaves_nothing_wherever_it_is_killed() {
+    assert!(killed_everywhere(SCENARIOS[4], "KILL").await > 20);
+}
+
+#[tokio::test]
+async fn self_managed_to_aws_leaves_nothing_wherever_it_is_killed() {
+    assert!(killed_everywhere(SCENARIOS[5], "KILL").await > 20);
+}
+
+#[tokio::test]
+async fn self_managed_to_azure_leaves_nothing_wherever_it_is_killed() {
+    assert!(killed_everywhere(SCENARIOS[6], "KILL").await > 20);
+}
