@@ -4,6 +4,8 @@
 
 #[path = "aws/again.rs"]
 mod again;
+#[path = "aws/holdings.rs"]
+mod holdings;
 #[path = "common/notes.rs"]
 mod notes;
 #[path = "aws/place.rs"]

@@ -4,6 +4,8 @@
 
 #[path = "azure/again.rs"]
 mod again;
+#[path = "azure/holdings.rs"]
+mod holdings;
 #[path = "common/notes.rs"]
 mod notes;
 #[path = "azure/proxy.rs"]
@@ -80,16 +82,36 @@ impl Place {
         Clients::new(&self.access, &http).expect("access must be taken")
     }
 
-    /// What anybody reads at an address: status, content type and text.
-    async fn read(&self, url: &str) -> (u16, String, String) {
+    /// A client of no SDK.
+    fn http(&self) -> reqwest::Client {
         let proxy = self.wire.proxy_url.as_ref().expect("the wire has a proxy").expose();
         let roots = reqwest::Certificate::from_pem_bundle(self.wire.root_pem.as_bytes()).expect("root must be read");
-        let client = reqwest::Client::builder()
-            .proxy(reqwest::Proxy::all(proxy).expect("proxy must be taken"))
-            .tls_certs_only(roots)
-            .build()
-            .expect("client must be built");
-        let answer = client.get(url).send().await.expect("an answer must come");
+        let builder = reqwest::Client::builder().proxy(reqwest::Proxy::all(proxy).expect("proxy must be taken"));
+        builder.tls_certs_only(roots).build().expect("client must be built")
+    }
+
+    /// The provisioning principal's token for Resource Manager.
+    async fn access_token(&self) -> String {
+        let Credential::ClientSecret { client_id, client_secret } = &self.access.credential else {
+            panic!("the principal has a secret")
+        };
+        let url = format!("https://login.microsoftonline.com/{}/oauth2/v2.0/token", self.access.tenant);
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", client_id),
+            ("client_secret", client_secret.expose()),
+            ("scope", "https://management.azure.com/.default"),
+        ];
+        let form = form.map(|(name, value)| format!("{name}={value}")).join("&");
+        let request = self.http().post(url).header("content-type", "application/x-www-form-urlencoded").body(form);
+        let answer = request.send().await.expect("an answer must come").text().await.expect("text must come");
+        let answer: serde_json::Value = serde_json::from_str(&answer).expect("an answer must be JSON");
+        answer["access_token"].as_str().expect("a token must be issued").to_owned()
+    }
+
+    /// What anybody reads at an address: status, content type and text.
+    async fn read(&self, url: &str) -> (u16, String, String) {
+        let answer = self.http().get(url).send().await.expect("an answer must come");
         let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let (status, kind) = (answer.status().as_u16(), kind.to_owned());
         (status, kind, answer.text().await.expect("text must come"))

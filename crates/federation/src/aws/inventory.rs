@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::access::Clients;
 use super::call::call;
 use super::error::ProvisionError;
+use super::located::{self, Listed};
 use super::provider::find;
 use super::undo::is_absent;
 
 /// Listings at one time. IAM throttles an account early.
-const AT_ONCE: usize = 8;
+pub(super) const AT_ONCE: usize = 8;
 
 /// The kinds that we create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -72,11 +73,16 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn holds(&self, name: &str) -> bool {
+    /// How names begin.
+    fn prefix(&self) -> &str {
         match self {
-            Self::Account => true,
-            Self::Run { prefix, .. } => name.starts_with(prefix.as_str()),
+            Self::Account => "",
+            Self::Run { prefix, .. } => prefix,
         }
+    }
+
+    fn holds(&self, name: &str) -> bool {
+        name.starts_with(self.prefix())
     }
 }
 
@@ -89,18 +95,18 @@ pub async fn inventory(clients: &Clients, scope: &Scope) -> Result<Vec<Item>, Pr
         providers(clients, scope),
         roles(clients, scope),
         policies(clients, scope),
-        buckets(clients, scope),
+        located::buckets(clients, scope.prefix()),
     )?;
     let (attachments, objects) = tokio::try_join!(
         each(roles.iter().map(|(name, _)| attachments(clients, name))),
-        each(buckets.iter().map(|name| objects(clients, name))),
+        each(buckets.iter().map(|bucket| objects(clients, bucket))),
     )?;
     let kinds: [(ItemKind, Vec<String>); 6] = [
         (ItemKind::OidcProvider, providers),
         (ItemKind::Role, roles.into_iter().map(|(_, arn)| arn).collect()),
         (ItemKind::Policy, policies),
         (ItemKind::Attachment, attachments),
-        (ItemKind::Bucket, buckets),
+        (ItemKind::Bucket, buckets.into_iter().map(|bucket| bucket.name).collect()),
         (ItemKind::Object, objects),
     ];
     let items: BTreeSet<Item> =
@@ -146,14 +152,14 @@ pub(super) async fn all_providers(clients: &Clients) -> Result<Vec<String>, Prov
 }
 
 /// Name and ARN.
-async fn roles(clients: &Clients, scope: &Scope) -> Result<Vec<(String, String)>, ProvisionError> {
+pub(super) async fn roles(clients: &Clients, scope: &Scope) -> Result<Vec<(String, String)>, ProvisionError> {
     let send = || clients.iam().list_roles().into_paginator().items().send().collect::<Result<Vec<_>, _>>();
     let listed = call(clients.consistency(), "ListRoles", "the account", send).await?;
     let ours = listed.iter().filter(|role| !role.path().starts_with("/aws-") && scope.holds(role.role_name()));
     Ok(ours.map(|role| (role.role_name().to_owned(), role.arn().to_owned())).collect())
 }
 
-async fn policies(clients: &Clients, scope: &Scope) -> Result<Vec<String>, ProvisionError> {
+pub(super) async fn policies(clients: &Clients, scope: &Scope) -> Result<Vec<String>, ProvisionError> {
     let local = aws_sdk_iam::types::PolicyScopeType::Local;
     let send = || {
         clients
@@ -171,31 +177,37 @@ async fn policies(clients: &Clients, scope: &Scope) -> Result<Vec<String>, Provi
 }
 
 async fn attachments(clients: &Clients, role: &str) -> Result<Vec<String>, ProvisionError> {
+    let arns = gone_is_empty(attached(clients, role).await)?;
+    Ok(arns.into_iter().map(|arn| format!("{role} {arn}")).collect())
+}
+
+/// ARNs of the policies on a role.
+pub(super) async fn attached(clients: &Clients, role: &str) -> Result<Vec<String>, ProvisionError> {
     let send = || {
         let pages = clients.iam().list_attached_role_policies().role_name(role).into_paginator();
         pages.items().send().collect::<Result<Vec<_>, _>>()
     };
-    let listed = call(clients.consistency(), "ListAttachedRolePolicies", &format!("role {role}"), send).await;
-    gone_is_empty(listed.map(|listed| {
-        listed.iter().filter_map(|policy| policy.policy_arn()).map(|arn| format!("{role} {arn}")).collect()
-    }))
+    let listed = call(clients.consistency(), "ListAttachedRolePolicies", &format!("role {role}"), send).await?;
+    Ok(listed.iter().filter_map(|policy| policy.policy_arn()).map(str::to_owned).collect())
 }
 
-async fn buckets(clients: &Clients, scope: &Scope) -> Result<Vec<String>, ProvisionError> {
-    let send = || clients.s3().list_buckets().send();
-    let listed = call(clients.consistency(), "ListBuckets", "the account", send).await?;
-    let names = listed.buckets().iter().filter_map(|bucket| bucket.name());
-    Ok(names.filter(|name| scope.holds(name)).map(str::to_owned).collect())
+async fn objects(clients: &Clients, bucket: &Listed) -> Result<Vec<String>, ProvisionError> {
+    let keys = async { keys(clients, &clients.s3_in(&bucket.region(clients).await?), &bucket.name).await };
+    let keys = gone_is_empty(keys.await)?;
+    Ok(keys.into_iter().map(|key| format!("{}/{key}", bucket.name)).collect())
 }
 
-async fn objects(clients: &Clients, bucket: &str) -> Result<Vec<String>, ProvisionError> {
+/// Keys of the objects in a bucket.
+pub(super) async fn keys(
+    clients: &Clients,
+    s3: &aws_sdk_s3::Client,
+    bucket: &str,
+) -> Result<Vec<String>, ProvisionError> {
     let send = || {
-        let pages = clients.s3().list_objects_v2().bucket(bucket).into_paginator();
+        let pages = s3.list_objects_v2().bucket(bucket).into_paginator();
         pages.send().collect::<Result<Vec<_>, _>>()
     };
-    let listed = call(clients.consistency(), "ListObjectsV2", &format!("bucket {bucket}"), send).await;
-    gone_is_empty(listed.map(|pages| {
-        let objects = pages.iter().flat_map(|page| page.contents());
-        objects.filter_map(|object| object.key()).map(|key| format!("{bucket}/{key}")).collect()
-    }))
+    let pages = call(clients.consistency(), "ListObjectsV2", &format!("bucket {bucket}"), send).await?;
+    let objects = pages.iter().flat_map(|page| page.contents());
+    Ok(objects.filter_map(|object| object.key()).map(str::to_owned).collect())
 }

@@ -34,6 +34,13 @@ pub(super) fn group(subscription: &str, group: &str) -> String {
     format!("/subscriptions/{subscription}/resourceGroups/{group}")
 }
 
+/// The group in a resource's id; ids differ in case from one answer to the next.
+pub(super) fn group_of(id: &str) -> Option<&str> {
+    let mut segments = id.split('/');
+    segments.find(|segment| segment.eq_ignore_ascii_case("resourceGroups"))?;
+    segments.next()
+}
+
 pub(super) fn vault(subscription: &str, group: &str, name: &str) -> String {
     format!("{}/providers/Microsoft.KeyVault/vaults/{name}", self::group(subscription, group))
 }
@@ -82,6 +89,15 @@ pub(super) fn assignment_name(scope: &str, role: &str, principal: &str) -> Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_is_read_whatever_the_case() {
+        let check = |id: &str, expected: Option<&str>| assert_eq!(group_of(id), expected, "{id}");
+        check(&vault("s", "g", "v"), Some("g"));
+        check("/subscriptions/s/resourcegroups/G/providers/p/vaults/v", Some("G"));
+        check("/subscriptions/s/resourceGroups", None);
+        check("/subscriptions/s", None);
+    }
 
     #[test]
     fn an_assignment_keeps_its_name_whatever_the_case_and_shares_it_with_no_other() {

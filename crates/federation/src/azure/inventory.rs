@@ -80,13 +80,42 @@ pub enum Scope {
 
 impl Scope {
     fn holds(&self, tags: &Value) -> bool {
-        let pairs = || {
-            tags.as_object().into_iter().flatten().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
-        };
         match self {
             Self::Subscription => true,
-            Self::Run(run) => Tags::claims(pairs(), run),
+            Self::Run(run) => Tags::claims(pairs(tags), run),
         }
+    }
+}
+
+/// Names and values of tags.
+pub(super) fn pairs(tags: &Value) -> impl Iterator<Item = (&str, &str)> {
+    tags.as_object().into_iter().flatten().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
+}
+
+/// What stands in the subscription itself, of our kinds and whosever.
+pub(super) struct Everything {
+    pub(super) groups: Vec<Value>,
+    pub(super) vaults: Vec<Value>,
+    pub(super) deleted: Vec<Value>,
+    pub(super) identities: Vec<Value>,
+    pub(super) accounts: Vec<Value>,
+}
+
+impl Everything {
+    pub(super) async fn of(clients: &Clients) -> Result<Self, ProvisionError> {
+        let subscription = id::subscription(clients.subscription());
+        let whole = |operation, path: &str, version| {
+            let path = format!("{subscription}/{path}");
+            async move { list::all(clients, operation, "the subscription", &path, version).await }
+        };
+        let (groups, vaults, deleted, identities, accounts) = tokio::try_join!(
+            whole("ListResourceGroups", "resourcegroups", id::RESOURCES),
+            whole("ListVaults", "providers/Microsoft.KeyVault/vaults", id::VAULTS),
+            whole("ListDeletedVaults", "providers/Microsoft.KeyVault/deletedVaults", id::VAULTS),
+            whole("ListIdentities", "providers/Microsoft.ManagedIdentity/userAssignedIdentities", id::IDENTITIES),
+            whole("ListStorageAccounts", list::STORAGE_ACCOUNTS, id::STORAGE),
+        )?;
+        Ok(Self { groups, vaults, deleted, identities, accounts })
     }
 }
 
@@ -95,27 +124,12 @@ impl Scope {
 /// # Errors
 /// When a listing is refused or not answered. What vanishes meanwhile is no error.
 pub async fn inventory(clients: &Clients, scope: &Scope) -> Result<Vec<Item>, ProvisionError> {
-    let subscription = id::subscription(clients.subscription());
-    let whole = |operation, path: &str, version| {
-        let path = format!("{subscription}/{path}");
-        async move { list::all(clients, operation, "the subscription", &path, version).await }
-    };
-    let (groups, vaults, deleted, identities, accounts) = tokio::try_join!(
-        whole("ListResourceGroups", "resourcegroups", id::RESOURCES),
-        whole("ListVaults", "providers/Microsoft.KeyVault/vaults", id::VAULTS),
-        whole("ListDeletedVaults", "providers/Microsoft.KeyVault/deletedVaults", id::VAULTS),
-        whole("ListIdentities", "providers/Microsoft.ManagedIdentity/userAssignedIdentities", id::IDENTITIES),
-        whole("ListStorageAccounts", list::STORAGE_ACCOUNTS, id::STORAGE),
-    )?;
+    let Everything { groups, vaults, deleted, identities, accounts } = Everything::of(clients).await?;
     let ours = |all: Vec<Value>| all.into_iter().filter(|one| scope.holds(&one["tags"])).collect::<Vec<_>>();
     let (groups, vaults, identities, accounts) = (ours(groups), ours(vaults), ours(identities), ours(accounts));
-    let roles_on = |owner| {
-        let path = "providers/Microsoft.Authorization/roleAssignments";
-        children(clients, "ListRoleAssignments", owner, path, id::AUTHORIZATION)
-    };
     let (secrets, assignments, credentials, containers, storage_roles) = tokio::try_join!(
         each(&vaults, |vault| children(clients, "ListSecrets", vault, "secrets", id::VAULTS)),
-        each(&vaults, roles_on),
+        each(&vaults, |vault| roles_on(clients, vault)),
         each(&identities, |identity| children(
             clients,
             "ListFederatedCredentials",
@@ -130,7 +144,7 @@ pub async fn inventory(clients: &Clients, scope: &Scope) -> Result<Vec<Item>, Pr
             "blobServices/default/containers",
             id::STORAGE
         )),
-        each(&accounts, roles_on),
+        each(&accounts, |account| roles_on(clients, account)),
     )?;
     let mut items = BTreeSet::new();
     let mut note = |kind, id: String| items.insert(Item { kind, id });
@@ -165,22 +179,19 @@ pub async fn inventory(clients: &Clients, scope: &Scope) -> Result<Vec<Item>, Pr
     for (kind, assignments) in [(ItemKind::RoleAssignment, &assignments), (ItemKind::StorageRole, &storage_roles)] {
         for (owner, assignment) in assignments {
             let text = |name: &str| assignment["properties"][name].as_str().unwrap_or_default();
-            // The listing names those of the group and the subscription, too.
-            if text("scope").eq_ignore_ascii_case(owner["id"].as_str().unwrap_or_default()) {
-                let role = text("roleDefinitionId").rsplit('/').next().unwrap_or_default();
-                note(kind, format!("{} {role} {}", name(owner), text("principalId")));
-            }
+            let role = text("roleDefinitionId").rsplit('/').next().unwrap_or_default();
+            note(kind, format!("{} {role} {}", name(owner), text("principalId")));
         }
     }
     Ok(items.into_iter().collect())
 }
 
-fn name(resource: &Value) -> String {
+pub(super) fn name(resource: &Value) -> String {
     resource["name"].as_str().unwrap_or_default().to_owned()
 }
 
 /// The children of all parents, each with its parent.
-async fn each<'a, F>(
+pub(super) async fn each<'a, F>(
     parents: &'a [Value],
     listing: impl Fn(&'a Value) -> F,
 ) -> Result<Vec<(&'a Value, Value)>, ProvisionError>
@@ -195,7 +206,7 @@ where
     Ok(lists.into_iter().flatten().collect())
 }
 
-async fn children(
+pub(super) async fn children(
     clients: &Clients,
     operation: &'static str,
     parent: &Value,
@@ -207,4 +218,14 @@ async fn children(
         Err(error) if error.is_absent() => Ok(Vec::new()),
         other => other,
     }
+}
+
+/// The role assignments on `owner` itself.
+pub(super) async fn roles_on(clients: &Clients, owner: &Value) -> Result<Vec<Value>, ProvisionError> {
+    let path = "providers/Microsoft.Authorization/roleAssignments";
+    let listed = children(clients, "ListRoleAssignments", owner, path, id::AUTHORIZATION).await?;
+    let id = owner["id"].as_str().unwrap_or_default();
+    // The listing names those of the group and the subscription, too.
+    let own = |role: &Value| role["properties"]["scope"].as_str().is_some_and(|scope| scope.eq_ignore_ascii_case(id));
+    Ok(listed.into_iter().filter(own).collect())
 }

@@ -9,9 +9,10 @@ use trust::AccountId;
 
 use super::place::{ACCOUNT, Place};
 
-/// A plain client of the vendor's SDK.
+/// Plain clients of the vendor's SDK.
 pub(crate) struct Stranger {
     pub(crate) iam: aws_sdk_iam::Client,
+    pub(crate) s3: aws_sdk_s3::Client,
 }
 
 impl Stranger {
@@ -29,7 +30,8 @@ impl Stranger {
             .http_client(http)
             .endpoint_url(format!("https://{}", place.server.addr()))
             .build();
-        Self { iam: aws_sdk_iam::Client::new(&sdk) }
+        let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build();
+        Self { iam: aws_sdk_iam::Client::new(&sdk), s3: aws_sdk_s3::Client::from_conf(s3) }
     }
 
     pub(crate) async fn make_provider(&self, url: &str) {
