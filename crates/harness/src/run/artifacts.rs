@@ -59,7 +59,8 @@ fn log_path(cluster: &str, namespace: &str, pod: &str, scenario: &Scenario, clou
     folder(cluster).join("podlogs").join(name)
 }
 
-fn folder(cluster: &str) -> PathBuf {
+/// Where a cluster's files lie in the run's folder.
+pub(crate) fn folder(cluster: &str) -> PathBuf {
     let cluster: String =
         cluster.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect();
     Path::new("clusters").join(cluster)
