@@ -47,6 +47,11 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Whether a signal ended the run.
+    pub fn is_signal(self) -> bool {
+        matches!(self, Exit::HungUp | Exit::Interrupted | Exit::Terminated)
+    }
+
     /// The number.
     pub fn code(self) -> u8 {
         match self {

@@ -5,7 +5,6 @@ mod artifacts;
 mod begun;
 pub(crate) mod check;
 mod diagnose;
-#[expect(dead_code, reason = "called before a teardown with the next change")]
 mod dump;
 mod events;
 mod evidence;

@@ -1,7 +1,7 @@
 //! A scenario from preflight to teardown.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cluster::{PreparedWebhook, Watched};
 use futures::{FutureExt, StreamExt};
@@ -13,6 +13,7 @@ use trust::{Chain, Verdict};
 
 use super::begun::Begun;
 use super::check::Told;
+use super::dump::{self, Dump};
 use super::federate::{self, Federation, LiveCell};
 use super::judging::finish;
 use super::kube_objects::Creator;
@@ -109,7 +110,17 @@ async fn play(
     let work = in_time(settings, provision_and_check(settings, plan, company, &creator, &places, &mut made));
     let checked = interrupts.or(caught(work)).await;
     creator.begun.settled().await;
-    let scene = Scene { settings, scenario: name, events, interrupts, journal: &journal };
+    let evidence = Dump {
+        client: &creator.client,
+        run: &settings.run,
+        artifacts: &settings.artifacts,
+        cluster: &places.cluster.title(),
+        trusts_node: places.cluster.trusts_node(),
+        requests: &places.wire().log().clone(),
+        occasion: BEFORE_TEARDOWN,
+        deadline: dump::DEADLINE,
+    };
+    let scene = Scene { settings, scenario: name, events, interrupts, journal: &journal, evidence };
     let mut reach = Reach::of(made.federation.as_deref(), &creator.client);
     if let Some(earlier) = &settings.earlier {
         reach.join(&earlier.reach);
@@ -387,13 +398,31 @@ struct Scene<'a> {
     events: &'a Events,
     interrupts: &'a Interrupts,
     journal: &'a Journal,
+    /// How evidence is collected.
+    evidence: Dump<'a>,
 }
 
+/// When evidence is collected first.
+const BEFORE_TEARDOWN: &str = "before teardown";
+
 impl Scene<'_> {
+    /// Writes down what is there before it goes.
+    async fn collect(&self, occasion: &str, deadline: Duration) {
+        let collecting = async { dump::collect(&Dump { occasion, deadline, ..self.evidence }).await };
+        let Some(collected) = self.interrupts.or_given_up(collecting).await else { return };
+        if let Some(text) = collected.note() {
+            self.events.emit(Event::Note { scenario: Some(self.scenario.to_owned()), text });
+        }
+    }
+
     /// Takes down what the scenario created, as the settings say, and looks whether it is gone.
     async fn teardown(&self, reach: &Reach, checked: &Result<Vec<Verdict>, Stop>) -> Vec<Leftover> {
         let phase = self.events.begin(self.scenario, Phase::Teardown);
         let passed = checked.as_ref().is_ok_and(|verdicts| judge(verdicts).0 == Exit::Passed);
+        if !passed {
+            let is_hurried = checked.as_ref().is_err_and(|stop| stop.exit.is_signal());
+            self.collect(BEFORE_TEARDOWN, if is_hurried { dump::HURRIED } else { dump::DEADLINE }).await;
+        }
         // What this process itself lives in goes last.
         let open: Vec<Entry> = self.journal.open_entries().into_iter().filter(|entry| !is_last(entry)).collect();
         let count = open.len();
@@ -419,6 +448,9 @@ impl Scene<'_> {
     async fn take_down(&self, open: Vec<Entry>, reach: &Reach) -> Result<Vec<Leftover>, Stop> {
         let patience = Patience::of(self.settings);
         let taken = takedown::to_the_last(self.journal, open, reach, patience, &|_, _| ()).await;
+        if let Some(label) = taken.timed_out.first() {
+            self.collect(&format!("deletion of {label} timed out"), dump::DEADLINE).await;
+        }
         inventory::keep(self.settings, "inventory-after", &taken.seen);
         inventory::keep(self.settings, "leaks", &taken.left);
         Ok(taken.left)
