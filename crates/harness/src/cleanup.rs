@@ -148,7 +148,7 @@ async fn one(flags: &Flags, environment: &Environment, past: &Past) -> Result<Ex
     let mut sum = Taken::default();
     let told = |entry: &Entry, fate: Fate| match fate {
         Fate::Back => say(&format!("  gone   {}\n", entry.label)),
-        Fate::Absent => {}
+        Fate::Absent | Fate::Inside => {}
         Fate::Others => say(&format!("  stays  {}: it is another's, or others use it\n", entry.label)),
     };
     for scenario in past.book.scenarios() {

@@ -170,12 +170,25 @@ impl Journal {
         self.lock().write(&[Line::Failed { entry, reason: trust::redact(reason).into_owned() }], false)
     }
 
+    /// What was created for the scenario is about to be taken down.
+    ///
+    /// # Errors
+    /// When the line cannot be written.
+    pub fn goes_down(&self) -> io::Result<()> {
+        self.lock().write(&[Line::Teardown { scenario: self.scenario.clone() }], true)
+    }
+
     /// It is gone again, or was left to its owner.
     ///
     /// # Errors
     /// When the line cannot be written.
     pub fn undone(&self, entry: u64) -> io::Result<()> {
         self.lock().write(&[Line::Undone { entry }], false)
+    }
+
+    /// Whether an earlier process, or this one, wrote down something of this name that may stand.
+    pub fn may_stand(&self, label: &str) -> bool {
+        self.lock().book.standing(&self.scenario, label).is_some()
     }
 
     /// What exists or may exist of this scenario, in the order in which it was written down.

@@ -246,6 +246,11 @@ async fn to_the_end(settings: &Settings, parts: Vec<Part>, events: &Events, jour
     metrics::write(settings, &events.report());
     match report::write_artifacts(&settings.artifacts, &events.report()) {
         Ok(_) => Ok(exit),
+        // A run that failed says so whether it can write its reports or not.
+        Err(error) if exit != Exit::Passed => {
+            tracing::warn!(%error, "the reports were not written");
+            Ok(exit)
+        }
         Err(error) => Err(Stop::caused(Exit::Internal, error)),
     }
 }

@@ -64,7 +64,7 @@ fn finished(report: &Report, run: &Run, at: jiff::Timestamp, exit_code: u8) -> V
     let result = match exit_code {
         0 if is_passed => "SUCCESS",
         // 128 and the signal: the run was told to stop.
-        130 | 143 => "ABORTED",
+        129 | 130 | 143 => "ABORTED",
         _ => "FAILURE",
     };
     let mut metadata = metadata(run);

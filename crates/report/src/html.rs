@@ -73,7 +73,7 @@ fn verdict(report: &Report) -> (&'static str, &'static str) {
     match report.exit_code {
         _ if accepted => ("✗ FAILED", "grave"),
         Some(0) if report.counts.leaked == 0 => ("✓ PASSED", "good"),
-        Some(130 | 143) => ("! INTERRUPTED", "bad"),
+        Some(129 | 130 | 143) => ("! INTERRUPTED", "bad"),
         Some(_) => ("✗ FAILED", "bad"),
         None => ("! NOT FINISHED", "bad"),
     }

@@ -11,6 +11,8 @@ pub enum State {
     Intended,
     /// Exists.
     Done,
+    /// Existed when its teardown began.
+    Going,
     /// Was not created, or is gone.
     Gone,
 }
@@ -31,6 +33,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether it was made, and not only intended.
+    pub fn is_made(&self) -> bool {
+        matches!(self.state, State::Done | State::Going)
+    }
+
     /// Whether it may stand.
     pub fn is_open(&self) -> bool {
         self.state != State::Gone
@@ -68,6 +75,10 @@ impl Book {
             }),
             Line::Done { entry } => self.mark(*entry, State::Done),
             Line::Failed { entry, .. } | Line::Undone { entry } => self.mark(*entry, State::Gone),
+            Line::Teardown { scenario } => {
+                let done = self.entries.iter_mut().filter(|entry| entry.state == State::Done);
+                done.filter(|entry| entry.scenario == *scenario).for_each(|entry| entry.state = State::Going);
+            }
             Line::Continued { .. } => {}
         }
     }

@@ -167,6 +167,11 @@ pub enum Line {
         /// Why.
         reason: String,
     },
+    /// What was created for a scenario is being taken down: each thing may be gone from now on.
+    Teardown {
+        /// The scenario.
+        scenario: String,
+    },
     /// It is gone again, or was left to its owner.
     Undone {
         /// Which.

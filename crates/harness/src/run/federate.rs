@@ -152,9 +152,9 @@ impl Federation {
     }
 
     /// Asks the clouds whether what will be created can be: nothing is created.
-    pub(crate) async fn preflight(&self) -> Result<(), Stop> {
+    pub(crate) async fn preflight(&self, journal: &Journal) -> Result<(), Stop> {
         match &self.azure {
-            Some(azure) => azure.preflight().await,
+            Some(azure) => azure.preflight(journal).await,
             None => Ok(()),
         }
     }

@@ -109,7 +109,7 @@ async fn play(
     let creator = Creator { client, journal: journal.clone(), begun: Begun::default(), settings: settings.clone() };
     let work = in_time(settings, provision_and_check(settings, plan, company, &creator, &places, &mut made));
     let checked = interrupts.or(caught(work)).await;
-    creator.begun.settled().await;
+    let _ = interrupts.or_given_up(creator.begun.settled()).await;
     let evidence = Dump {
         client: &creator.client,
         run: &settings.run,
@@ -197,7 +197,7 @@ async fn provision_and_check(
     };
     let free = async {
         nothing_stands(settings, &federation, client).await?;
-        federation.preflight().await
+        federation.preflight(journal).await
     };
     let (prepared, pods, thumbprints, free) = tokio::join!(prepared, pods, thumbprints, free);
     let prepared = match prepared {

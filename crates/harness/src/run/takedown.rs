@@ -2,7 +2,7 @@
 //! is left alone.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use federation::{aws, azure};
@@ -12,7 +12,7 @@ use kube::Client;
 use super::federate::{AwsSide, AzureSide, Federation};
 use super::patience::{self, Patience};
 use super::{inventory, kube_objects, private_folder};
-use crate::journal::{self, Entry, Journal, State, Undo};
+use crate::journal::{self, Entry, Journal, Undo};
 use crate::naming::RunId;
 
 /// Deletions under way at the same time.
@@ -110,6 +110,8 @@ pub(crate) enum Fate {
     Absent,
     /// Another made it, and it was left alone.
     Others,
+    /// It goes when what it is in goes.
+    Inside,
 }
 
 /// Who hears what became of each thing that leaves nothing behind.
@@ -131,11 +133,15 @@ pub(crate) async fn takedown(journal: &Journal, open: Vec<Entry>, reach: &Reach,
         rounds.into_iter().map(|round| round.into_iter().map(|(_, entry)| entry).collect()).collect()
     }
     let taken = Mutex::new(Taken::default());
-    let takedown = Takedown { journal, reach, run: journal.run(), told, taken: &taken };
+    let inside = Mutex::new(Vec::new());
+    let takedown = Takedown { journal, reach, run: journal.run(), told, taken: &taken, inside: &inside };
     takedown.rounds(kube_objects::undo_rounds(kubernetes)).await;
     let on_aws = takedown.rounds(entries(aws::undo_stages(on_aws, |(undo, _)| undo)));
     let on_azure = takedown.rounds(entries(azure::undo_stages(on_azure, |(undo, _)| undo)));
     tokio::join!(on_aws, on_azure);
+    // What was in something is gone with it by now, or stays with it.
+    let went_along = std::mem::take(&mut *inside.lock().unwrap_or_else(PoisonError::into_inner));
+    takedown.rounds(vec![went_along]).await;
     takedown.rounds(vec![folders]).await;
     taken.into_inner().unwrap_or_default()
 }
@@ -147,6 +153,8 @@ struct Takedown<'a> {
     run: String,
     told: Told<'a>,
     taken: &'a Mutex<Taken>,
+    /// What goes with what it is in.
+    inside: &'a Mutex<Vec<Entry>>,
 }
 
 impl Takedown<'_> {
@@ -158,6 +166,10 @@ impl Takedown<'_> {
 
     async fn one(&self, entry: Entry) {
         let fate = tokio::time::timeout(ONE_THING, self.take_back(&entry)).await;
+        if let Ok(Ok(Fate::Inside)) = &fate {
+            self.inside.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+            return;
+        }
         if let Ok(Ok(fate)) = &fate {
             // It is gone whether that is written or not: who reads the journal will find nothing there.
             if let Err(error) = self.journal.undone(entry.number) {
@@ -170,6 +182,7 @@ impl Takedown<'_> {
             Ok(Ok(Fate::Back)) => return taken.back += 1,
             Ok(Ok(Fate::Absent)) => return taken.absent += 1,
             Ok(Ok(Fate::Others)) => return taken.others += 1,
+            Ok(Ok(Fate::Inside)) => return,
             Ok(Err(why)) => why,
             Err(_) => {
                 taken.timed_out.push(entry.label.clone());
@@ -180,7 +193,7 @@ impl Takedown<'_> {
     }
 
     async fn take_back(&self, entry: &Entry) -> Result<Fate, String> {
-        let is_confirmed = entry.state == State::Done;
+        let is_confirmed = entry.is_made();
         let why_not = &self.reach.why_not;
         match &entry.undo {
             Undo::Kubernetes(undo) => {
@@ -211,7 +224,8 @@ impl Takedown<'_> {
                     false => azure::undo_unconfirmed(clients, undo, &self.run).await,
                 };
                 undone.map_err(|error| error.to_string()).map(|undone| match undone {
-                    azure::Undone::Deleted | azure::Undone::WithVault => Fate::Back,
+                    azure::Undone::Deleted => Fate::Back,
+                    azure::Undone::WithVault => Fate::Inside,
                     azure::Undone::AlreadyGone => Fate::Absent,
                     azure::Undone::NotOurs => Fate::Others,
                 })
@@ -235,7 +249,11 @@ pub(crate) async fn to_the_last(
     patience: Option<Patience>,
     told: Told<'_>,
 ) -> Taken {
-    let doubtful: Vec<Entry> = open.iter().filter(|entry| entry.state == State::Intended).cloned().collect();
+    let doubtful: Vec<Entry> = open.iter().filter(|entry| !entry.is_made()).cloned().collect();
+    // Else a later process would take for standing what is gone already, should this one be killed.
+    if let Err(error) = journal.goes_down() {
+        tracing::warn!(%error, "the journal was not written");
+    }
     let mut taken = takedown(journal, open, reach, told).await;
     let (run, providers) = (journal.run(), inventory::providers(&journal.book(), journal.scenario()));
     let Ok(run) = run.parse::<RunId>() else { return taken };

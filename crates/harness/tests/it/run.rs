@@ -239,7 +239,11 @@ impl Ended {
         let mut journal = Journal::default();
         for line in self.artifact("journal.jsonl").lines() {
             match serde_json::from_str(line).expect("every line of the journal must read back") {
-                Line::Run(_) | Line::Scenario { .. } | Line::Account { .. } | Line::Continued { .. } => {}
+                Line::Run(_)
+                | Line::Scenario { .. }
+                | Line::Account { .. }
+                | Line::Continued { .. }
+                | Line::Teardown { .. } => {}
                 Line::Intended { entry, label, .. } => journal.intended.push((entry, label)),
                 Line::Done { .. } => {}
                 Line::Failed { entry, .. } | Line::Undone { entry } => journal.gone.push(entry),

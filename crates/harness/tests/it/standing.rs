@@ -37,6 +37,8 @@ pub(crate) struct Standing {
     process: Child,
     /// Its file.
     pub(crate) file: PathBuf,
+    /// What its file says.
+    pub(crate) pass: Value,
     desk: transport::Client,
     cluster: Client,
 }
@@ -68,7 +70,7 @@ impl Standing {
         let proxy = Proxy { addr, user: user.to_owned(), password: Secret::new(password) };
         let desk = transport::Client::new(Roots::pem(&text("root_pem")).expect("its root"), DEADLINE).through(proxy);
         let cluster = cluster::Kubeconfig::client_of(&text("kubeconfig")).await.expect("its kubeconfig");
-        Self { sandbox, process, file, desk, cluster }
+        Self { sandbox, process, file, pass, desk, cluster }
     }
 
     /// `crossfed` with these words, which then include this sandbox.
@@ -107,6 +109,13 @@ impl Standing {
         let id = self.process.id().expect("it must still run");
         let id = Pid::from_raw(id.cast_signed()).expect("a process id is positive");
         kill_process(id, signal).expect("the signal must be sent");
+    }
+
+    /// Ends the sandbox, as Ctrl-C does. The folder stays.
+    pub(crate) async fn end(mut self) -> Sandbox {
+        self.signal(Signal::INT);
+        tokio::time::timeout(DEADLINE, self.process.wait()).await.expect("it must end in time").expect("it must end");
+        self.sandbox
     }
 
     /// The private folders of a run that are there.

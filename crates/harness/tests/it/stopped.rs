@@ -85,7 +85,7 @@ async fn a_closed_terminal_leaves_nothing() {
 }
 
 /// The process of a run, once it has stopped itself.
-async fn stopped_process(journal: &std::path::Path) -> i32 {
+pub(crate) async fn stopped_process(journal: &std::path::Path) -> i32 {
     let mut process = 0;
     crate::run::until(|| {
         let first = std::fs::read_to_string(journal).ok().and_then(|text| text.lines().next().map(str::to_owned));
@@ -195,9 +195,8 @@ async fn a_full_disk_stops_a_run_before_it_creates_anything() {
     let file = standing.file.display().to_string();
     // Ignored, so that a write fails in place of a signal.
     let script = format!(
-        "trap '' XFSZ; ulimit -f 3; exec {} {} --cleanup always --run-id r1 --sandbox {file}",
+        "trap '' XFSZ; ulimit -f 40; exec {} e2e aks-to-aws --faults all --cleanup always --run-id r1 --sandbox {file}",
         env!("CARGO_BIN_EXE_crossfed"),
-        WORDS.join(" ")
     );
     let mut shell = tokio::process::Command::new("sh");
     shell

@@ -100,7 +100,7 @@ impl Ending<'_> {
     fn headline(&self) -> String {
         let (word, tone) = match self.report.exit_code {
             Some(0) if self.report.counts.leaked == 0 => ("PASSED", Tone::Good),
-            Some(130 | 143) => ("INTERRUPTED", Tone::Bad),
+            Some(129 | 130 | 143) => ("INTERRUPTED", Tone::Bad),
             _ => ("FAILED", Tone::Bad),
         };
         let mut parts = if self.is_many() { self.said_scenarios() } else { Vec::new() };

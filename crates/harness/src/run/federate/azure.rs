@@ -22,7 +22,7 @@ use super::super::render::{self, AzureNames, RenderedAzure};
 use super::refusal::{Refusal, only_for};
 use super::{AT_ONCE, LiveCell, failed};
 use crate::exit::{Exit, Stop};
-use crate::journal::{Undo, azure_label};
+use crate::journal::{Journal, Undo, azure_label};
 
 /// What is wanted in the subscription.
 #[derive(Debug)]
@@ -82,10 +82,15 @@ impl AzureSide {
         self.site = site;
     }
 
-    pub(super) async fn preflight(&self) -> Result<(), Stop> {
+    pub(super) async fn preflight(&self, journal: &Journal) -> Result<(), Stop> {
+        let stands = |desired: &Desired| {
+            let undo = desired.undo(self.clients.subscription(), self.clients.location());
+            journal.may_stand(&azure_label(&desired.label(), &undo))
+        };
         // Credentials were looked at when the files were read, save those that Azure itself is to refuse.
         let all = self.all().filter(|one| !matches!(one, Desired::FederatedCredential { .. }));
-        let all: Vec<Desired> = all.cloned().collect();
+        // What an earlier process of the run has made has its name already.
+        let all: Vec<Desired> = all.filter(|one| !stands(one)).cloned().collect();
         azure::preflight(&self.clients, &all).await.map_err(|error| {
             let exit = if error.kind == Kind::Unavailable { Exit::Infrastructure } else { Exit::Preflight };
             Stop::new(exit, format!("{}: {:#}", self.place(), anyhow::Error::from(error)))
