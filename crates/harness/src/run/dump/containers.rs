@@ -1,8 +1,10 @@
-//! Which containers of a pod have said something, and which of their variables must not be shown. Knows no API server.
+//! Which containers of a pod have said something, and what of an object or a log must not be shown. Knows no API server.
 
 use std::borrow::Cow;
 
 use serde_json::Value;
+
+use crate::run::sha256;
 
 /// One output of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +34,12 @@ pub(super) fn outputs(pod: &Value) -> Vec<Output> {
     outputs
 }
 
+/// How a block of PEM begins and ends; and how it begins in base64, as in a webhook's configuration.
+const PEM: [&str; 2] = ["-----BEGIN", "-----END"];
+const PEM_IN_BASE64: &str = "LS0tLS1CRUdJTi";
+
 /// Takes the values of variables that are secrets by their names, wherever they stand: as members of a list, name and value apart, they
-/// look like any text.
+/// look like any text. Keys and certificates in PEM are told apart by their sums alone.
 pub(super) fn masked(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(masked),
@@ -45,8 +51,28 @@ pub(super) fn masked(value: &mut Value) {
             }
             members.values_mut().for_each(masked);
         }
+        Value::String(text) if text.contains(PEM[0]) || text.contains(PEM_IN_BASE64) => {
+            *text = format!("<PEM, sha256 {}>", sha256(text.as_bytes()));
+        }
         _ => {}
     }
+}
+
+/// A log without the keys and certificates in it.
+pub(super) fn without_pem(log: &str) -> String {
+    let [begin, end] = PEM;
+    let mut is_inside = false;
+    let mut kept = Vec::new();
+    for line in log.split_inclusive('\n') {
+        let begins = line.contains(begin);
+        if begins || line.contains(PEM_IN_BASE64) {
+            kept.push("<PEM>\n");
+        } else if !is_inside {
+            kept.push(line);
+        }
+        is_inside = (begins || is_inside) && !line.contains(end);
+    }
+    kept.concat()
 }
 
 #[cfg(test)]
@@ -87,5 +113,21 @@ mod tests {
             {"name": "AWS_SECRET_ACCESS_KEY", "value": "<redacted>"}, {"name": "AWS_REGION", "value": "eu-central-1"},
             {"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}])
         );
+    }
+
+    #[test]
+    fn pem_is_told_by_its_sum_and_taken_out_of_logs() {
+        let key = "-----BEGIN PRIVATE KEY-----\nMIIC\n-----END PRIVATE KEY-----\n";
+        let mut object = json!({"data": {"key": key}, "caBundle": "LS0tLS1CRUdJTiBDRVJU", "other": "LS0t"});
+        masked(&mut object);
+        assert_eq!(object["data"]["key"], format!("<PEM, sha256 {}>", sha256(key.as_bytes())));
+        assert_eq!(object["caBundle"], format!("<PEM, sha256 {}>", sha256(b"LS0tLS1CRUdJTiBDRVJU")));
+        assert_eq!(object["other"], "LS0t");
+        let check = |log: &str, expected: &str| assert_eq!(without_pem(log), expected);
+        check("a\nb", "a\nb");
+        check(&format!("a\n{key}b\n"), "a\n<PEM>\nb\n");
+        check("a\n-----BEGIN X-----\nMIIC", "a\n<PEM>\n");
+        check("key=LS0tLS1CRUdJTiBQUk\nb", "<PEM>\nb");
+        check("-----BEGIN X----- MIIC -----END X-----\nb", "<PEM>\nb");
     }
 }

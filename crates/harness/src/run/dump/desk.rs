@@ -9,7 +9,7 @@ use futures::StreamExt;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
-use super::containers::{Output, masked, outputs};
+use super::containers::{Output, masked, outputs, without_pem};
 use super::{Collected, Dump, Missing, plain};
 use crate::run::kube_objects::{self, NAMESPACES};
 
@@ -117,7 +117,7 @@ impl<'a> Desk<'a> {
         if let Some(text) = self.had(&format!("{which} of {namespace}/{pod}/{container}"), text).await {
             let previous = if *previous { ".previous" } else { "" };
             let name = plain(&format!("{namespace}_{pod}_{container}{previous}.log"));
-            self.write(&self.folder.join("podlogs").join(name), &text);
+            self.write(&self.folder.join("podlogs").join(name), &without_pem(&text));
         }
     }
 
