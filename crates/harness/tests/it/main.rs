@@ -3,6 +3,7 @@
 
 mod cleaned;
 mod endpoint;
+mod evidence;
 mod explain;
 mod faults;
 mod filters;
