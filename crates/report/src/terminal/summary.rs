@@ -150,7 +150,7 @@ impl Ending<'_> {
             out.push_str(&self.field("phase", &said, Tone::Plain));
         }
         match &entry.verdict {
-            Some(Verdict::Passed) => {}
+            Some(Verdict::Passed) if entry.leaked() == 0 => {}
             // Its reason stands with those of the checks that were skipped.
             Some(Verdict::Skipped { .. }) if self.is_many() => {}
             Some(verdict) => {
@@ -182,7 +182,7 @@ impl Ending<'_> {
     fn said_scenarios(&self) -> Vec<String> {
         let entries = &self.report.scenarios;
         let of = |is: fn(&ScenarioReport) -> bool| entries.iter().filter(|entry| is(entry)).count();
-        let passed = of(|entry| entry.verdict == Some(Verdict::Passed) && !entry.has_unexpected_acceptance());
+        let passed = of(|entry| entry.words_alone() == ["passed"]);
         let skipped = of(|entry| matches!(entry.verdict, Some(Verdict::Skipped { .. })));
         let mut said = vec![format!("{passed} of {} passed", count(entries.len() - skipped, "scenario"))];
         let others = [(skipped, "skipped"), (self.report.scenarios_planned() - entries.len(), "never started")];

@@ -291,3 +291,35 @@ fn no_line_is_wider_than_asked_save_commands() {
         assert_keeps_to(width, &shown(at_width(width), keeping()));
     }
 }
+
+#[test]
+fn what_is_found_after_its_scenario_has_passed_is_told_all_the_same() {
+    let mut events = run(vec![allowed()], 1, Verdict::Passed, 102);
+    if let Event::RunStarted { scenarios, .. } = &mut events[0] {
+        *scenarios = 2;
+    }
+    let gone = Event::Vanished { scenario: SCENARIO.into(), kind: "aws".into(), id: "role theirs".into() };
+    events.insert(events.len() - 1, gone);
+    let text = shown(at_width(100), events.clone());
+    let (_, told) = text.split_once("1/2 aks-to-aws").expect("must end");
+    assert_snapshot!(told, @r#"
+                        1 of 1 check passed                                           1.02 s
+
+        aks-to-aws  a pod in AKS reads an object in S3
+            gone        aws role theirs: gone, and not ours
+
+          scenario    place                 verdict  pass fail skip leaked    time
+        ~ aks-to-aws  embedded · simulated  leaked      1    0    0      1  1.02 s
+
+        FAILED  0 of 1 scenario passed, 1 scenario never started, 1 of 1 check passed, 1 leaked,      1.03 s
+                exit code 102
+          scenario   aks-to-aws: leaked
+          leaked     1 resource: 1 gone that was not ours
+          gone       aks-to-aws: aws role theirs: gone, and not ours
+          artifacts  _artifacts/r-7f3a91
+          rerun      cargo xtask e2e aks-to-aws
+        "#);
+    for width in 60..=120 {
+        assert_keeps_to(width, &shown(at_width(width), events.clone()));
+    }
+}
