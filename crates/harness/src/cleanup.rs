@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use trust::{SharedClock, SystemClock};
 
+use crate::cli::Deletion;
 use crate::environment::Environment;
 use crate::exit::{Exit, Stop};
 use crate::journal::{self, Entry, Journal, OpenError, Past};
@@ -33,6 +34,8 @@ pub struct Flags {
     /// Say what would be taken back, and take nothing
     #[arg(long)]
     pub dry_run: bool,
+    #[command(flatten)]
+    pub deletion: Deletion,
     #[command(flatten)]
     pub whereabouts: Whereabouts,
 }
@@ -144,7 +147,8 @@ async fn one(flags: &Flags, environment: &Environment, past: &Past) -> Result<Ex
         return Ok(Exit::Passed);
     }
     let journal = take_up(past, "cleanup", environment)?;
-    let Found { reach, patience, ended } = find_places(past, &flags.whereabouts, environment).await;
+    let Found { mut reach, patience, ended } = find_places(past, &flags.whereabouts, environment).await;
+    reach.deletion = flags.deletion.timeout();
     let mut sum = Taken::default();
     let told = |entry: &Entry, fate: Fate| match fate {
         Fate::Back => say(&format!("  gone   {}\n", entry.label)),

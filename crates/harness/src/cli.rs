@@ -114,6 +114,8 @@ pub struct E2e {
     /// Seconds that the whole run has until its checks must have ended; evidence and teardown have time of their own
     #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
+    #[command(flatten)]
+    pub patience: Deletion,
     /// Check renewal too: a pod that keeps reading while its token is renewed and the issuer's key is rotated. The
     /// embedded cluster's tokens then last 3 seconds; elsewhere it is skipped
     #[arg(long)]
@@ -126,6 +128,21 @@ pub struct E2e {
     pub dry_run: bool,
     #[command(flatten)]
     pub look: Look,
+}
+
+/// How long a deletion may take.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Deletion {
+    /// Seconds that each thing has to go when it is taken back
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub delete_timeout: u64,
+}
+
+impl Deletion {
+    /// The same.
+    pub fn timeout(self) -> std::time::Duration {
+        std::time::Duration::from_secs(self.delete_timeout)
+    }
 }
 
 /// `plan`.

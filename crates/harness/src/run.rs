@@ -217,6 +217,10 @@ pub async fn resume(flags: resume::Flags, mut environment: Environment) -> Resul
 /// Reads what is to be run, and looks up the sandbox.
 async fn prepare(options: &E2e, environment: &Environment) -> Result<(Vec<Plan>, Option<Arc<Pass>>), Stop> {
     options.place.check()?;
+    if options.timeout <= options.pod_timeout {
+        let message = "--timeout must be longer than --pod-timeout: else a run's time is up before a pod's is";
+        return Err(Stop::new(Exit::Usage, message));
+    }
     let plans = load(environment, &options.location, &options.scenarios, &options.faults.selection())?;
     if options.place.aws_endpoint.is_some() && plans.iter().all(|plan| plan.scenario.aws.is_none()) {
         return Err(Stop::new(Exit::Usage, "--aws-endpoint: no selected scenario uses AWS"));

@@ -51,9 +51,11 @@ pub async fn run(flags: Flags, environment: Environment) -> Result<u8, Stop> {
 async fn ended() -> Result<Exit, Stop> {
     let listen = |kind| signal(kind).map_err(|error| Stop::caused(Exit::Internal, error));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let mut hangup = listen(SignalKind::hangup())?;
     tokio::select! {
         _ = interrupt.recv() => Ok(Exit::Passed),
         _ = terminate.recv() => Ok(Exit::Terminated),
+        _ = hangup.recv() => Ok(Exit::HungUp),
     }
 }
 
@@ -68,10 +70,13 @@ async fn exec(program: &str, arguments: &[String], serving: &Serving) -> Result<
     loop {
         tokio::select! {
             status = child.wait() => return status.map(code_of).map_err(internal),
-            signal = ended() => if signal? == Exit::Terminated {
-                child.kill().await.map_err(internal)?;
-                return Ok(Exit::Terminated.code());
-            },
+            signal = ended() => {
+                let exit = signal?;
+                if exit != Exit::Passed {
+                    child.kill().await.map_err(internal)?;
+                    return Ok(exit.code());
+                }
+            }
         }
     }
 }

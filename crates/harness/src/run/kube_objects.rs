@@ -1,7 +1,5 @@
 //! The cluster's side of a cell: plain calls to the Kubernetes API, written down before they are made.
 
-use std::time::Duration;
-
 use k8s_openapi::api::core::v1::Namespace;
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, Client};
@@ -33,8 +31,6 @@ pub(crate) const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/mutatin
 pub(crate) const NAMESPACES: &str = "/api/v1/namespaces";
 /// Path of the nodes.
 pub(crate) const NODES: &str = "/api/v1/nodes";
-/// A namespace has this long to go.
-const NAMESPACE: Duration = Duration::from_secs(60);
 
 /// Creates an object at a collection's path.
 pub(crate) async fn create(client: &Client, path: &str, object: &Value) -> Result<Value, kube::Error> {
@@ -95,11 +91,7 @@ async fn gone(client: &Client, path: &str, uid: &str) -> Result<(), String> {
     };
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let deleted = await_condition(namespaces, name, conditions::is_deleted(uid));
-    match tokio::time::timeout(NAMESPACE, deleted).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("still there after {} s", NAMESPACE.as_secs())),
-    }
+    deleted.await.map(drop).map_err(|error| error.to_string())
 }
 
 /// Sorts objects into rounds to take back: webhooks first, so that they hinder nothing, then namespaces; the node that runs

@@ -121,7 +121,7 @@ async fn play(
         deadline: dump::DEADLINE,
     };
     let scene = Scene { settings, scenario: name, events, interrupts, journal: &journal, evidence };
-    let mut reach = Reach::of(made.federation.as_deref(), &creator.client);
+    let mut reach = Reach::of(made.federation.as_deref(), &creator.client, settings.options.patience.timeout());
     if let Some(earlier) = &settings.earlier {
         reach.join(&earlier.reach);
     }
@@ -273,7 +273,7 @@ async fn nothing_stands(settings: &Settings, federation: &Federation, client: &k
     if places::is_ephemeral(settings) || settings.earlier.is_some() {
         return Ok(());
     }
-    let reach = Reach::of(Some(federation), client);
+    let reach = Reach::of(Some(federation), client, settings.options.patience.timeout());
     let found = inventory::of_run(&reach, &settings.run, &std::collections::BTreeSet::new()).await?;
     inventory::keep(settings, "inventory-before", &found);
     match found.first() {

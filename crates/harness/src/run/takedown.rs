@@ -19,7 +19,7 @@ use crate::naming::RunId;
 const AT_ONCE: usize = 16;
 /// How often what comes late is taken back.
 const LATE: usize = 3;
-/// The longest that one thing may take to go: purging a vault is the slowest.
+/// What one thing has to go if nothing else is said.
 const ONE_THING: Duration = Duration::from_secs(120);
 
 /// Something that is still there.
@@ -40,7 +40,7 @@ impl Leftover {
 }
 
 /// Whom a takedown can reach.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Reach {
     /// By account.
     pub(crate) aws: BTreeMap<String, aws::Clients>,
@@ -49,6 +49,15 @@ pub(crate) struct Reach {
     pub(crate) cluster: Option<Client>,
     /// Why somebody cannot be reached.
     pub(crate) why_not: WhyNot,
+    /// What one thing has to go.
+    pub(crate) deletion: Duration,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        let (aws, azure) = (BTreeMap::new(), BTreeMap::new());
+        Self { aws, azure, cluster: None, why_not: WhyNot::default(), deletion: ONE_THING }
+    }
 }
 
 /// Why there is no way to somebody, where there is none.
@@ -61,14 +70,15 @@ pub(crate) struct WhyNot {
 
 impl Reach {
     /// Everybody whom a scenario can reach.
-    pub(crate) fn of(federation: Option<&Federation>, cluster: &Client) -> Self {
+    pub(crate) fn of(federation: Option<&Federation>, cluster: &Client, deletion: Duration) -> Self {
         let aws = federation.and_then(|federation| federation.aws.as_ref()).map(AwsSide::accounts);
         let azure = federation.and_then(|federation| federation.azure.as_ref()).map(AzureSide::clients);
         Self {
             aws: aws.cloned().unwrap_or_default(),
             azure: azure.map(|clients| (clients.subscription().to_owned(), clients.clone())).into_iter().collect(),
             cluster: Some(cluster.clone()),
-            why_not: WhyNot::default(),
+            deletion,
+            ..Self::default()
         }
     }
 }
@@ -165,7 +175,7 @@ impl Takedown<'_> {
     }
 
     async fn one(&self, entry: Entry) {
-        let fate = tokio::time::timeout(ONE_THING, self.take_back(&entry)).await;
+        let fate = tokio::time::timeout(self.reach.deletion, self.take_back(&entry)).await;
         if let Ok(Ok(Fate::Inside)) = &fate {
             self.inside.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
             return;
@@ -186,7 +196,7 @@ impl Takedown<'_> {
             Ok(Err(why)) => why,
             Err(_) => {
                 taken.timed_out.push(entry.label.clone());
-                format!("still going after {} s", ONE_THING.as_secs())
+                format!("still going after {} s", self.reach.deletion.as_secs())
             }
         };
         taken.left.push(Leftover::entry(&entry.label, why));

@@ -84,6 +84,33 @@ async fn what_cannot_be_taken_back_is_told_with_its_reason_until_it_can() {
     assert_eq!(standing.inventory().await, before);
 }
 
+/// A namespace that never goes, since something in it waits for a finalizer of somebody else's: it is told, with evidence of what held it up.
+#[tokio::test]
+async fn a_deletion_that_takes_too_long_is_told_and_written_down() {
+    let standing = Standing::up(&[]).await;
+    let words =
+        ["e2e", "aks-to-aws", "--faults", "none", "--cleanup", "always", "--delete-timeout", "1", "--run-id", "r1"];
+    let running = standing.crossfed(&words).env("CROSSFED_TRAP", "STOP@before:18").start();
+    let process = crate::stopped::stopped_process(&standing.sandbox.path("_artifacts/r1/journal.jsonl")).await;
+    let held = serde_json::json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "held", "finalizers": ["example.com/nobody"]}});
+    let path = "/api/v1/namespaces/cf-r1-control/configmaps";
+    standing.kube(http::Method::POST, path, &held).await;
+    crate::run::send(process, Signal::CONT);
+    let ended = running.end().await;
+    ended.expect_exit(102);
+    assert!(ended.stdout.contains("namespace cf-r1-control"), "{}", ended.stdout);
+    let clusters = std::fs::read_dir(ended.artifacts.join("clusters")).expect("evidence");
+    let folders =
+        clusters.filter_map(Result::ok).filter_map(|cluster| std::fs::read_dir(cluster.path()).ok()).flatten();
+    let names: Vec<String> =
+        folders.filter_map(Result::ok).map(|one| one.file_name().to_string_lossy().into_owned()).collect();
+    assert!(names.iter().any(|name| name.contains("timed-out")), "{names:?}");
+    let free = serde_json::json!({"metadata": {"finalizers": null}});
+    standing.kube(http::Method::PATCH, &format!("{path}/held"), &free).await;
+    standing.cleanup("r1").await.expect_exit(0);
+}
+
 /// The same in the run itself: its own exit code, its own line in the reports, and the command that takes it down.
 #[tokio::test]
 async fn a_delete_that_fails_is_a_leak_in_every_report() {
@@ -126,7 +153,11 @@ async fn every_run_that_has_ended_is_finished_and_one_that_has_not_is_left_alone
     all.expect_exit(0);
     assert!(all.stdout.contains("cleanup r3  left alone: another process holds it"), "{}", all.stdout);
     // Both used one OIDC provider: it goes with the last of them.
-    assert!(all.stdout.contains("CLEAN  r1: 7 taken back, 0 not there any more, 1 of others left alone"), "{}", all.stdout);
+    assert!(
+        all.stdout.contains("CLEAN  r1: 7 taken back, 0 not there any more, 1 of others left alone"),
+        "{}",
+        all.stdout
+    );
     assert!(all.stdout.contains("CLEAN  r2: 8 taken back"), "{}", all.stdout);
     crate::run::send(process, Signal::CONT);
     running.end().await.expect_exit(0);

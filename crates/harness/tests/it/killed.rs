@@ -23,14 +23,22 @@ const MOMENTS: [&str; 3] = ["before", "torn", "after"];
 /// Each record is tried at one of the moments in turn, or, where this is set, at each of them; its value is the faults (`default`, `all`, …).
 const THOROUGH: &str = "CROSSFED_KILL_THOROUGHLY";
 
+/// Kills runs in a sandbox of this flavor.
+async fn in_a_sandbox((flavor, scenario, few): (&str, &str, &str)) -> usize {
+    let standing = Standing::up(&["--flavor", flavor]).await;
+    let sandbox = standing.file.display().to_string();
+    killed_everywhere(&standing, &[scenario, "--sandbox", &sandbox], few).await
+}
+
 /// Runs the scenario once for every record of its journal, is killed there, and cleans up.
-async fn killed_everywhere((flavor, scenario, few): (&str, &str, &str), signal: &str) -> usize {
+async fn killed_everywhere(standing: &Standing, words: &[&str], few: &str) -> usize {
     let thorough = std::env::var(THOROUGH).ok();
     let faults = thorough.as_deref().unwrap_or(few);
-    let standing = Standing::up(&["--flavor", flavor]).await;
+    let scenario = words[0];
     let before = standing.inventory().await;
     let run = |id: &str| -> Invocation {
-        standing.crossfed(&["e2e", scenario, "--faults", faults, "--cleanup", "always", "--run-id", id])
+        let own = ["--faults", faults, "--cleanup", "always", "--run-id", id];
+        standing.sandbox.crossfed(&[&["e2e"], words, &own].concat())
     };
     let whole = run("whole").run().await;
     whole.expect_exit(0);
@@ -44,7 +52,7 @@ async fn killed_everywhere((flavor, scenario, few): (&str, &str, &str), signal: 
                 continue;
             }
             let id = format!("k{record}{}", &moment[..1]);
-            let trap = format!("{signal}@{moment}:{record}");
+            let trap = format!("KILL@{moment}:{record}");
             let ended = run(&id).env("CROSSFED_TRAP", &trap).death().await;
             match &ended {
                 Death::Signal(signal) => assert_eq!(*signal, Signal::KILL.as_raw(), "{trap}"),
@@ -67,35 +75,44 @@ async fn killed_everywhere((flavor, scenario, few): (&str, &str, &str), signal: 
 
 #[tokio::test]
 async fn aks_to_aws_leaves_nothing_wherever_it_is_killed() {
-    assert!(killed_everywhere(SCENARIOS[0], "KILL").await > 20);
+    assert!(in_a_sandbox(SCENARIOS[0]).await > 20);
 }
 
 #[tokio::test]
 async fn aks_to_azure_leaves_nothing_wherever_it_is_killed() {
-    assert!(killed_everywhere(SCENARIOS[1], "KILL").await > 20);
+    assert!(in_a_sandbox(SCENARIOS[1]).await > 20);
 }
 
 #[tokio::test]
 async fn both_clouds_leaves_nothing_wherever_it_is_killed() {
-    assert!(killed_everywhere(SCENARIOS[2], "KILL").await > 20);
+    assert!(in_a_sandbox(SCENARIOS[2]).await > 20);
 }
 
 #[tokio::test]
 async fn eks_to_azure_leaves_nothing_wherever_it_is_killed() {
-    assert!(killed_everywhere(SCENARIOS[3], "KILL").await > 20);
+    assert!(in_a_sandbox(SCENARIOS[3]).await > 20);
 }
 
 #[tokio::test]
 async fn eks_to_aws_leaves_nothing_wherever_it_is_killed() {
-    assert!(killed_everywhere(SCENARIOS[4], "KILL").await > 20);
+    assert!(in_a_sandbox(SCENARIOS[4]).await > 20);
 }
 
 #[tokio::test]
 async fn self_managed_to_aws_leaves_nothing_wherever_it_is_killed() {
-    assert!(killed_everywhere(SCENARIOS[5], "KILL").await > 20);
+    assert!(in_a_sandbox(SCENARIOS[5]).await > 20);
 }
 
 #[tokio::test]
 async fn self_managed_to_azure_leaves_nothing_wherever_it_is_killed() {
-    assert!(killed_everywhere(SCENARIOS[6], "KILL").await > 20);
+    assert!(in_a_sandbox(SCENARIOS[6]).await > 20);
+}
+
+/// The cluster outlives the run, the clouds do not: webhooks, namespaces and the node that the run was are left.
+#[tokio::test]
+async fn a_cluster_of_others_is_left_as_it_was_wherever_a_run_is_killed() {
+    let standing = Standing::up(&[]).await;
+    let file = standing.kubeconfig();
+    let words = ["aks-to-aws", "--cluster", "kubeconfig", "--kubeconfig", &file, "--node", "process"];
+    assert!(killed_everywhere(&standing, &words, "none").await > 20);
 }

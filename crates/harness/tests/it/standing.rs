@@ -111,6 +111,20 @@ impl Standing {
         kill_process(id, signal).expect("the signal must be sent");
     }
 
+    /// Asks its API server for something; a patch is a merge patch.
+    pub(crate) async fn kube(&self, method: http::Method, path: &str, body: &Value) -> Value {
+        let kind = if method == http::Method::PATCH { "application/merge-patch+json" } else { "application/json" };
+        let request = http::Request::builder().method(method).uri(path).header(http::header::CONTENT_TYPE, kind);
+        let body = serde_json::to_vec(body).expect("JSON");
+        self.cluster.request(request.body(body).expect("a request")).await.expect("the API server must answer")
+    }
+
+    /// Its kubeconfig, in a file.
+    pub(crate) fn kubeconfig(&self) -> String {
+        self.sandbox.write("kubeconfig", self.pass["kubeconfig"].as_str().expect("its kubeconfig"));
+        self.sandbox.path("kubeconfig").display().to_string()
+    }
+
     /// Ends the sandbox, as Ctrl-C does. The folder stays.
     pub(crate) async fn end(mut self) -> Sandbox {
         self.signal(Signal::INT);

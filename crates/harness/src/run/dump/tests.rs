@@ -69,6 +69,7 @@ async fn embedded(folder: &Path) -> Cluster {
         programs: Programs::new().with("sh", "/bin/sh"),
         environment: BTreeMap::new(),
         node_name: "local".into(),
+        node_labels: BTreeMap::new(),
         namespaces: String::new(),
     };
     Cluster::up(Arc::new(provider), surroundings, NodeChoice::Process).await.expect("must come up")
