@@ -281,7 +281,9 @@ async fn run_all(settings: &Settings, parts: &[Part], events: &Events, journal: 
     if let Some(answering) = shared.get() {
         artifacts::requests(settings, answering.wire.log());
         let is_told = exits.contains(&Exit::LeftBehind);
-        if stock::compare(settings, parts, answering, events, is_told) {
+        // What was kept on purpose is no difference.
+        let is_kept = events.report().counts.kept > 0;
+        if !is_kept && stock::compare(settings, parts, answering, events, is_told) {
             exits.push(Exit::LeftBehind);
         }
         answering.down().await;

@@ -1,7 +1,8 @@
 //! What the tests stand on: a simulated account behind TLS, a ledger in memory, and what is in the account.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sim::{AwsSim, AwsSimConfig, AwsSimOptions, Propagation};
@@ -108,12 +109,19 @@ pub(crate) async fn seen(clients: &Clients) -> Vec<String> {
     items.into_iter().map(|item| format!("{} {}", item.kind, item.id)).collect()
 }
 
-/// Does every write, and loses the answer to every other one.
+/// Does every write, and loses the answer to every other one of a key.
 pub(crate) fn losing_answers(router: Router) -> Router {
-    let lose = Arc::new(AtomicBool::new(false));
+    let next_is_lost = Arc::new(Mutex::new(HashMap::<String, bool>::new()));
     router.layer(from_fn(move |request: Request, next: Next| {
         let writes = request.method() != "GET" && request.method() != "HEAD";
-        let lost = writes && !lose.fetch_xor(true, Ordering::SeqCst);
+        let authorization =
+            request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let key = authorization.split('/').next().unwrap_or_default().to_owned();
+        let lost = writes && {
+            let mut next_is_lost = next_is_lost.lock().expect("nobody panics with it");
+            let is_lost = next_is_lost.entry(key).or_insert(true);
+            std::mem::replace(is_lost, !*is_lost)
+        };
         async move {
             let answer = next.run(request).await;
             if lost { StatusCode::INTERNAL_SERVER_ERROR.into_response() } else { answer }

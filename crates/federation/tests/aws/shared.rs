@@ -93,9 +93,10 @@ async fn a_run_that_is_on_it_does_not_make_it_twice() {
 }
 
 /// Runs come and go at once. While one is on the provider, it must be there with all that the run needs.
-async fn crowd(place: &Place, clients: &Clients, runs: usize, turns: usize) {
+/// Each run has keys of its own.
+async fn crowd(place: &Place, clients: impl Fn() -> Clients, runs: usize, turns: usize) {
     let tasks = (0..runs).map(|number| {
-        let (sim, clients) = (place.sim.clone(), clients.clone());
+        let (sim, clients) = (place.sim.clone(), clients());
         tokio::spawn(async move {
             let run = format!("r-{number}");
             let needs = ["sts.amazonaws.com", ["one", "two"][number % 2]];
@@ -125,21 +126,21 @@ async fn crowd(place: &Place, clients: &Clients, runs: usize, turns: usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn runs_that_come_and_go_at_once_do_not_disturb_each_other() {
     let place = Place::up().await;
-    crowd(&place, &place.clients(ACCOUNT, "eu-central-1"), 8, 30).await;
+    crowd(&place, || place.clients(ACCOUNT, "eu-central-1"), 8, 30).await;
     place.server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nor_do_they_where_answers_are_lost() {
     let place = Place::behind(losing_answers).await;
-    crowd(&place, &place.clients(ACCOUNT, "eu-central-1"), 4, 3).await;
+    crowd(&place, || place.clients(ACCOUNT, "eu-central-1"), 4, 3).await;
     place.server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nor_where_writes_are_shown_late() {
     let place = Place::lagging(Propagation::scaled(0.02, 7)).await;
-    crowd(&place, &place.clients_waiting(Duration::from_secs(60)), 4, 4).await;
+    crowd(&place, || place.clients_waiting(Duration::from_secs(60)), 4, 4).await;
     place.server.stop().await;
 }
 

@@ -1,3 +1,5 @@
+//! What a journal promises: on disk before, whole or not there, held by one process, found again by the next.
+
 use std::fs;
 use std::path::PathBuf;
 

@@ -119,12 +119,16 @@ async fn watch_signals(mut signals: Signals, sender: watch::Sender<Seen>, events
     let exit = signals.next().await;
     sender.send_replace(Seen::Again(exit));
     // A thread: nothing that the runtime waits for can hold it up.
-    std::thread::spawn(move || {
-        std::thread::sleep(LAST_WORDS);
-        leave(&interrupts, exit);
-    });
+    std::thread::spawn(move || leave_late(&interrupts, exit));
     note("interrupted again: the teardown is given up");
     signals.next().await;
+}
+
+/// Ends the process unless it has ended by then.
+#[allow(clippy::disallowed_methods, reason = "the deadline of the process itself: what would be waited for is its end")]
+fn leave_late(interrupts: &Interrupts, exit: Exit) {
+    std::thread::sleep(LAST_WORDS);
+    leave(interrupts, exit);
 }
 
 /// Ends the process at once. The journal is on disk, and the private folders hold nothing that outlives them.

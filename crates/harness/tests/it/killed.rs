@@ -31,8 +31,9 @@ async fn in_a_sandbox((flavor, scenario, few): (&str, &str, &str)) -> usize {
 }
 
 /// Runs the scenario once for every record of its journal, is killed there, and cleans up.
+#[allow(clippy::print_stderr, reason = "figures for who asks for them")]
 async fn killed_everywhere(standing: &Standing, words: &[&str], few: &str) -> usize {
-    let thorough = std::env::var(THOROUGH).ok();
+    let thorough = std::env::var_os(THOROUGH).and_then(|faults| faults.into_string().ok());
     let faults = thorough.as_deref().unwrap_or(few);
     let scenario = words[0];
     let before = standing.inventory().await;

@@ -11,6 +11,7 @@ mod input;
 mod interrupted;
 mod killed;
 mod kubeconfig;
+mod leaked;
 mod passes;
 mod places;
 mod plan;

@@ -340,7 +340,7 @@ async fn what_was_created_was_written_down_before_and_is_gone_after() {
     let sandbox = Sandbox::new();
     let ended = passed(&sandbox).await;
     let journal = ended.journal();
-    assert_eq!(journal.intended.len(), 40, "{journal:?}");
+    assert_eq!(journal.intended.len(), 41, "{journal:?}");
     assert_eq!(journal.open(), [""; 0]);
     let shown = |label: &&str| ["control", "shared", "webhook", "provider "].iter().any(|part| label.contains(part));
     let mut labels: Vec<&str> = journal.intended.iter().map(|(_, label)| label.as_str()).filter(shown).collect();

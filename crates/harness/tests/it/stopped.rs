@@ -151,6 +151,7 @@ async fn a_cancelled_job_ends_before_it_is_killed_and_its_next_step_cleans_up() 
 
 /// The same where the clouds answer: nothing is left at all, and it ends at once.
 #[tokio::test]
+#[allow(clippy::print_stderr, reason = "figures for who asks for them")]
 async fn a_cancelled_job_whose_clouds_answer_has_time_to_spare() {
     let standing = Standing::up(&[]).await;
     let before = standing.inventory().await;
