@@ -25,6 +25,7 @@ pub(crate) mod private_folder;
 pub mod render;
 mod renewal;
 mod scenario_run;
+mod scene;
 mod stock;
 pub(crate) mod takedown;
 mod token;

@@ -1,5 +1,7 @@
 //! The cluster's side of a cell: plain calls to the Kubernetes API, written down before they are made.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::Namespace;
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, Client};
@@ -39,10 +41,34 @@ pub(crate) async fn create(client: &Client, path: &str, object: &Value) -> Resul
     client.request(request.map_err(kube::Error::HttpError)?).await
 }
 
+/// What an API server answers that is busy, starting or behind a balancer that is (Kubernetes API conventions, "HTTP Status codes").
+const TRANSIENT: [u16; 5] = [429, 500, 502, 503, 504];
+/// How often a call is sent while its refusal is transient, and the pause before the second time; it doubles.
+const ATTEMPTS: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Sends what may be sent twice, again while nobody answers or the answer is transient.
+async fn patiently(client: &Client, method: http::Method, path: &str) -> Result<Value, kube::Error> {
+    let mut attempt = 1;
+    loop {
+        let request = http::Request::builder().method(method.clone()).uri(path).body(Vec::new());
+        let answer = client.request::<Value>(request.map_err(kube::Error::HttpError)?).await;
+        let is_transient = match &answer {
+            Err(kube::Error::Api(status)) => TRANSIENT.contains(&status.code),
+            Err(kube::Error::HyperError(_) | kube::Error::Service(_)) => true,
+            _ => false,
+        };
+        if !is_transient || attempt == ATTEMPTS {
+            return answer;
+        }
+        tokio::time::sleep(PAUSE * 2_u32.pow(attempt - 1)).await;
+        attempt += 1;
+    }
+}
+
 /// Deletes an object; one that is not there is done.
 pub(crate) async fn delete(client: &Client, path: &str) -> Result<(), kube::Error> {
-    let request = http::Request::delete(path).body(Vec::new()).map_err(kube::Error::HttpError)?;
-    match client.request::<Value>(request).await {
+    match patiently(client, http::Method::DELETE, path).await {
         Ok(_) => Ok(()),
         Err(error) if is_absent(&error) => Ok(()),
         Err(error) => Err(error),
@@ -70,8 +96,7 @@ pub(crate) enum Fate {
 /// When it is not, with the reason.
 pub(crate) async fn take_back(client: &Client, path: &str, run: &str) -> Result<Fate, String> {
     let told = |error: kube::Error| error.to_string();
-    let request = http::Request::get(path).body(Vec::new()).map_err(|error| error.to_string())?;
-    let found: Value = match client.request(request).await {
+    let found = match patiently(client, http::Method::GET, path).await {
         Ok(found) => found,
         Err(error) if is_absent(&error) => return Ok(Fate::Absent),
         Err(error) => return Err(told(error)),
@@ -224,4 +249,70 @@ pub(crate) fn refused(what: &str, error: &kube::Error) -> Stop {
         other => format!("{what} could not be created: {other}"),
     };
     Stop::new(Exit::Provisioning, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use axum::http::{StatusCode, Uri};
+    use axum::response::{IntoResponse, Response};
+    use axum::{Json, Router};
+
+    use super::*;
+
+    /// An API server that answers `refusals` times with this status, and then as if the object were of this run.
+    async fn server(
+        status: u16,
+        refusals: u32,
+        run: &'static str,
+    ) -> (Client, Arc<AtomicU32>, tokio::task::JoinHandle<()>) {
+        let calls = Arc::new(AtomicU32::new(0));
+        let counted = calls.clone();
+        let answer = move |_: Uri| async move {
+            let refused = counted.fetch_add(1, Ordering::SeqCst) < refusals;
+            let code = if refused { StatusCode::from_u16(status).expect("a status") } else { StatusCode::OK };
+            let found = json!({"kind": "Node", "metadata": {"name": "n", "labels": {RUN_LABEL: run}}});
+            let told = json!({"kind": "Status", "status": "Failure", "message": "busy", "reason": "", "code": status});
+            let answer: Response = (code, Json(if refused { told } else { found })).into_response();
+            answer
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address")).parse().expect("a URL");
+        let serving = tokio::spawn(async move {
+            axum::serve(listener, Router::new().fallback(answer)).await.expect("it must serve");
+        });
+        let config = kube::Config { default_retry: false, ..kube::Config::new(url) };
+        (Client::try_from(config).expect("a client"), calls, serving)
+    }
+
+    #[tokio::test]
+    async fn what_is_transient_is_tried_again_and_nothing_else() {
+        let check = async |status: u16, refusals: u32, expected: Result<Fate, &str>, calls: u32| {
+            let (client, counted, serving) = server(status, refusals, "r1").await;
+            let fate = take_back(&client, "/api/v1/nodes/n", "r1").await;
+            match (&fate, expected) {
+                (Ok(fate), Ok(expected)) => assert_eq!(*fate, expected, "{status}"),
+                (Err(why), Err(part)) => assert!(why.contains(part), "{status}: {why}"),
+                (fate, expected) => panic!("{status}: {fate:?} in place of {expected:?}"),
+            }
+            assert_eq!(counted.load(Ordering::SeqCst), calls, "{status}");
+            serving.abort();
+        };
+        check(503, 0, Ok(Fate::Deleted), 2).await;
+        check(503, 2, Ok(Fate::Deleted), 4).await;
+        check(429, 1, Ok(Fate::Deleted), 3).await;
+        check(500, 9, Err("busy"), 4).await;
+        check(403, 9, Err("busy"), 1).await;
+        check(404, 9, Ok(Fate::Absent), 1).await;
+    }
+
+    #[tokio::test]
+    async fn what_another_run_made_is_left_alone() {
+        let (client, calls, serving) = server(200, 0, "r2").await;
+        assert_eq!(take_back(&client, "/api/v1/nodes/n", "r1").await, Ok(Fate::Others));
+        assert_eq!(calls.load(Ordering::SeqCst), 1, "it is looked at, and nothing more");
+        serving.abort();
+    }
 }

@@ -16,7 +16,10 @@ async fn what_a_workload_leaves_in_the_cloud_is_a_leak_although_the_run_did_not_
     let sandbox = Sandbox::with_refusals(&["annotation-missing"]);
     sandbox.edit("scenarios/aks-to-aws/permission-policy.json", "${actions}", "\"s3:*\"");
     sandbox.edit("scenarios/aks-to-aws/permission-policy.json", "${resource}", "*");
-    let image = sandbox.script(&format!("{} s3 mb s3://nobody-named-this", aws.trim()));
+    let image = sandbox.script(&format!(
+        "AWS_CA_BUNDLE=${{AWS_CA_BUNDLE:-$SSL_CERT_FILE}} {} s3 mb s3://nobody-named-this",
+        aws.trim()
+    ));
     let ended = sandbox.crossfed(&["e2e", "aks-to-aws", "--run-id", "r1", "--image", &image]).run().await;
     ended.expect_exit(102);
     assert!(ended.stdout.contains("nobody-named-this"), "{}", ended.stdout);
