@@ -175,7 +175,7 @@ impl Journal {
     /// # Errors
     /// When the line cannot be written.
     pub fn goes_down(&self) -> io::Result<()> {
-        self.lock().write(&[Line::Teardown { scenario: self.scenario.clone() }], true)
+        self.lock().write(&[Line::Teardown { scenario: self.scenario.clone() }], false)
     }
 
     /// It is gone again, or was left to its owner.

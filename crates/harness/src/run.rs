@@ -62,8 +62,17 @@ pub use metrics::Metrics;
 pub use overlay::wire_overlay;
 pub use render::{Names, Rendered, render};
 
-/// How long what a run creates may stand before a sweep takes it: longer than a run may take, with its teardown.
+/// How long what a run creates may stand at least before a sweep takes it.
 const LIFETIME: jiff::SignedDuration = jiff::SignedDuration::from_hours(6);
+/// What evidence and teardown may take beyond a run's own time.
+const AFTERWARDS: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
+/// Until when what a run creates may stand: never less than the run itself may take.
+fn expiry(now: jiff::Timestamp, timeout: Duration) -> jiff::Timestamp {
+    let own = jiff::SignedDuration::try_from(timeout).unwrap_or(jiff::SignedDuration::MAX);
+    let lifetime = LIFETIME.max(own.saturating_add(AFTERWARDS));
+    now.saturating_add(lifetime).unwrap_or(jiff::Timestamp::MAX)
+}
 
 /// The word for every scenario.
 pub const ALL: &str = "all";
@@ -337,7 +346,7 @@ fn settings(options: E2e, environment: Environment, sandbox: Option<Arc<Pass>>) 
         cleanup: options.cleanup.unwrap_or_else(|| Cleanup::default_for(environment.ci)),
         pod_timeout: Duration::from_secs(options.pod_timeout),
         deadline: tokio::time::Instant::from_std(environment.started) + Duration::from_secs(options.timeout),
-        expires: clock.now().saturating_add(LIFETIME).unwrap_or(jiff::Timestamp::MAX),
+        expires: expiry(clock.now(), Duration::from_secs(options.timeout)),
         run,
         part: None,
         artifacts,
@@ -431,6 +440,18 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_expires_before_its_run_must_have_ended() {
+        let check = |hours: u64, expected: i64| {
+            let expires = expiry(jiff::Timestamp::UNIX_EPOCH, Duration::from_secs(hours * 3600));
+            assert_eq!(expires.as_second(), expected * 3600, "{hours}");
+        };
+        check(0, 6);
+        check(5, 6);
+        check(6, 7);
+        check(24, 25);
+    }
 
     #[test]
     fn a_rerun_gets_an_id_of_its_own() {

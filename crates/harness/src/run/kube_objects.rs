@@ -283,7 +283,8 @@ mod tests {
         let serving = tokio::spawn(async move {
             axum::serve(listener, Router::new().fallback(answer)).await.expect("it must serve");
         });
-        let config = kube::Config { default_retry: false, ..kube::Config::new(url) };
+        let mut config = kube::Config::new(url);
+        config.default_retry = false;
         (Client::try_from(config).expect("a client"), calls, serving)
     }
 

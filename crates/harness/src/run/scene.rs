@@ -18,7 +18,7 @@ pub(super) async fn caught<T>(work: impl Future<Output = Result<T, Stop>>) -> Re
     let ended = std::panic::AssertUnwindSafe(work).catch_unwind().await;
     ended.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-        Err(Stop::new(Exit::Internal, format!("a check panicked: {}", text.unwrap_or("no message"))))
+        Err(Stop::new(Exit::Internal, format!("panicked: {}", text.unwrap_or("no message"))))
     })
 }
 
