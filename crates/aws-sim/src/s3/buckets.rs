@@ -21,6 +21,9 @@ use super::refusal::Refusal;
 use super::store::{Bucket, StoredObject, canonical_user, wire_time};
 use crate::sigv4::percent_encode;
 
+/// Of an account, unless it asks for more (S3 User Guide, "General purpose bucket quotas, limitations, and restrictions").
+const MOST_BUCKETS: usize = 10_000;
+
 pub(super) fn create(
     simulated: &Simulated,
     visit: &Visit,
@@ -49,6 +52,9 @@ pub(super) fn create(
         bucket.ownership = ownership;
     }
     simulated.store.all(|buckets| match buckets.get(&input.bucket) {
+        None if buckets.values().filter(|bucket| bucket.owner == *owner).count() >= MOST_BUCKETS => {
+            Err(Refusal::new(400, "TooManyBuckets", "You have attempted to create more buckets than allowed"))
+        }
         None => {
             buckets.insert(input.bucket.clone(), bucket);
             Ok(())

@@ -56,6 +56,22 @@ async fn refuses_a_taken_name() {
 }
 
 #[tokio::test]
+async fn refuses_more_buckets_than_an_account_may_have() {
+    let world = World::new();
+    let stranger = admin_of(&world.state, OTHER_ACCOUNT);
+    let create =
+        |key: &Key, name: String| world.call("PUT", HOST, &format!("/{name}")).key(key).body(&create_in(REGION)).send();
+    for number in 0..10_000 {
+        create(&world.admin, format!("bucket-{number}")).await.expect(200);
+    }
+    assert_eq!(create(&world.admin, "one-more".into()).await.verdict(), "400 TooManyBuckets");
+    assert_eq!(create(&world.admin, "bucket-7".into()).await.verdict(), "409 BucketAlreadyOwnedByYou");
+    assert_eq!(create(&stranger, "theirs".into()).await.verdict(), "200");
+    world.call("DELETE", HOST, "/bucket-7").send().await.expect(204);
+    assert_eq!(create(&world.admin, "one-more".into()).await.verdict(), "200");
+}
+
+#[tokio::test]
 async fn creates_a_bucket_of_us_east_1_twice_as_before_2017() {
     let world = World::new();
     for _ in 0..2 {
