@@ -20,6 +20,9 @@ use clap::{Parser, Subcommand};
 const PROGRAM_VERBS: &str = "\
 Verbs of crossfed (built first when needed):
   e2e      run scenarios end to end: `cargo xtask e2e aks-to-aws`, `cargo xtask e2e all`
+  cleanup  take back what a run that is dead has left, from its journal alone
+  resume   go on with a run that was stopped, by a signal or by a crash
+  sweep    list what runs have left that nobody needs any more; delete it with --no-dry-run
   plan     show what a run would create and check, and create nothing
   list     list scenarios and faults
   explain  show the chain of your own tokens, policies and manifests, with no cluster and no cloud

@@ -15,7 +15,7 @@ use crate::exit::{Exit, Stop};
 use crate::journal::{self, Entry, Journal, OpenError, Past};
 use crate::run::takedown::{self, Fate, Leftover, Taken};
 
-pub(crate) use places::{Found, find as find_places};
+pub(crate) use places::{Found, endpoint_access, endpoint_keys, find as find_places, in_sandbox};
 
 /// Shown below `--help`.
 pub const AFTER_HELP: &str = "Examples:\n  cargo xtask cleanup latest\n  cargo xtask cleanup 1128-173500-a1b2\n  cargo xtask cleanup --all-finished\n\n\

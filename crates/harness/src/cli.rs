@@ -38,6 +38,9 @@ pub enum Verb {
     /// Go on with a run that was stopped, by a signal or by a crash
     #[command(after_help = crate::resume::AFTER_HELP)]
     Resume(crate::resume::Flags),
+    /// List what runs have left that nobody needs any more, with age and cost; delete it with --no-dry-run
+    #[command(after_help = crate::sweep::AFTER_HELP)]
+    Sweep(crate::sweep::Flags),
     /// Show what a run would create and check, and create nothing
     Plan(Plan),
     /// List scenarios and faults

@@ -15,6 +15,7 @@ pub mod plan_view;
 pub mod resume;
 pub mod run;
 pub mod sandbox;
+pub mod sweep;
 
 pub use environment::Environment;
 pub use exit::Exit;

@@ -13,7 +13,7 @@ use std::time::Instant;
 use clap::Parser;
 use harness::cli::{Cli, Verb};
 use harness::exit::Stop;
-use harness::{Environment, Exit, bench, cleanup, explain, list_view, plan_view, run, sandbox};
+use harness::{Environment, Exit, bench, cleanup, explain, list_view, plan_view, run, sandbox, sweep};
 
 fn main() -> ExitCode {
     let started = Instant::now();
@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Verb::E2e(options) => block_on(run::e2e(with_kubeconfig(*options), environment)),
         Verb::Cleanup(flags) => block_on(cleanup::run(flags, environment)),
         Verb::Resume(flags) => block_on(run::resume(flags, environment)),
+        Verb::Sweep(flags) => block_on(sweep::run(flags, environment)),
         Verb::Plan(options) => plan_view::print(&environment, &options.location, &options.scenarios, &options.faults),
         Verb::List(options) => list_view::list(&environment, &options),
         Verb::Explain(flags) => {

@@ -67,6 +67,9 @@ const LIFETIME: jiff::SignedDuration = jiff::SignedDuration::from_hours(6);
 /// What evidence and teardown may take beyond a run's own time.
 const AFTERWARDS: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
+/// The longest that anything may stand: `--timeout` takes a day.
+pub(crate) const LONGEST: jiff::SignedDuration = jiff::SignedDuration::from_hours(25);
+
 /// Until when what a run creates may stand: never less than the run itself may take.
 fn expiry(now: jiff::Timestamp, timeout: Duration) -> jiff::Timestamp {
     let own = jiff::SignedDuration::try_from(timeout).unwrap_or(jiff::SignedDuration::MAX);
@@ -377,7 +380,7 @@ fn make_artifacts(folder: &Path) -> Result<(), Stop> {
 }
 
 /// The command line as it can be given again: a run id is used once, and the password of a sandbox is not shown.
-fn rerun(command: &[String], sandbox: Option<&Pass>) -> Vec<String> {
+pub(crate) fn rerun(command: &[String], sandbox: Option<&Pass>) -> Vec<String> {
     let mut words = command.iter();
     let mut kept: Vec<String> = Vec::new();
     while let Some(word) = words.next() {

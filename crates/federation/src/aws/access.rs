@@ -172,7 +172,7 @@ impl Clients {
     }
 }
 
-/// The account that keys belong to, as STS says (GetCallerIdentity, which needs no permission).
+/// The account that keys belong to, as STS says (GetCallerIdentity, which needs no permission); that of an endpoint, where one is named.
 ///
 /// # Errors
 /// When STS does not answer, refuses the keys, or names no account.
@@ -180,11 +180,14 @@ pub async fn caller_account(
     access_key_id: &str,
     secret_access_key: &Secret,
     session_token: Option<&Secret>,
+    endpoint: Option<&str>,
     http: &HttpStack,
 ) -> Result<AccountId, ProvisionError> {
     let token = session_token.map(|token| token.expose().to_owned());
     let credentials = Credentials::new(access_key_id, secret_access_key.expose(), token, None, "crossfed");
-    let config = aws_sdk_sts::Config::builder()
+    let mut config = aws_sdk_sts::Config::builder();
+    config.set_endpoint_url(endpoint.map(str::to_owned));
+    let config = config
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))

@@ -7,7 +7,7 @@ use federation::{Consistency, Wire, aws, azure};
 use trust::AccountId;
 
 use super::Whereabouts;
-use crate::environment::Environment;
+use crate::environment::{AwsKeys, Environment};
 use crate::exit::{Exit, Stop};
 use crate::journal::{self, ClusterPlace, Past, Undo};
 use crate::run::patience::Patience;
@@ -76,11 +76,11 @@ fn accounts(past: &Past) -> BTreeSet<AccountId> {
         .collect()
 }
 
-fn subscriptions(past: &Past) -> BTreeSet<&str> {
+fn subscriptions(past: &Past) -> BTreeSet<String> {
     let entries = past.book.entries();
     entries
         .filter_map(|entry| match &entry.undo {
-            Undo::Azure(undo) => Some(undo.subscription()),
+            Undo::Azure(undo) => Some(undo.subscription().to_owned()),
             _ => None,
         })
         .collect()
@@ -89,10 +89,21 @@ fn subscriptions(past: &Past) -> BTreeSet<&str> {
 async fn sandbox(past: &Past, named: &str, environment: &Environment, found: &mut Found) -> Result<(), Stop> {
     let pass = Pass::of(named, &environment.working_dir).await?;
     found.patience = pass.propagation.map(Patience::scaled);
-    let consistency = Patience::consistency(found.patience);
+    found.reach = in_sandbox(&pass, &accounts(past), &subscriptions(past), found.patience).await?;
+    Ok(())
+}
+
+/// These accounts and subscriptions of a sandbox, and its cluster.
+pub(crate) async fn in_sandbox(
+    pass: &Pass,
+    accounts: &BTreeSet<AccountId>,
+    subscriptions: &BTreeSet<String>,
+    patience: Option<Patience>,
+) -> Result<Reach, Stop> {
+    let consistency = Patience::consistency(patience);
     let wire = Wire { proxy_url: Some(pass.proxy.clone()), root_pem: pass.root_pem.clone() };
     let internal = |error: anyhow::Error| Stop::new(Exit::Internal, format!("{error:#}"));
-    let (accounts, subscriptions) = (accounts(past), subscriptions(past));
+    let mut reach = Reach { cluster: Some(pass.cluster().await?), ..Reach::default() };
     if !accounts.is_empty() {
         let http = aws::HttpStack::new(Some(&wire)).map_err(|error| internal(error.into()))?;
         for id in accounts {
@@ -106,7 +117,7 @@ async fn sandbox(past: &Past, named: &str, environment: &Environment, found: &mu
                 endpoint: None,
                 consistency,
             };
-            found.reach.aws.insert(id.to_string(), aws::Clients::new(&access, &http));
+            reach.aws.insert(id.to_string(), aws::Clients::new(&access, &http));
         }
     }
     if !subscriptions.is_empty() {
@@ -124,31 +135,45 @@ async fn sandbox(past: &Past, named: &str, environment: &Environment, found: &mu
                 consistency,
             };
             let clients = azure::Clients::new(&access, &http).map_err(|error| internal(error.into()))?;
-            found.reach.azure.insert(id.to_owned(), clients);
+            reach.azure.insert(id.clone(), clients);
         }
     }
-    found.reach.cluster = Some(pass.cluster().await?);
-    Ok(())
+    Ok(reach)
 }
 
-/// The account of an endpoint, with the keys of the environment.
+/// The accounts of a run at an endpoint.
 fn endpoint(past: &Past, url: &str, environment: &Environment, reach: &mut Reach) -> Result<(), Stop> {
-    let Some(keys) = &environment.aws_keys else {
-        let message = format!("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for {url} are not set");
-        return Err(Stop::new(Exit::Preflight, message));
-    };
     let http = aws::HttpStack::new(None).map_err(|error| Stop::caused(Exit::Internal, error))?;
     for account in accounts(past) {
-        let access = aws::Access {
-            account: account.clone(),
-            region: ANY_REGION.to_owned(),
-            access_key_id: keys.access_key_id.clone(),
-            secret_access_key: keys.secret_access_key.clone(),
-            session_token: keys.session_token.clone(),
-            endpoint: Some(url.to_owned()),
-            consistency: Consistency::Immediate,
-        };
+        let access = endpoint_access(url, account.clone(), environment)?;
         reach.aws.insert(account.to_string(), aws::Clients::new(&access, &http));
     }
     Ok(())
+}
+
+/// An account of an endpoint, with the keys of the environment.
+///
+/// # Errors
+/// Exit 96 where there are none.
+pub(crate) fn endpoint_access(url: &str, account: AccountId, environment: &Environment) -> Result<aws::Access, Stop> {
+    let keys = endpoint_keys(url, environment)?;
+    Ok(aws::Access {
+        account,
+        region: ANY_REGION.to_owned(),
+        access_key_id: keys.access_key_id.clone(),
+        secret_access_key: keys.secret_access_key.clone(),
+        session_token: keys.session_token.clone(),
+        endpoint: Some(url.to_owned()),
+        consistency: Consistency::Immediate,
+    })
+}
+
+/// The keys of the environment, for an endpoint.
+///
+/// # Errors
+/// Exit 96 where there are none.
+pub(crate) fn endpoint_keys<'a>(url: &str, environment: &'a Environment) -> Result<&'a AwsKeys, Stop> {
+    environment.aws_keys.as_ref().ok_or_else(|| {
+        Stop::new(Exit::Preflight, format!("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for {url} are not set"))
+    })
 }

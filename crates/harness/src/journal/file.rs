@@ -37,7 +37,8 @@ impl JournalFile {
     /// Makes a new one.
     pub(super) fn create(path: &Path, trap: Option<Trap>) -> Result<Self, OpenError> {
         let file = OpenOptions::new().create_new(true).append(true).read(true).open(path)?;
-        hold(&file)?;
+        // Nobody else can have a new file for long: who looks for runs may be reading it just now.
+        file.lock()?;
         // Else the name may be gone after a crash of the machine, whatever is synced below.
         if let Some(folder) = path.parent() {
             File::open(folder)?.sync_all()?;

@@ -307,12 +307,18 @@ async fn aws_backend(
 }
 
 async fn caller_account(http: &federation::aws::HttpStack, keys: &AwsKeys) -> Result<AccountId, Stop> {
-    federation::aws::caller_account(&keys.access_key_id, &keys.secret_access_key, keys.session_token.as_ref(), http)
-        .await
-        .map_err(|error| {
-            Stop::new(
-                Exit::Infrastructure,
-                format!("the endpoint does not say whose keys these are: {error}; pass --aws-account ID"),
-            )
-        })
+    federation::aws::caller_account(
+        &keys.access_key_id,
+        &keys.secret_access_key,
+        keys.session_token.as_ref(),
+        None,
+        http,
+    )
+    .await
+    .map_err(|error| {
+        Stop::new(
+            Exit::Infrastructure,
+            format!("the endpoint does not say whose keys these are: {error}; pass --aws-account ID"),
+        )
+    })
 }

@@ -1,5 +1,6 @@
 //! The cluster's side of a cell: plain calls to the Kubernetes API, written down before they are made.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
@@ -134,6 +135,12 @@ pub(crate) fn undo_rounds(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
     rounds.into_iter().filter(|round| !round.is_empty()).collect()
 }
 
+/// What marks a run's objects.
+pub(crate) fn labels(run: &RunId) -> BTreeMap<String, String> {
+    let labels = [(RUN_LABEL, run.as_str()), (TOOL_LABEL, TOOL)];
+    labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}
+
 /// Where a run's objects are listed: kind and path.
 pub(crate) fn collections(run: &RunId) -> [(&'static str, String); 2] {
     let selector = format!("?labelSelector={}%3D{run}", RUN_LABEL.replace('/', "%2F"));
@@ -142,11 +149,14 @@ pub(crate) fn collections(run: &RunId) -> [(&'static str, String); 2] {
 
 /// Names of the objects of a listing.
 pub(crate) async fn names(client: &Client, path: &str) -> Result<Vec<String>, kube::Error> {
-    let request = http::Request::get(path).body(Vec::new()).map_err(kube::Error::HttpError)?;
-    let list: Value = client.request(request).await?;
-    let items = list.get("items").and_then(Value::as_array);
     let name = |item: &Value| item.pointer("/metadata/name")?.as_str().map(str::to_owned);
-    Ok(items.into_iter().flatten().filter_map(name).collect())
+    Ok(items(client, path).await?.iter().filter_map(name).collect())
+}
+
+/// The objects of a listing.
+pub(crate) async fn items(client: &Client, path: &str) -> Result<Vec<Value>, kube::Error> {
+    let list = patiently(client, http::Method::GET, path).await?;
+    Ok(list.get("items").and_then(Value::as_array).cloned().unwrap_or_default())
 }
 
 /// Label and undo of a cell's namespace.
@@ -215,8 +225,9 @@ impl Creator {
     /// What says whose an object is, and until when it may stand.
     fn mark(&self, object: &mut Value) {
         let metadata = &mut object["metadata"];
-        metadata["labels"][RUN_LABEL] = Value::from(self.settings.run.as_str());
-        metadata["labels"][TOOL_LABEL] = Value::from(TOOL);
+        for (name, value) in labels(&self.settings.run) {
+            metadata["labels"][name] = Value::from(value);
+        }
         metadata["annotations"][EXPIRES] = Value::from(self.settings.expires.to_string());
     }
 

@@ -139,7 +139,7 @@ impl Places {
             programs,
             environment: std::collections::BTreeMap::new(),
             node_name: settings.run.name("node"),
-            node_labels: [(kube_objects::RUN_LABEL.to_owned(), settings.run.to_string())].into(),
+            node_labels: kube_objects::labels(&settings.run),
             namespaces: format!("{}={}", kube_objects::RUN_LABEL, settings.run),
         };
         if settings.options.place.pods() == PodsRun::Kubeconfig {

@@ -175,7 +175,8 @@ impl Takedown<'_> {
     }
 
     async fn one(&self, entry: Entry) {
-        let fate = tokio::time::timeout(self.reach.deletion, self.take_back(&entry)).await;
+        let undoing = take_back(self.reach, &entry.undo, &self.run, entry.is_made());
+        let fate = tokio::time::timeout(self.reach.deletion, undoing).await;
         if let Ok(Ok(Fate::Inside)) = &fate {
             self.inside.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
             return;
@@ -201,55 +202,57 @@ impl Takedown<'_> {
         };
         taken.left.push(Leftover::entry(&entry.label, why));
     }
-
-    async fn take_back(&self, entry: &Entry) -> Result<Fate, String> {
-        let is_confirmed = entry.is_made();
-        let why_not = &self.reach.why_not;
-        match &entry.undo {
-            Undo::Kubernetes(undo) => {
-                let client = self.reach.cluster.as_ref().ok_or_else(|| why_not.cluster.clone())?;
-                match kube_objects::take_back(client, &undo.path, &self.run).await? {
-                    kube_objects::Fate::Deleted => Ok(Fate::Back),
-                    kube_objects::Fate::Absent => Ok(Fate::Absent),
-                    kube_objects::Fate::Others => Ok(Fate::Others),
-                }
-            }
-            Undo::Aws(undo) => {
-                let clients = self.reach.aws.get(undo.account().as_str()).ok_or_else(|| why_not.aws.clone())?;
-                let undone = match is_confirmed {
-                    true => aws::undo(clients, undo).await,
-                    false => aws::undo_unconfirmed(clients, undo, &self.run).await,
-                };
-                undone.map_err(|error| error.to_string()).map(|undone| match undone {
-                    aws::Undone::Deleted => Fate::Back,
-                    aws::Undone::AlreadyGone => Fate::Absent,
-                    // A provider that other runs are on stays with them.
-                    aws::Undone::NotOurs | aws::Undone::Left => Fate::Others,
-                })
-            }
-            Undo::Azure(undo) => {
-                let clients = self.reach.azure.get(undo.subscription()).ok_or_else(|| why_not.azure.clone())?;
-                let undone = match is_confirmed {
-                    true => azure::undo(clients, undo).await,
-                    false => azure::undo_unconfirmed(clients, undo, &self.run).await,
-                };
-                undone.map_err(|error| error.to_string()).map(|undone| match undone {
-                    azure::Undone::Deleted => Fate::Back,
-                    azure::Undone::WithVault => Fate::Inside,
-                    azure::Undone::AlreadyGone => Fate::Absent,
-                    azure::Undone::NotOurs => Fate::Others,
-                })
-            }
-            Undo::Folder(undo) if undo.host != journal::host() => Err(format!("it lies on the machine {}", undo.host)),
-            Undo::Folder(undo) => match private_folder::remove(&undo.path) {
-                Ok(true) => Ok(Fate::Back),
-                Ok(false) => Ok(Fate::Absent),
-                Err(error) => Err(error.to_string()),
-            },
-        }
-    }
 }
 
+/// Takes one thing back. `is_confirmed` says that it is known to be the run's; of any other it is asked first.
+///
+/// # Errors
+/// When it stays, with the reason.
+pub(crate) async fn take_back(reach: &Reach, undo: &Undo, run: &str, is_confirmed: bool) -> Result<Fate, String> {
+    let why_not = &reach.why_not;
+    match undo {
+        Undo::Kubernetes(undo) => {
+            let client = reach.cluster.as_ref().ok_or_else(|| why_not.cluster.clone())?;
+            match kube_objects::take_back(client, &undo.path, run).await? {
+                kube_objects::Fate::Deleted => Ok(Fate::Back),
+                kube_objects::Fate::Absent => Ok(Fate::Absent),
+                kube_objects::Fate::Others => Ok(Fate::Others),
+            }
+        }
+        Undo::Aws(undo) => {
+            let clients = reach.aws.get(undo.account().as_str()).ok_or_else(|| why_not.aws.clone())?;
+            let undone = match is_confirmed {
+                true => aws::undo(clients, undo).await,
+                false => aws::undo_unconfirmed(clients, undo, run).await,
+            };
+            undone.map_err(|error| error.to_string()).map(|undone| match undone {
+                aws::Undone::Deleted => Fate::Back,
+                aws::Undone::AlreadyGone => Fate::Absent,
+                // A provider that other runs are on stays with them.
+                aws::Undone::NotOurs | aws::Undone::Left => Fate::Others,
+            })
+        }
+        Undo::Azure(undo) => {
+            let clients = reach.azure.get(undo.subscription()).ok_or_else(|| why_not.azure.clone())?;
+            let undone = match is_confirmed {
+                true => azure::undo(clients, undo).await,
+                false => azure::undo_unconfirmed(clients, undo, run).await,
+            };
+            undone.map_err(|error| error.to_string()).map(|undone| match undone {
+                azure::Undone::Deleted => Fate::Back,
+                azure::Undone::WithVault => Fate::Inside,
+                azure::Undone::AlreadyGone => Fate::Absent,
+                azure::Undone::NotOurs => Fate::Others,
+            })
+        }
+        Undo::Folder(undo) if undo.host != journal::host() => Err(format!("it lies on the machine {}", undo.host)),
+        Undo::Folder(undo) => match private_folder::remove(&undo.path) {
+            Ok(true) => Ok(Fate::Back),
+            Ok(false) => Ok(Fate::Absent),
+            Err(error) => Err(error.to_string()),
+        },
+    }
+}
 /// Takes back what is open of a scenario, and looks whether it is gone. What is seen after all, since a request of a killed run or a write
 /// that spreads slowly came late, is taken back again.
 pub(crate) async fn to_the_last(

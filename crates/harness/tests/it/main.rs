@@ -23,5 +23,7 @@ mod serves;
 mod several;
 mod standing;
 mod stopped;
+mod stranger;
+mod sweep;
 mod to_azure;
 mod workloads;

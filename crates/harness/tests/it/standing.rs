@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use harness::journal::{Line, Undo};
 use kube::Client;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -34,13 +34,28 @@ const KINDS: [&str; 8] = [
 /// A sandbox that stands, and a folder for whatever is started in it.
 pub(crate) struct Standing {
     pub(crate) sandbox: Sandbox,
-    process: Child,
+    process: Process,
     /// Its file.
     pub(crate) file: PathBuf,
     /// What its file says.
     pub(crate) pass: Value,
     desk: transport::Client,
     cluster: Client,
+}
+
+/// Killed, it cannot take its folder along.
+struct Process {
+    child: Child,
+    folder: PathBuf,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let Some(id) = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed())) else { return };
+        let _ = kill_process(id, Signal::KILL);
+        let _ = waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
 }
 
 impl Standing {
@@ -70,7 +85,8 @@ impl Standing {
         let proxy = Proxy { addr, user: user.to_owned(), password: Secret::new(password) };
         let desk = transport::Client::new(Roots::pem(&text("root_pem")).expect("its root"), DEADLINE).through(proxy);
         let cluster = cluster::Kubeconfig::client_of(&text("kubeconfig")).await.expect("its kubeconfig");
-        Self { sandbox, process, file, pass, desk, cluster }
+        let folder = file.parent().expect("its file lies in its folder").to_owned();
+        Self { sandbox, process: Process { child: process, folder }, file, pass, desk, cluster }
     }
 
     /// `crossfed` with these words, which then include this sandbox.
@@ -106,7 +122,7 @@ impl Standing {
 
     /// A signal to the sandbox itself.
     pub(crate) fn signal(&self, signal: Signal) {
-        let id = self.process.id().expect("it must still run");
+        let id = self.process.child.id().expect("it must still run");
         let id = Pid::from_raw(id.cast_signed()).expect("a process id is positive");
         kill_process(id, signal).expect("the signal must be sent");
     }
@@ -128,7 +144,10 @@ impl Standing {
     /// Ends the sandbox, as Ctrl-C does. The folder stays.
     pub(crate) async fn end(mut self) -> Sandbox {
         self.signal(Signal::INT);
-        tokio::time::timeout(DEADLINE, self.process.wait()).await.expect("it must end in time").expect("it must end");
+        tokio::time::timeout(DEADLINE, self.process.child.wait())
+            .await
+            .expect("it must end in time")
+            .expect("it must end");
         self.sandbox
     }
 
