@@ -1,6 +1,7 @@
 //! The `crossfed` program as its users meet it: started as a process, judged by its exit code, its output and the files that it leaves.
 #![allow(clippy::expect_used, reason = "helpers of tests, outside of any test function")]
 
+mod at_once;
 mod cleaned;
 mod endpoint;
 mod evidence;

@@ -13,6 +13,7 @@ const TYPE: &str = "application/x-www-form-urlencoded";
 pub(crate) struct Stranger {
     http: transport::Client,
     key: (String, String),
+    pub(crate) account: String,
 }
 
 impl Stranger {
@@ -29,6 +30,7 @@ impl Stranger {
         Self {
             http: transport::Client::new(roots, std::time::Duration::from_secs(30)).through(proxy),
             key: (text("/aws/access_key_id"), text("/aws/secret_access_key")),
+            account: text("/aws/id"),
         }
     }
 
@@ -69,6 +71,17 @@ impl Stranger {
         let mut parameters = vec![("RoleName", name), ("AssumeRolePolicyDocument", trust)];
         parameters.extend(numbered.iter().map(|(name, value)| (name.as_str(), *value)));
         self.iam("CreateRole", &parameters).await;
+    }
+
+    /// An OIDC provider for the issuer of the sandbox's cluster; gives its ARN.
+    pub(crate) async fn provider(&self, issuer: &str, client_id: &str) -> String {
+        let parameters = [
+            ("Url", issuer),
+            ("ClientIDList.member.1", client_id),
+            ("ThumbprintList.member.1", "990f4193972f2becf12ddeda5237f9c952f20d9e"),
+        ];
+        self.iam("CreateOpenIDConnectProvider", &parameters).await;
+        format!("arn:aws:iam::{}:oidc-provider/{}", self.account, issuer.trim_start_matches("https://"))
     }
 
     /// Signature Version 4, as any client computes it.
