@@ -155,7 +155,7 @@ async fn one(flags: &Flags, environment: &Environment, past: &Past) -> Result<Ex
         Fate::Absent | Fate::Inside => {}
         Fate::Others => say(&format!("  stays  {}: it is another's, or others use it\n", entry.label)),
     };
-    for scenario in past.book.scenarios() {
+    for scenario in past.book.scenarios().filter(|scenario| past.book.entries().any(|one| one.scenario == *scenario)) {
         let journal = journal.of(scenario);
         let (with_it, open): (Vec<Entry>, Vec<Entry>) =
             journal.open_entries().into_iter().partition(|entry| ended(&entry.undo));
