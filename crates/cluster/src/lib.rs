@@ -63,8 +63,33 @@ pub struct Surroundings {
     pub node_name: String,
     /// Its labels beside the usual ones.
     pub node_labels: BTreeMap<String, String>,
+    /// Hears of the node before it is made.
+    pub node_watch: NodeWatch,
     /// Label selector of the run's own namespaces.
     pub namespaces: String,
+}
+
+/// Who hears of the process node before it is made, and may keep it from being made.
+#[derive(Clone)]
+pub struct NodeWatch(Arc<dyn Fn() -> std::io::Result<()> + Send + Sync>);
+
+impl NodeWatch {
+    /// Calls this.
+    pub fn new(hears: impl Fn() -> std::io::Result<()> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hears))
+    }
+}
+
+impl Default for NodeWatch {
+    fn default() -> Self {
+        Self::new(|| Ok(()))
+    }
+}
+
+impl fmt::Debug for NodeWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NodeWatch")
+    }
 }
 
 /// A place in use: its API server, and the process node if its pods are to run here.
@@ -92,7 +117,9 @@ impl Cluster {
         let client = Client::try_from(api.config.clone()).map_err(|error| ClusterError::Start(error.to_string()))?;
         let mut cluster = Self { provider, api, client, surroundings, accounts: OnceCell::new(), node: None };
         if node == NodeChoice::Process || !cluster.api.has_nodes {
-            let node = ProcessNode::start(cluster.node_config()?).await;
+            let config = cluster.node_config()?;
+            (cluster.surroundings.node_watch.0)()?;
+            let node = ProcessNode::start(config).await;
             cluster.node = Some(node.map_err(|error| ClusterError::Node(chain(&error)))?);
         }
         Ok(cluster)

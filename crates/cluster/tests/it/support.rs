@@ -76,6 +76,7 @@ impl World {
         });
         let surroundings = Surroundings {
             node_labels: BTreeMap::new(),
+            node_watch: cluster::NodeWatch::default(),
             folder: folder.path().to_owned(),
             authority: authority.clone(),
             clock,

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cluster::{
-    Cluster, ClusterError, Embedded, EmbeddedConfig, IssuerShape, Kubeconfig, NodeChoice, Provider, Surroundings,
+    Cluster, ClusterError, Embedded, EmbeddedConfig, IssuerShape, Kubeconfig, NodeChoice, NodeWatch, Provider,
+    Surroundings,
 };
 use egress::Egress;
 use kubelet::Programs;
@@ -140,13 +141,9 @@ impl Places {
             environment: std::collections::BTreeMap::new(),
             node_name: settings.run.name("node"),
             node_labels: kube_objects::labels(&settings.run),
+            node_watch: node_watch(settings, journal),
             namespaces: format!("{}={}", kube_objects::RUN_LABEL, settings.run),
         };
-        if settings.options.place.pods() == PodsRun::Kubeconfig {
-            // It is made as soon as the cluster has been looked at, unless that has nodes of its own.
-            let (label, undo) = kube_objects::node_intention(&surroundings.node_name);
-            journal.intend(&label, undo).map_err(|error| Stop::unwritten(&error))?;
-        }
         // Not a task of its own: what is given up with this future must not go on by itself.
         let cluster = Cluster::up(provider, surroundings, node_choice(settings));
         let answering =
@@ -255,6 +252,22 @@ impl Places {
     pub(crate) async fn down(self) {
         self.cluster.down().await;
     }
+}
+
+/// A node outlives the process where the cluster does: then it is written down.
+fn node_watch(settings: &Settings, journal: &Journal) -> NodeWatch {
+    if settings.options.place.pods() != PodsRun::Kubeconfig {
+        return NodeWatch::default();
+    }
+    let (journal, (label, undo)) = (journal.clone(), kube_objects::node_intention(&settings.run.name("node")));
+    NodeWatch::new(move || journal.intend(&label, undo.clone()).map(drop))
+}
+
+/// A client for a cluster that did not come up as a place. None where there is no such cluster any more.
+pub(crate) async fn cluster_of_others(settings: &Settings) -> Option<kube::Client> {
+    let place = &settings.options.place;
+    let file = place.kubeconfig.as_ref().filter(|_| place.pods() == PodsRun::Kubeconfig)?;
+    Kubeconfig::new(settings.environment.working_dir.join(file), place.context.clone()).client().await.ok()
 }
 
 fn node_choice(settings: &Settings) -> NodeChoice {

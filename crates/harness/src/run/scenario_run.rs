@@ -98,7 +98,8 @@ async fn play(
         Err(stop) => {
             phase.failed(&stop.message);
             // What the cluster needed is gone with it, save what is told.
-            let mine = takedown::takedown(&journal, journal.open_entries(), &Reach::default(), &|_, _| ()).await;
+            let reach = Reach { cluster: places::cluster_of_others(settings).await, ..Reach::default() };
+            let mine = takedown::takedown(&journal, journal.open_entries(), &reach, &|_, _| ()).await;
             tell_leftovers(events, name, &mine.left);
             return Err(stop);
         }

@@ -113,6 +113,7 @@ impl Serving {
                 .collect(),
             node_name: "sandbox".to_owned(),
             node_labels: std::collections::BTreeMap::new(),
+            node_watch: cluster::NodeWatch::default(),
             namespaces: String::new(),
         };
         let cluster = Cluster::up(embedded.clone(), surroundings, NodeChoice::Process);

@@ -121,6 +121,8 @@ async fn a_cluster_that_cannot_be_used_is_named() {
     let words = ["e2e", "aks-to-aws", "--cluster", "kubeconfig", "--kubeconfig"];
     let unreachable = sandbox.crossfed(&[&words[..], &["kubeconfig", "--run-id", "r2"]].concat()).run().await;
     assert_snapshot!(reason(&unreachable), @"101 the API server at https://127.0.0.1:1/ does not answer: ServiceError: client error (Connect): client error (Connect): tcp connect error: Connection refused (os error 111)");
+    assert!(!unreachable.stdout.contains("left over"), "nothing was made: {}", unreachable.stdout);
+    assert_eq!(unreachable.journal().open(), [""; 0]);
 
     let missing = sandbox.crossfed(&[&words[..], &["elsewhere", "--run-id", "r3"]].concat()).run().await;
     assert_snapshot!(reason(&missing), @r#"2 the kubeconfig [folder]/elsewhere cannot be used: No such file or directory (os error 2)"#);

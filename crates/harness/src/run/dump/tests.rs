@@ -70,6 +70,7 @@ async fn embedded(folder: &Path) -> Cluster {
         environment: BTreeMap::new(),
         node_name: "local".into(),
         node_labels: BTreeMap::new(),
+        node_watch: cluster::NodeWatch::default(),
         namespaces: String::new(),
     };
     Cluster::up(Arc::new(provider), surroundings, NodeChoice::Process).await.expect("must come up")
