@@ -284,7 +284,7 @@ impl State {
     /// A subscription with one more owner.
     pub(crate) fn create_subscription(&self, tenant: Uuid, subscription: Uuid) -> AdminCredentials {
         let object_id = Uuid::new_v4();
-        let client_secret = Secret::new(random::text::<30>());
+        let client_secret = Secret::new(random::client_secret());
         let created = self.now();
         let mut directory = self.write();
         let tenant_entry = directory.tenant(tenant);
