@@ -127,7 +127,7 @@ impl Front {
 
     async fn admit(&self, request: Request, address: &Address, told: &mut Told) -> Result<Response, Refusal> {
         let (mut parts, body) = request.into_parts();
-        let visit = admission::admit(&self.simulated, &parts, address)?;
+        let mut visit = admission::admit(&self.simulated, &parts, address)?;
         told.who = visit
             .signer
             .as_ref()
@@ -135,6 +135,7 @@ impl Front {
         let body =
             transport::read_body(&parts.headers, body, BODY_LIMIT, self.body_idle).await.map_err(Refusal::of_body)?;
         visit.check_payload(&body)?;
+        visit.read_tags(&parts, address, &body).map_err(|refusal| refusal.about(address))?;
         let guest = admission::hand_over(&mut parts, visit)?;
         let request = http::Request::from_parts(parts, s3s::Body::from(body));
         let answer = self.protocol.call(request).await.map_err(|error| {

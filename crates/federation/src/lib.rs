@@ -13,6 +13,7 @@
 pub mod aws;
 pub mod azure;
 mod consistency;
+mod holding;
 mod kind;
 pub mod ledger;
 mod tags;
@@ -21,6 +22,7 @@ pub mod thumbprint;
 mod wire;
 
 pub use consistency::Consistency;
+pub use holding::Holding;
 pub use kind::Kind;
 pub use ledger::{Intent, Known, Ledger, LedgerError};
 pub use tags::{Marks, Tags};

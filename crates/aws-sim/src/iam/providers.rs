@@ -100,15 +100,10 @@ fn checked_thumbprints(given: &[&str]) -> Result<Vec<String>, ApiError> {
     Ok(given.iter().map(|thumbprint| thumbprint.to_ascii_lowercase()).collect())
 }
 
-/// `aws:RequestTag/<key>` of a request that sets tags.
+/// What a request is about that sets tags.
 pub(super) fn request_tags(context: &Context, tags: &[(String, String)]) -> Context {
     let mut context = context.clone();
-    for (key, value) in tags {
-        context.set(&format!("aws:RequestTag/{key}"), value);
-    }
-    if !tags.is_empty() {
-        context.set_all("aws:TagKeys", tags.iter().map(|(key, _)| key.as_str()));
-    }
+    context.set_request_tags(tags);
     context
 }
 

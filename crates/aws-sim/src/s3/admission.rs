@@ -11,17 +11,23 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Uri, header};
 use s3s::auth::{S3Auth, SecretKey};
+use s3s::dto;
+use s3s::xml::Deserializer;
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
 use super::Simulated;
 use super::address::{Address, Endpoint, HOME_REGION};
 use super::refusal::Refusal;
+use super::settings::pairs;
 use super::signature::{Signer, check_scope, is_sha256, is_streaming, malformed_refusal, payload_hash, verify};
+use super::tagging::Tags;
 use crate::identity::Caller;
 use crate::sigv4::{Malformed, Presented, hex, query_pairs, sha256};
 
 const SECURITY_TOKEN: &str = "x-amz-security-token";
 const CUSTOMER_KEY: &str = "x-amz-server-side-encryption-customer-key";
+/// A list of these has no members, whatever is in it.
+const NO_ELEMENT: &str = "";
 const COPY_SOURCE_KEY: &str = "x-amz-copy-source-server-side-encryption-customer-key";
 
 /// An admitted request: who sent it and which region serves it.
@@ -32,6 +38,8 @@ pub(super) struct Visit {
     pub(super) region: String,
     /// Of the peer, where the server says it.
     pub(super) source_ip: Option<IpAddr>,
+    /// Those that a new bucket is to have.
+    pub(super) tags: Tags,
     payload: String,
     operation: OnceLock<String>,
     refusal: Mutex<Option<Refusal>>,
@@ -58,6 +66,7 @@ pub(super) fn admit(simulated: &Simulated, parts: &Parts, address: &Address) -> 
         signer,
         region,
         source_ip: parts.extensions.get::<transport::PeerAddr>().map(|peer| peer.0.ip()),
+        tags: Tags::new(),
         payload,
         operation: OnceLock::new(),
         refusal: Mutex::default(),
@@ -150,6 +159,28 @@ impl Visit {
         )
         .with("ClientComputedContentSHA256", self.payload.clone())
         .with("S3ComputedContentSHA256", computed))
+    }
+
+    /// Reads the tags in the body of a `CreateBucket`, of which the protocol library knows nothing yet.
+    ///
+    /// # Errors
+    /// `MalformedXML`.
+    pub(super) fn read_tags(&mut self, parts: &Parts, address: &Address, body: &[u8]) -> Result<(), Refusal> {
+        if !is_create_bucket(parts, address) || body.is_empty() {
+            return Ok(());
+        }
+        let mut xml = Deserializer::new(body);
+        let mut given = dto::TagSet::new();
+        let read = xml.named_element("CreateBucketConfiguration", |xml| {
+            xml.for_each_element(|xml, name| {
+                let tags = xml.list_content(if name == b"Tags" { "Tag" } else { NO_ELEMENT })?;
+                given.extend(tags);
+                Ok(())
+            })
+        });
+        read.map_err(|_| Refusal::malformed_xml())?;
+        self.tags = pairs(given);
+        Ok(())
     }
 
     /// Turns a refusal into the library's error. That type has no room for the elements of the body, so

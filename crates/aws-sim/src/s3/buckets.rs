@@ -18,6 +18,7 @@ use super::listing::{self, After, Page};
 use super::location::region_of_new_bucket;
 use super::permission::bucket_arn;
 use super::refusal::Refusal;
+use super::settings::check_bucket_tags;
 use super::store::{Bucket, StoredObject, canonical_user, wire_time};
 use crate::sigv4::percent_encode;
 
@@ -37,8 +38,18 @@ pub(super) fn create(
     }
     let constraint =
         configuration.and_then(|given| given.location_constraint.as_ref()).map(dto::BucketLocationConstraint::as_str);
-    let keys: Vec<(&str, &str)> = constraint.map(|name| ("s3:LocationConstraint", name)).into_iter().collect();
-    simulated.permit_in_account(visit, "s3:CreateBucket", &bucket_arn(&input.bucket), &keys)?;
+    let (arn, mut context) = (bucket_arn(&input.bucket), visit.context());
+    if let Some(name) = constraint {
+        context.set("s3:LocationConstraint", name);
+    }
+    context.set_request_tags(&visit.tags);
+    simulated.permit_in_account(visit, "s3:CreateBucket", &arn, &context)?;
+    if !visit.tags.is_empty() {
+        // "You must have the s3:TagResource permission to create a general purpose bucket with tags"
+        // (S3 API reference, CreateBucketConfiguration).
+        simulated.permit_in_account(visit, "s3:TagResource", &arn, &context)?;
+    }
+    check_bucket_tags(&visit.tags)?;
     let region = region_of_new_bucket(&visit.region, constraint)?;
     check_bucket_acl(&input)?;
     let ownership = match &input.object_ownership {
@@ -48,6 +59,7 @@ pub(super) fn create(
 
     let owner = &visit.known_caller()?.account;
     let mut bucket = Bucket::new(owner.clone(), region.clone(), simulated.state.now());
+    bucket.tags.clone_from(&visit.tags);
     if ownership.is_some() {
         bucket.ownership = ownership;
     }
@@ -60,7 +72,7 @@ pub(super) fn create(
             Ok(())
         }
         // "For legacy compatibility, if you re-create an existing bucket that you already own in us-east-1, Amazon S3
-        // returns 200 OK."
+        // returns 200 OK." What becomes of tags that come with it is not documented: those of the bucket stay.
         Some(there) if there.owner == *owner && there.region == HOME_REGION && region == HOME_REGION => Ok(()),
         Some(there) if there.owner == *owner => Err(Refusal::new(
             409,

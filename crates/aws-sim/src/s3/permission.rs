@@ -77,7 +77,7 @@ pub(super) fn object_arn(bucket: &str, key: &str) -> String {
 
 impl Visit {
     /// The condition keys that every request to S3 has.
-    fn context(&self) -> Context {
+    pub(super) fn context(&self) -> Context {
         let mut context = Context::new();
         context.set("aws:RequestedRegion", &self.region);
         if let Some(signer) = &self.signer {
@@ -138,15 +138,11 @@ impl Simulated {
         visit: &Visit,
         action: &str,
         resource: &str,
-        keys: &[(&str, &str)],
+        context: &Context,
     ) -> Result<(), Refusal> {
         let caller = visit.known_caller()?;
-        let mut context = visit.context();
-        for (key, value) in keys {
-            context.set(key, *value);
-        }
         self.state
-            .authorize(Some(caller), action, resource, &context, None, &caller.account)
+            .authorize(Some(caller), action, resource, context, None, &caller.account)
             .map_err(|denied| Refusal::denied(denied.message))
     }
 
@@ -169,7 +165,7 @@ impl Simulated {
         }
         match (need, path) {
             (Need::Unsupported, _) => Err(Refusal::not_implemented()),
-            (Need::Account(action), _) => self.permit_in_account(visit, action, "arn:aws:s3:::*", &[]),
+            (Need::Account(action), _) => self.permit_in_account(visit, action, "arn:aws:s3:::*", &visit.context()),
             (Need::Bucket(action), S3Path::Bucket { bucket }) => {
                 let query: Vec<(String, String)> = query_pairs(context.uri().query().unwrap_or("")).collect();
                 let keys: Vec<(&str, &str)> = query

@@ -24,6 +24,7 @@ use super::permission::bucket_arn;
 use super::public::is_public;
 use super::refusal::Refusal;
 use super::store::{BucketPolicy, PublicAccessBlock};
+use super::tagging::Tags;
 
 /// Bytes of a bucket's policy (S3 user guide, "Adding a bucket policy": 20 KB). AWS normalises before it counts, in a way that is not
 /// documented; here the text counts as it came. Neither is the code documented: this is the one of MinIO, which follows S3.
@@ -34,19 +35,22 @@ pub(super) fn put_tags(
     _visit: &Visit,
     input: PutBucketTaggingInput,
 ) -> Result<PutBucketTaggingOutput, Refusal> {
-    let tags = checked_tags(input.tagging.tag_set)?;
+    let tags = pairs(input.tagging.tag_set);
+    check_bucket_tags(&tags)?;
     simulated.store.change(&input.bucket, |bucket| bucket.tags = tags)?;
     Ok(PutBucketTaggingOutput::default())
 }
 
-fn checked_tags(given: dto::TagSet) -> Result<Vec<(String, String)>, Refusal> {
-    let tags: Vec<(String, String)> =
-        given.into_iter().map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())).collect();
+/// Tags as they came.
+pub(super) fn pairs(given: dto::TagSet) -> Tags {
+    given.into_iter().map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())).collect()
+}
+
+pub(super) fn check_bucket_tags(tags: &[(String, String)]) -> Result<(), Refusal> {
     if tags.len() > 50 {
         return Err(Refusal::new(400, "BadRequest", "Bucket tag count cannot be greater than 50"));
     }
-    check_tags(&tags)?;
-    Ok(tags)
+    check_tags(tags)
 }
 
 /// What holds for the tags of buckets and of objects.

@@ -303,6 +303,9 @@ def buckets():
     assert s3.head_bucket(Bucket="data")["BucketRegion"] == "eu-central-1"
     assert [one["Name"] for one in s3.list_buckets()["Buckets"]] == ["data"]
     refused("NoSuchTagSet", s3.get_bucket_tagging, Bucket="data")
+    s3.create_bucket(Bucket="tagged", CreateBucketConfiguration={**where, "Tags": [{"Key": "run", "Value": "1"}]})
+    assert tags(s3.get_bucket_tagging(Bucket="tagged")["TagSet"]) == {"run": "1"}
+    s3.delete_bucket(Bucket="tagged")
     s3.put_bucket_tagging(Bucket="data", Tagging={"TagSet": [{"Key": "run", "Value": "1"}]})
     assert tags(s3.get_bucket_tagging(Bucket="data")["TagSet"]) == {"run": "1"}
     s3.delete_bucket_tagging(Bucket="data")

@@ -1,5 +1,5 @@
-//! Making a bucket, which takes several calls: the bucket itself, its tags, and, for a public one, what lets everyone
-//! read. After the first call it stands, so that every later error leaves something to take back.
+//! Making a bucket: itself with its tags in one call, so that none stands without an owner even if the run is killed between two calls, and, for
+//! a public one, what lets everyone read. After the first call it stands, so that every later error leaves something to take back.
 
 use aws_sdk_s3::types::{
     BucketLocationConstraint, CreateBucketConfiguration, PublicAccessBlockConfiguration, Tag, Tagging,
@@ -23,19 +23,19 @@ pub(super) enum Readers {
 /// Makes a bucket that is not there, with all that belongs to it.
 pub(super) async fn create(clients: &Clients, name: &str, readers: Readers, tags: &Tags) -> Result<(), ProvisionError> {
     let resource = resource(name);
-    let location = match clients.region() {
+    let constraint = match clients.region() {
         // This region takes no location constraint, and answers 200 to the owner of a bucket that exists (Amazon S3
         // API reference, CreateBucket): so look first.
         "us-east-1" => {
             refuse_own(clients, name).await?;
             None
         }
-        region => {
-            let constraint = BucketLocationConstraint::from(region);
-            Some(CreateBucketConfiguration::builder().location_constraint(constraint).build())
-        }
+        region => Some(BucketLocationConstraint::from(region)),
     };
-    let send = || clients.s3().create_bucket().bucket(name).set_create_bucket_configuration(location.clone()).send();
+    let set = tag_set(tags).map_err(|error| ProvisionError::bug("CreateBucket", &resource, error))?;
+    let configuration =
+        CreateBucketConfiguration::builder().set_location_constraint(constraint).set_tags(Some(set)).build();
+    let send = || clients.s3().create_bucket().bucket(name).create_bucket_configuration(configuration.clone()).send();
     call(clients.consistency(), "CreateBucket", &resource, send).await?;
     furnish(clients, name, readers, tags).await
 }
@@ -72,14 +72,39 @@ async fn refuse_own(clients: &Clients, name: &str) -> Result<(), ProvisionError>
     }
 }
 
+/// Gives a bucket its tags where it lacks them: an endpoint may not know yet that a bucket can be created with them.
 async fn tag(clients: &Clients, name: &str, tags: &Tags) -> Result<(), ProvisionError> {
     let resource = resource(name);
-    let set: Result<Vec<_>, _> =
-        tags.pairs().into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-    let tagging = set.and_then(|set| Tagging::builder().set_tag_set(Some(set)).build());
-    let tagging = tagging.map_err(|error| ProvisionError::bug("PutBucketTagging", &resource, error.to_string()))?;
+    let bug = |error: String| ProvisionError::bug("PutBucketTagging", &resource, error);
+    let set = tag_set(tags).map_err(bug)?;
+    // A bucket that is not seen yet is tagged as one without tags, which waits for it.
+    if let Ok(found) = tags_of(clients, clients.s3(), name).await
+        && set.iter().all(|tag| found.contains(tag))
+    {
+        return Ok(());
+    }
+    let tagging = Tagging::builder().set_tag_set(Some(set)).build().map_err(|error| bug(error.to_string()))?;
     let send = || clients.s3().put_bucket_tagging().bucket(name).tagging(tagging.clone()).send();
     call(clients.consistency(), "PutBucketTagging", &resource, send).await.map(drop)
+}
+
+fn tag_set(tags: &Tags) -> Result<Vec<Tag>, String> {
+    let each = tags.pairs().into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+    each.collect::<Result<_, _>>().map_err(|error| error.to_string())
+}
+
+/// The tags of a bucket that stands, in whatever region.
+pub(super) async fn tags_of(
+    clients: &Clients,
+    s3: &aws_sdk_s3::Client,
+    name: &str,
+) -> Result<Vec<Tag>, ProvisionError> {
+    let send = || s3.get_bucket_tagging().bucket(name).send();
+    match call(clients.consistency(), "GetBucketTagging", &resource(name), send).await {
+        Ok(found) => Ok(found.tag_set),
+        Err(error) if error.code.as_deref() == Some("NoSuchTagSet") => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Lets everyone read the objects, as those who publish an issuer from a bucket do: a policy opens it, and ACLs still

@@ -5,6 +5,7 @@ use aws_sdk_s3::Client as S3;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::access::Clients;
+use super::bucket::tags_of;
 use super::call::call;
 use super::error::ProvisionError;
 use super::inventory::{self, AT_ONCE, ItemKind, Scope};
@@ -16,18 +17,8 @@ use crate::Marks;
 /// How the names of all runs begin: only what is named so is asked for its tags.
 const PREFIX: &str = "cf-";
 
-/// A thing that carries the tool's tag, with all that is a part of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holding {
-    /// What it is.
-    pub kind: ItemKind,
-    /// Which one, as an [`super::Item`] has it.
-    pub id: String,
-    /// Whose, and since when.
-    pub marks: Marks,
-    /// What takes it away, one after the other.
-    pub undo: Vec<Undo>,
-}
+/// A thing in an account that carries the tool's tag.
+pub type Holding = crate::Holding<ItemKind, Undo>;
 
 /// Everything in the account that carries the tool's tag, in the order in which it must be taken away. An OIDC provider is
 /// there once for each run that is on it; its run is empty if nobody is. Without the tag nothing is listed, whatever its name.
@@ -129,10 +120,6 @@ async fn bucket(clients: &Clients, listed: Listed) -> Result<Vec<Holding>, Provi
 }
 
 async fn bucket_marks(clients: &Clients, s3: &S3, name: &str) -> Result<Option<Marks>, ProvisionError> {
-    let send = || s3.get_bucket_tagging().bucket(name).send();
-    match call(clients.consistency(), "GetBucketTagging", &format!("bucket {name}"), send).await {
-        Ok(found) => Ok(Marks::read(found.tag_set().iter().map(|tag| (tag.key(), tag.value())))),
-        Err(error) if error.code.as_deref() == Some("NoSuchTagSet") => Ok(None),
-        Err(error) => Err(error),
-    }
+    let found = tags_of(clients, s3, name).await?;
+    Ok(Marks::read(found.iter().map(|tag| (tag.key(), tag.value()))))
 }

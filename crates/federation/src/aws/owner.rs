@@ -1,6 +1,7 @@
 //! Who made a thing: asked before anything is deleted that we are not sure to have made.
 
 use super::access::Clients;
+use super::bucket::tags_of;
 use super::call::call;
 use super::error::ProvisionError;
 use super::provider;
@@ -54,13 +55,12 @@ fn iam_claims(tags: &[aws_sdk_iam::types::Tag], run: &str) -> bool {
 
 async fn bucket(clients: &Clients, region: &str, name: &str, run: &str) -> Result<bool, ProvisionError> {
     let s3 = clients.s3_in(region);
-    let resource = format!("bucket {name}");
-    let send = || s3.get_bucket_tagging().bucket(name).send();
-    match call(clients.consistency(), "GetBucketTagging", &resource, send).await {
-        Ok(found) => Ok(Tags::claims(found.tag_set().iter().map(|tag| (tag.key(), tag.value())), run)),
-        Err(error) if error.code.as_deref() == Some("NoSuchTagSet") => Ok(name.contains(run)),
-        Err(error) => Err(error),
-    }
+    let found = tags_of(clients, &s3, name).await?;
+    // Where it is tagged after its creation, a run may have been killed in between: its name then says whose it is.
+    Ok(match found.is_empty() {
+        true => name.contains(run),
+        false => Tags::claims(found.iter().map(|tag| (tag.key(), tag.value())), run),
+    })
 }
 
 async fn object(clients: &Clients, region: &str, bucket: &str, key: &str, run: &str) -> Result<bool, ProvisionError> {

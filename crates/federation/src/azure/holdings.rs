@@ -9,18 +9,8 @@ use super::inventory::{Everything, ItemKind, children, each, name, pairs, roles_
 use super::undo::Undo;
 use super::{Marks, id};
 
-/// A thing that carries the tool's tag, with all that is a part of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holding {
-    /// What it is.
-    pub kind: ItemKind,
-    /// Which one, as an [`super::Item`] has it.
-    pub id: String,
-    /// Whose, and since when.
-    pub marks: Marks,
-    /// What takes it away, one after the other.
-    pub undo: Vec<Undo>,
-}
+/// A thing in a subscription that carries the tool's tag.
+pub type Holding = crate::Holding<ItemKind, Undo>;
 
 /// Everything in the subscription that carries the tool's tag, in the order in which it must be taken away: groups last.
 /// Without the tag nothing is listed, whatever its name.

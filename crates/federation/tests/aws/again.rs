@@ -50,7 +50,7 @@ async fn what_an_earlier_life_may_have_created_is_made_or_taken_if_it_is_the_run
 
 #[tokio::test]
 async fn a_bucket_that_was_only_half_opened_is_opened() {
-    for setting in ["tagging", "publicAccessBlock", "policy"] {
+    for setting in ["publicAccessBlock", "policy"] {
         let refuse = Arc::new(AtomicBool::new(true));
         let place = Place::behind(refusing_while(setting, refuse.clone())).await;
         let clients = place.clients(ACCOUNT, "eu-central-1");

@@ -1,12 +1,16 @@
 //! An issuer's files in a public bucket: who reads them, what a crash leaves, and how they are published again.
 
-use federation::aws::{Clients, Desired, Undone, create, create_journaled, publish, undo, undo_unconfirmed};
+use federation::Known;
+use federation::aws::{Clients, Desired, Undone, create, create_journaled, holdings, publish, undo, undo_unconfirmed};
 use transport::Fetched;
 
 use super::notes::Notes;
 use super::place::{ACCOUNT, Place, refusing, seen, tags};
+use super::strangers::Stranger;
 
 const BUCKET: &str = "crossfed-r-1-issuer";
+/// Named as runs name theirs.
+const UNTAGGED: &str = "cf-r-1-untagged";
 const KEYS: &str = "openid/v1/jwks";
 
 fn public() -> Desired {
@@ -53,7 +57,7 @@ async fn everyone_reads_the_objects_of_a_public_bucket_and_nobody_those_of_anoth
 
 #[tokio::test]
 async fn a_bucket_that_was_only_half_opened_is_taken_back() {
-    for setting in ["tagging", "publicAccessBlock", "policy"] {
+    for setting in ["publicAccessBlock", "policy"] {
         let place = Place::behind(refusing(setting)).await;
         let clients = place.clients(ACCOUNT, "eu-central-1");
         let notes = Notes::default();
@@ -67,6 +71,47 @@ async fn a_bucket_that_was_only_half_opened_is_taken_back() {
         assert_eq!(undo(&clients, &entry).await, Ok(Undone::AlreadyGone), "{setting}");
         place.server.stop().await;
     }
+}
+
+#[tokio::test]
+async fn no_bucket_stands_without_its_owner() {
+    // Nothing but the creation itself may be needed for that.
+    let place = Place::behind(refusing("tagging")).await;
+    for region in ["eu-central-1", "us-east-1"] {
+        let clients = place.clients(ACCOUNT, region);
+        let bucket = Desired::Bucket { name: format!("cf-r-1-{region}") };
+        create(&clients, &bucket, &tags()).await.expect("creation must succeed");
+        let found = holdings(&clients).await.expect("holdings must be found");
+        assert_eq!(found.iter().filter(|one| one.marks.run == "r-1").count(), 1, "{region}: {found:?}");
+        for entry in found.iter().flat_map(|one| &one.undo) {
+            undo(&clients, entry).await.expect("undo must succeed");
+        }
+    }
+    place.server.stop().await;
+}
+
+/// Where an endpoint does not know tags at creation, and a run is killed before it has tagged its bucket.
+#[tokio::test]
+async fn a_bucket_without_tags_is_known_by_its_name_and_tagged_by_who_goes_on() {
+    let place = Place::up().await;
+    let clients = place.clients(ACCOUNT, "us-east-1");
+    let untagged = || async {
+        let request = Stranger::at(&place).s3.create_bucket().bucket(UNTAGGED);
+        request.send().await.expect("a bucket without tags must be made");
+        assert_eq!(holdings(&clients).await.expect("holdings must be found"), []);
+    };
+    let bucket = Desired::Bucket { name: UNTAGGED.into() };
+    let entry = bucket.undo(clients.account(), clients.region(), "r-1");
+    untagged().await;
+    assert_eq!(undo_unconfirmed(&clients, &entry, "r-2").await, Ok(Undone::NotOurs));
+    assert_eq!(undo_unconfirmed(&clients, &entry, "r-1").await, Ok(Undone::Deleted));
+
+    untagged().await;
+    let notes = Notes::after(Known::MayStand);
+    create_journaled(&clients, &bucket, &tags(), &notes).await.expect("the bucket must be taken");
+    let found = holdings(&clients).await.expect("holdings must be found");
+    assert_eq!(found.iter().map(|one| one.marks.run.as_str()).collect::<Vec<_>>(), ["r-1"]);
+    place.server.stop().await;
 }
 
 #[tokio::test]

@@ -26,6 +26,17 @@ impl Context {
         self.keys.insert(key.to_ascii_lowercase(), values.into_iter().map(Into::into).collect());
     }
 
+    /// Sets `aws:RequestTag/<key>` and `aws:TagKeys` as a request has them that sets tags; one without tags has neither
+    /// (IAM user guide, "AWS global condition context keys").
+    pub fn set_request_tags(&mut self, tags: &[(String, String)]) {
+        for (key, value) in tags {
+            self.set(&format!("aws:RequestTag/{key}"), value);
+        }
+        if !tags.is_empty() {
+            self.set_all("aws:TagKeys", tags.iter().map(|(key, _)| key.as_str()));
+        }
+    }
+
     /// [`Context::set`] for building in one expression.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<String>) -> Context {

@@ -26,6 +26,39 @@ async fn creates_a_bucket_where_endpoint_and_constraint_agree() {
 }
 
 #[tokio::test]
+async fn a_bucket_may_have_tags_from_the_beginning() {
+    let world = World::new();
+    let create = |key: &Key, name: &str, tags: &[(&str, &str)]| {
+        let tags: String =
+            tags.iter().map(|(key, value)| format!("<Tag><Key>{key}</Key><Value>{value}</Value></Tag>")).collect();
+        let end = format!("<Tags>{tags}</Tags></CreateBucketConfiguration>");
+        let body = create_in(REGION).replace("</CreateBucketConfiguration>", &end);
+        world.call("PUT", HOST, &format!("/{name}")).key(key).body(&body).send()
+    };
+    create(&world.admin, "one", &[("run", "42"), ("a", "b&amp;c")]).await.expect(200);
+    let tags = world.get(HOST, "/one?tagging").await.expect(200);
+    assert_eq!(tags.elements("Key"), ["run", "a"]);
+    assert!(tags.body.contains("<Value>b&amp;c</Value>"), "{}", tags.body);
+
+    create(&world.admin, "two", &[]).await.expect(200);
+    assert_eq!(world.get(HOST, "/two?tagging").await.verdict(), "404 NoSuchTagSet");
+    assert_eq!(create(&world.admin, "three", &[("run", "1"), ("run", "2")]).await.verdict(), "400 InvalidTag");
+    assert_eq!(create(&world.admin, "three", &[("aws:run", "1")]).await.verdict(), "400 InvalidTag");
+    assert_eq!(world.get(HOST, "/three?tagging").await.verdict(), "404 NoSuchBucket");
+
+    let allowed = |actions: &str, condition: &str| {
+        world.session(&format!(r#"{{"Effect":"Allow","Action":{actions},"Resource":"*"{condition}}}"#))
+    };
+    let untagged = allowed(r#""s3:CreateBucket""#, "");
+    assert_eq!(create(&untagged, "three", &[("run", "42")]).await.verdict(), "403 AccessDenied");
+    create(&untagged, "three", &[]).await.expect(200);
+    let condition = r#","Condition":{"StringEquals":{"aws:RequestTag/run":"42"}}"#;
+    let tagged = allowed(r#"["s3:CreateBucket","s3:TagResource"]"#, condition);
+    assert_eq!(create(&tagged, "four", &[("run", "41")]).await.verdict(), "403 AccessDenied");
+    create(&tagged, "four", &[("run", "42")]).await.expect(200);
+}
+
+#[tokio::test]
 async fn tells_the_location() {
     let world = World::with_data().await;
     world.call("PUT", "s3.amazonaws.com", "/home").region("us-east-1").send().await.expect(200);
