@@ -1,10 +1,12 @@
 //! `cleanup`: finishes what a run that is dead has left, from its journal alone.
 
+mod ending;
 mod places;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Args;
 use trust::{SharedClock, SystemClock};
@@ -15,6 +17,7 @@ use crate::exit::{Exit, Stop};
 use crate::journal::{self, Entry, Journal, OpenError, Past};
 use crate::run::takedown::{self, Fate, Leftover, Taken};
 
+use ending::Ending;
 pub(crate) use places::{Found, endpoint_access, endpoint_keys, find as find_places, in_sandbox};
 
 /// Shown below `--help`.
@@ -113,7 +116,7 @@ async fn all(flags: &Flags, environment: &Environment, artifacts: &Path) -> Resu
             say(&format!("cleanup {}  left alone: {}\n", past.start.run, held(&past)));
             continue;
         }
-        if past.book.open().next().is_none() {
+        if past.book.open().next().is_none() && !ending::is_missing(&past) {
             continue;
         }
         open += 1;
@@ -149,6 +152,10 @@ async fn one(flags: &Flags, environment: &Environment, past: &Past) -> Result<Ex
     let journal = take_up(past, "cleanup", environment)?;
     let Found { mut reach, patience, ended } = find_places(past, &flags.whereabouts, environment).await;
     reach.deletion = flags.deletion.timeout();
+    let mut ending = Ending::of(past).unwrap_or_else(|error| {
+        say(&format!("  reports are not written: {error}\n"));
+        None
+    });
     let mut sum = Taken::default();
     let told = |entry: &Entry, fate: Fate| match fate {
         Fate::Back => say(&format!("  gone   {}\n", entry.label)),
@@ -157,8 +164,13 @@ async fn one(flags: &Flags, environment: &Environment, past: &Past) -> Result<Ex
     };
     for scenario in past.book.scenarios().filter(|scenario| past.book.entries().any(|one| one.scenario == *scenario)) {
         let journal = journal.of(scenario);
-        let (with_it, open): (Vec<Entry>, Vec<Entry>) =
-            journal.open_entries().into_iter().partition(|entry| ended(&entry.undo));
+        let entries = journal.open_entries();
+        let mut ending = ending.as_mut().filter(|ending| !entries.is_empty() || ending.is_open(scenario));
+        if let Some(ending) = &mut ending {
+            ending.begin(scenario);
+        }
+        let (with_it, open): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| ended(&entry.undo));
+        let began = Instant::now();
         for entry in with_it {
             journal.undone(entry.number).map_err(|error| Stop::caused(Exit::Infrastructure, error))?;
             sum.absent += 1;
@@ -167,9 +179,21 @@ async fn one(flags: &Flags, environment: &Environment, past: &Past) -> Result<Ex
         sum.back += taken.back;
         sum.absent += taken.absent;
         sum.others += taken.others;
+        if let Some(ending) = ending {
+            ending.taken_down(scenario, taken.back, &taken.left, began.elapsed());
+        }
         sum.left.extend(taken.left);
     }
     say(&summary(run, &sum));
+    if let Some(ending) = ending {
+        match ending.end() {
+            Ok(page) => {
+                let page = page.strip_prefix(&environment.working_dir).unwrap_or(&page);
+                say(&format!("  report  {}, how far it came and what was taken back\n", page.display()));
+            }
+            Err(error) => say(&format!("  reports are not written: {error}\n")),
+        }
+    }
     Ok(if sum.left.is_empty() { Exit::Passed } else { Exit::LeftBehind })
 }
 

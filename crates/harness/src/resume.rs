@@ -49,17 +49,23 @@ impl std::fmt::Debug for Earlier {
 }
 
 impl Earlier {
-    /// Scenarios whose every check has an outcome.
+    /// Scenarios whose every check has an outcome. That a cleanup has told the end of one says nothing of its checks.
     fn finished(&self) -> BTreeSet<&str> {
-        let events = self.records.iter().map(Record::event);
-        events
-            .filter_map(|event| match event {
-                Event::ScenarioFinished { scenario, verdict: Verdict::Passed | Verdict::Failed { .. }, .. } => {
-                    Some(scenario.as_str())
+        let mut is_own = true;
+        let mut finished = BTreeSet::new();
+        for event in self.records.iter().map(Record::event) {
+            match event {
+                Event::RunCleaned { .. } => is_own = false,
+                Event::RunResumed { .. } => is_own = true,
+                Event::ScenarioFinished { scenario, verdict: Verdict::Passed | Verdict::Failed { .. }, .. }
+                    if is_own =>
+                {
+                    finished.insert(scenario.as_str());
                 }
-                _ => None,
-            })
-            .collect()
+                _ => {}
+            }
+        }
+        finished
     }
 
     /// The outcomes of a scenario's checks, by their id.

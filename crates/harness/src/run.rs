@@ -33,11 +33,13 @@ mod webhooks;
 mod workload;
 
 pub(crate) use diagnose::sha256;
+pub(crate) use scenario_run::judge;
 use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+pub(crate) use takedown::leaked;
 
 use futures::StreamExt;
 use report::{Event, JsonLines, Sink, Stream, Style, Terminal};
@@ -216,6 +218,8 @@ pub async fn resume(flags: resume::Flags, mut environment: Environment) -> Resul
     let mut parts = parts(&settings, plans);
     resumed.keep_left(&mut parts)?;
     let events = Events::new(stream(&settings)?);
+    // Who reads it takes the run for one that has ended.
+    let _ = fs::remove_file(settings.artifacts.join(report::FINISHED));
     events.emit(Event::RunResumed {
         command: ["cargo", "xtask", "resume"]
             .map(str::to_owned)
@@ -301,6 +305,11 @@ async fn run_all(settings: &Settings, parts: &[Part], events: &Events, journal: 
         }
         answering.down().await;
     }
+    gravest(exits)
+}
+
+/// How the whole ended whose parts ended so.
+pub(crate) fn gravest(exits: Vec<Exit>) -> Exit {
     exits.into_iter().max_by_key(|exit| gravity(*exit)).unwrap_or(Exit::NothingSelected)
 }
 

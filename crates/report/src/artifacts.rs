@@ -11,6 +11,9 @@ use crate::model::{Report, Run};
 use crate::terminal::leaks;
 use crate::text::{shell_line, visible_line};
 
+/// Name of the file that says that a run has finished, and how.
+pub const FINISHED: &str = "finished.json";
+
 /// Why a file of the report could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
@@ -48,7 +51,7 @@ pub fn write_artifacts(dir: &Path, report: &Report) -> Result<Vec<PathBuf>, Arti
         files.push(("started.json".to_owned(), pretty("started.json", &started(run))?));
         files.push(("metadata.json".to_owned(), pretty("metadata.json", &metadata(run))?));
         if let (Some(at), Some(code)) = (run.finished_at, report.exit_code) {
-            files.push(("finished.json".to_owned(), pretty("finished.json", &finished(report, run, at, code))?));
+            files.push((FINISHED.to_owned(), pretty(FINISHED, &finished(report, run, at, code))?));
         }
     }
     files.into_iter().map(|(name, text)| write(dir, &name, &text)).collect()

@@ -82,6 +82,11 @@ pub enum Event {
         command: Vec<String>,
         version: String,
     },
+    /// Another process ends the report of a run whose own was gone before its end, and takes back what it left.
+    RunCleaned {
+        command: Vec<String>,
+        version: String,
+    },
     ScenarioStarted {
         scenario: String,
         title: String,

@@ -11,7 +11,7 @@ mod overview;
 mod scenario;
 mod words;
 
-use crate::model::{Report, Run, ScenarioReport};
+use crate::model::{Later, Report, Run, ScenarioReport};
 use crate::text::{count, duration, shell_line, visible_line};
 use markup::{Element, element, text};
 
@@ -107,6 +107,10 @@ fn facts(run: &Run, exit_code: Option<u8>) -> Element {
     let exit_code = exit_code.map_or_else(|| "none: it has not finished".to_owned(), |code| code.to_string());
     let fact = |label, value: Element| [text("dt", label), element("dd").child(value)];
     let said = |label, value: &str| [text("dt", label), text("dd", visible_line(value))];
+    let later = |label, life: &Later| {
+        let how = text("code", visible_line(&shell_line(&life.command)));
+        [text("dt", label), element("dd").child(when(life.at)).text(": ").child(how)]
+    };
     element("dl")
         .children(said("run", &run.run_id))
         .children(said("version", &run.version))
@@ -115,10 +119,8 @@ fn facts(run: &Run, exit_code: Option<u8>) -> Element {
         .children(fact("command", text("code", visible_line(&shell_line(&run.command)))))
         .child(text("dt", "started"))
         .child(element("dd").child(when(run.started_at)).text(took))
-        .children(run.resumed.iter().flat_map(|life| {
-            let went_on = element("dd").child(when(life.at)).text(": ");
-            [text("dt", "resumed"), went_on.child(text("code", visible_line(&shell_line(&life.command))))]
-        }))
+        .children(run.resumed.iter().flat_map(|life| later("resumed", life)))
+        .children(run.cleaned.iter().flat_map(|life| later("cleaned up", life)))
         .children(run.finished_at.into_iter().flat_map(|at| fact("finished", when(at))))
         .children(said("exit code", &exit_code))
 }

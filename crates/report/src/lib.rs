@@ -27,11 +27,11 @@ mod sink;
 mod terminal;
 mod text;
 
-pub use artifacts::{ArtifactError, write_artifacts};
+pub use artifacts::{ArtifactError, FINISHED, write_artifacts};
 pub use event::{CheckKind, CheckRecord, Diagnosis, Event, Expected, Observed, Outcome, Phase, Record};
 pub use events_file::{ReadError, read_events, reopen_events};
 pub use html::html;
 pub use junit::{junit, junit_runner};
-pub use model::{Counts, Leftover, PhaseReport, Report, Resumed, Run, ScenarioReport, Schema, Vanished};
+pub use model::{Counts, Later, Leftover, PhaseReport, Report, Run, ScenarioReport, Schema, Vanished};
 pub use sink::{JsonLines, ReportError, Sink, Stream};
 pub use terminal::{Progress, Remark, Style, Terminal, explained, explained_check};

@@ -46,12 +46,15 @@ pub struct Run {
     pub duration_ms: Option<u64>,
     /// Each time that it went on after it was stopped.
     #[serde(default)]
-    pub resumed: Vec<Resumed>,
+    pub resumed: Vec<Later>,
+    /// Each time that another process ended its report and took back what was left, since it last went on.
+    #[serde(default)]
+    pub cleaned: Vec<Later>,
 }
 
-/// When and how a stopped run went on.
+/// When and how a later process took up a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resumed {
+pub struct Later {
     pub at: Timestamp,
     pub command: Vec<String>,
     pub version: String,
@@ -171,13 +174,18 @@ impl Report {
                     finished_at: None,
                     duration_ms: None,
                     resumed: Vec::new(),
+                    cleaned: Vec::new(),
                 });
             }
             Event::RunResumed { command, version } => {
-                self.exit_code = None;
-                if let Some(run) = &mut self.run {
-                    (run.finished_at, run.duration_ms) = (None, None);
-                    run.resumed.push(Resumed { at: record.at(), command: command.clone(), version: version.clone() });
+                if let Some(run) = self.begun_again() {
+                    run.cleaned.clear();
+                    run.resumed.push(Later { at: record.at(), command: command.clone(), version: version.clone() });
+                }
+            }
+            Event::RunCleaned { command, version } => {
+                if let Some(run) = self.begun_again() {
+                    run.cleaned.push(Later { at: record.at(), command: command.clone(), version: version.clone() });
                 }
             }
             Event::ScenarioStarted { scenario, title, checks } => self.entry(scenario).start(title, *checks),
@@ -222,6 +230,19 @@ impl Report {
         }
         self.counts = Counts::default();
         self.scenarios.iter().for_each(|entry| self.counts.add(entry));
+    }
+
+    /// Whether its own process never told its end: a report without one, or with one that a cleanup has told.
+    pub fn was_cut_off(&self) -> bool {
+        self.exit_code.is_none() || self.run.as_ref().is_some_and(|run| !run.cleaned.is_empty())
+    }
+
+    /// The run without the end that was told of it.
+    fn begun_again(&mut self) -> Option<&mut Run> {
+        self.exit_code = None;
+        let run = self.run.as_mut()?;
+        (run.finished_at, run.duration_ms) = (None, None);
+        Some(run)
     }
 
     /// How many scenarios the run has, those included that it has not come to.

@@ -120,7 +120,8 @@ impl<W: Write + Send> Terminal<W> {
             Event::RunStarted { run_id, version, cluster, clouds, .. } => {
                 self.run_started(run_id, version, cluster, clouds)
             }
-            Event::RunResumed { version, .. } => self.run_resumed(version),
+            Event::RunResumed { version, .. } => self.run_later(version, "resumed"),
+            Event::RunCleaned { version, .. } => self.run_later(version, "cleaned up"),
             Event::ScenarioStarted { scenario, .. } => self.scenario_header(scenario),
             Event::PhaseStarted { scenario, phase } => {
                 let said = self.phase_started(*phase);
@@ -162,12 +163,12 @@ impl<W: Write + Send> Terminal<W> {
         }
     }
 
-    fn run_resumed(&self, version: &str) -> String {
+    fn run_later(&self, version: &str, what: &str) -> String {
         let Some(run) = &self.report.run else {
             return String::new();
         };
-        let resumed = format!("{}, resumed", run.run_id);
-        self.run_started(&resumed, version, &run.cluster, &run.clouds)
+        let name = format!("{}, {what}", run.run_id);
+        self.run_started(&name, version, &run.cluster, &run.clouds)
     }
 
     fn run_started(&self, run_id: &str, version: &str, cluster: &str, clouds: &str) -> String {

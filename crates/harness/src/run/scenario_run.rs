@@ -20,7 +20,7 @@ use super::kube_objects::Creator;
 use super::patience::{self, Patience};
 use super::places::{Places, Shared};
 use super::scene::{BEFORE_TEARDOWN, Scene, caught, tell_leftovers};
-use super::takedown::{self, Reach};
+use super::takedown::{self, Reach, leaked};
 use super::workload::{self, Observation, Stage};
 use super::{Events, Interrupts, Settings, check, inventory, kube_objects, millis, places, renewal, webhooks};
 use crate::exit::{Exit, Stop};
@@ -138,11 +138,10 @@ async fn play(
     left.extend(interrupts.or_given_up(ended).await.unwrap_or_default());
 
     let checked: Vec<Verdict> = checked?.into_iter().chain(kept).collect();
-    if let Some(first) = left.first() {
-        let reason = format!("{} left behind, first: {} {} ({})", left.len(), first.kind, first.id, first.why);
-        return Ok((Exit::LeftBehind, Verdict::Leaked { reason }));
+    match leaked(&left) {
+        Some(leaked) => Ok((Exit::LeftBehind, leaked)),
+        None => Ok(judge(&checked)),
     }
-    Ok(judge(&checked))
 }
 
 /// What must be taken down or stopped again.
@@ -152,7 +151,7 @@ struct Made {
     webhooks: Vec<PreparedWebhook>,
 }
 
-pub(super) fn judge(checked: &[Verdict]) -> (Exit, Verdict) {
+pub(crate) fn judge(checked: &[Verdict]) -> (Exit, Verdict) {
     let first = |wanted: &str| checked.iter().find(|verdict| verdict.word() == wanted);
     if let Some(failed) = first("failed") {
         return (Exit::CheckFailed, failed.clone());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use federation::{aws, azure};
 use futures::StreamExt;
 use kube::Client;
+use trust::Verdict;
 
 use super::federate::{AwsSide, AzureSide, Federation};
 use super::patience::{self, Patience};
@@ -37,6 +38,13 @@ impl Leftover {
     pub(crate) fn entry(label: &str, why: impl Into<String>) -> Self {
         Self { place: "", kind: "journal entry".into(), id: label.to_owned(), why: why.into() }
     }
+}
+
+/// The verdict on a scenario that left something.
+pub(crate) fn leaked(left: &[Leftover]) -> Option<Verdict> {
+    let first = left.first()?;
+    let reason = format!("{} left behind, first: {} {} ({})", left.len(), first.kind, first.id, first.why);
+    Some(Verdict::Leaked { reason })
 }
 
 /// Whom a takedown can reach.

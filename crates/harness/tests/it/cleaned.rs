@@ -4,6 +4,7 @@ use federation::aws::{self, Desired};
 use federation::{Consistency, Tags, Wire};
 use insta::assert_snapshot;
 use rustix::process::Signal;
+use serde_json::{Value, json};
 use trust::Secret;
 
 use crate::sandbox::Sandbox;
@@ -40,6 +41,7 @@ async fn what_was_left_on_purpose_is_taken_back_with_the_journal_alone() {
     left(&standing, "r1").await;
     let kept = standing.inventory().await;
     assert_ne!(kept, before);
+    let own = standing.sandbox.read("_artifacts/r1/report.json");
     let dry = standing.sandbox.crossfed(&["cleanup", "r1", "--dry-run"]).run().await;
     dry.expect_exit(0);
     assert_eq!(standing.inventory().await, kept, "{}", dry.stdout);
@@ -59,6 +61,56 @@ async fn what_was_left_on_purpose_is_taken_back_with_the_journal_alone() {
     let again = standing.cleanup("r1").await;
     again.expect_exit(0);
     assert!(again.stdout.contains("CLEAN  r1: 0 taken back, 8 not there any more"), "{}", again.stdout);
+    assert_eq!(standing.sandbox.read("_artifacts/r1/report.json"), own, "it has told its own end");
+}
+
+fn report(standing: &Standing, run: &str) -> Value {
+    serde_json::from_str(&standing.sandbox.read(&format!("_artifacts/{run}/report.json"))).expect("JSON")
+}
+
+/// A run that is killed can write no reports: who cleans up after it does, and may still go on with it.
+#[tokio::test]
+async fn a_run_that_was_killed_gets_its_reports_from_its_cleanup() {
+    let standing = Standing::up(&[]).await;
+    let before = standing.inventory().await;
+    let words = ["e2e", "aks-to-aws", "--faults", "none", "--cleanup", "always", "--run-id", "r1"];
+    standing.crossfed(&words).env("CROSSFED_TRAP", "KILL@after:18").death().await;
+    assert!(!standing.sandbox.path("_artifacts/r1/report.json").exists());
+    let (clients, tags) =
+        (administrator(&standing), Tags::new("another", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"));
+    let object =
+        Desired::Object { bucket: "cf-r1-shared".into(), key: "theirs".into(), body: vec![1], content_type: None };
+    aws::create(&clients, &object, &tags).await.expect("another's object");
+    let cleaned = standing.cleanup("r1").await;
+    cleaned.expect_exit(102);
+    let last = cleaned.stdout.lines().last().unwrap_or_default();
+    assert_eq!(last, "  report  _artifacts/r1/report.html, how far it came and what was taken back");
+    let told = report(&standing, "r1");
+    assert_eq!((&told["exit_code"], &told["scenarios"][0]["verdict"]), (&json!(102), &json!("leaked")), "{told}");
+    assert_eq!(told["counts"]["leaked"], json!(told["scenarios"][0]["leftovers"].as_array().map_or(0, Vec::len)));
+
+    let undo = object.undo(clients.account(), clients.region(), "another");
+    aws::undo(&clients, &undo).await.expect("its owner deletes it");
+    standing.cleanup("r1").await.expect_exit(0);
+    assert_eq!(standing.inventory().await, before);
+    let told = report(&standing, "r1");
+    assert_eq!((&told["exit_code"], &told["counts"]["leaked"]), (&json!(101), &json!(0)), "{told}");
+    assert_eq!(told["scenarios"][0]["verdict"], "infra");
+    assert_eq!(told["scenarios"][0]["reason"], "its process was gone before it had ended");
+    assert_eq!(told["run"]["cleaned"].as_array().map(Vec::len), Some(2));
+    let lasted = told["run"]["duration_ms"].as_u64().expect("a duration");
+    assert!(told["scenarios"][0]["duration_ms"].as_u64().is_some_and(|own| own <= lasted), "{told}");
+    let phases = standing.sandbox.read("_artifacts/r1/junit_runner.xml");
+    assert!(phases.contains("did not finish") && phases.contains(r#"name="teardown""#), "{phases}");
+    // Its end is told: another cleanup finds nothing to say.
+    standing.cleanup("r1").await.expect_exit(0);
+    assert_eq!(report(&standing, "r1"), told);
+
+    let ended = standing.sandbox.crossfed(&["resume", "r1"]).run().await;
+    ended.expect_exit(0);
+    let told = report(&standing, "r1");
+    assert_eq!((&told["exit_code"], &told["run"]["cleaned"]), (&json!(0), &json!([])), "{told}");
+    assert_eq!(standing.inventory().await, before);
 }
 
 #[tokio::test]
@@ -187,6 +239,8 @@ async fn of_an_embedded_run_that_was_killed_no_process_and_no_folder_stays() {
     let folder = text.lines().find_map(|line| line.split_once("private folder ")).expect("it is in the journal").1;
     let folder = folder.split('"').next().expect("a path");
     assert!(!std::path::Path::new(folder).exists(), "{folder}");
+    let told = sandbox.read("_artifacts/r1/finished.json");
+    assert!(told.contains("FAILURE"), "{told}");
 }
 
 #[tokio::test]

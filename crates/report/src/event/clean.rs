@@ -18,7 +18,7 @@ pub(super) fn clean(event: &mut Event) {
             text(cluster);
             text(clouds);
         }
-        Event::RunResumed { command, version } => {
+        Event::RunResumed { command, version } | Event::RunCleaned { command, version } => {
             command.iter_mut().for_each(text);
             text(version);
         }

@@ -123,6 +123,8 @@ fn scenario_of(event: &Event) -> Option<&str> {
         | Event::Kept { scenario, .. }
         | Event::ScenarioFinished { scenario, .. } => Some(scenario),
         Event::Note { scenario, .. } => scenario.as_deref(),
-        Event::RunStarted { .. } | Event::RunResumed { .. } | Event::RunFinished { .. } => None,
+        Event::RunStarted { .. } | Event::RunResumed { .. } | Event::RunCleaned { .. } | Event::RunFinished { .. } => {
+            None
+        }
     }
 }

@@ -56,7 +56,8 @@ fn report_json_is_one_readable_document() {
             "started_at": "2026-05-04T10:00:00Z",
             "finished_at": "2026-05-04T10:00:01.8Z",
             "duration_ms": 1031,
-            "resumed": []
+            "resumed": [],
+            "cleaned": []
           },
           "counts": {
             "passed": 1,

@@ -393,6 +393,7 @@ fn of_text(t: &str) -> Vec<Event> {
     let mut events = vec![
         Event::RunStarted { run_id: t(), command: vec![t()], version: t(), cluster: t(), clouds: t(), scenarios: 1 },
         Event::RunResumed { command: vec![t()], version: t() },
+        Event::RunCleaned { command: vec![t()], version: t() },
         Event::ScenarioStarted { scenario: t(), title: t() + " ", checks: 9 },
     ];
     let outcomes = [(Phase::Cluster, Outcome::Failed { reason: t() }), (Phase::Webhooks, Outcome::Done)];

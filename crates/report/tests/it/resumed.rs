@@ -211,6 +211,30 @@ fn the_terminal_shows_the_later_life_and_sums_up_both() {
 }
 
 #[test]
+fn a_run_whose_end_another_process_tells_is_a_run_that_was_cut_off() {
+    let cleaned = || {
+        let command = ["cargo", "xtask", "cleanup", "r-7f3a91"].map(str::to_owned).into();
+        Event::RunCleaned { command, version: "0.2.0".into() }
+    };
+    let whole = run(vec![allowed()], 1, Verdict::Passed, 0);
+    assert!(!report(whole.clone()).was_cut_off());
+    let killed = whole[..4].to_vec();
+    assert!(report(killed.clone()).was_cut_off());
+    let infra = Verdict::Infra { reason: "its process was gone".into() };
+    let mut told = [killed, vec![cleaned()], run(vec![], 1, infra, 101)[1..].to_vec()].concat();
+    let once = report(told.clone());
+    assert!(once.was_cut_off());
+    assert_eq!(once.exit_code, Some(101));
+    let page = outline(&html(&once));
+    let mut facts = page.lines().map(str::trim).skip_while(|line| *line != "dt: cleaned up").skip(1);
+    assert_eq!(facts.next(), Some("dd: 2026-05-04 10:00:00 UTC: cargo xtask cleanup r-7f3a91"), "{page}");
+    told.extend([cleaned()]);
+    assert_eq!(report(told.clone()).exit_code, None);
+    told.extend([resumed()].into_iter().chain(whole[1..].to_vec()));
+    assert!(!report(told).was_cut_off());
+}
+
+#[test]
 fn the_page_says_when_and_how_it_went_on() {
     let whole = run(vec![allowed()], 1, Verdict::Passed, 0);
     let lives = [whole[..4].to_vec(), vec![resumed()], whole[1..].to_vec()].concat();

@@ -49,6 +49,7 @@ fn poisoned(scenarios: usize) -> Vec<Event> {
     let mut events = vec![
         Event::RunStarted { run_id: t(), command: vec![t()], version: t(), cluster: t(), clouds: t(), scenarios },
         Event::RunResumed { command: vec![t()], version: t() },
+        Event::RunCleaned { command: vec![t()], version: t() },
         Event::ScenarioStarted { scenario: t(), title: t() + " ", checks: 9 },
         Event::PhaseStarted { scenario: t(), phase: Phase::Cluster },
     ];
