@@ -69,8 +69,11 @@ impl Scene<'_> {
         let open: Vec<Entry> = self.journal.open_entries().into_iter().filter(|entry| !is_last(entry)).collect();
         let count = open.len();
         if !places::is_ephemeral(self.settings) && !self.settings.cleanup.applies(passed) {
-            self.events.emit(Event::Kept { scenario: self.scenario.to_owned(), resources: count });
-            phase.skipped(format!("left in place as --cleanup asks: {count} resources, listed in journal.jsonl"));
+            // Clouds of this process end with it, whatever was asked for.
+            let place = places::recorded(self.settings);
+            let resources = open.iter().filter(|entry| !place.ends(&entry.undo)).count();
+            self.events.emit(Event::Kept { scenario: self.scenario.to_owned(), resources });
+            phase.skipped(format!("left in place as --cleanup asks: {resources} resources, listed in journal.jsonl"));
             return Vec::new();
         }
         let left = match self.interrupts.or_given_up(caught(self.take_down(open, reach))).await {

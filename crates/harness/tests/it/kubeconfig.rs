@@ -101,7 +101,7 @@ async fn what_is_asked_to_stay_stays_and_is_in_the_journal() {
         namespace cf-r1-annotation-missing
         "#);
     let teardown = ended.stdout.lines().find(|line| line.contains("teardown"));
-    assert_snapshot!(teardown.unwrap_or_default(), @"  – teardown    left in place as --cleanup asks: 11 resources, listed in journal.jsonl [time]");
+    assert_snapshot!(teardown.unwrap_or_default(), @"  – teardown    left in place as --cleanup asks: 3 resources, listed in journal.jsonl [time]");
 }
 
 #[tokio::test]
