@@ -1,9 +1,11 @@
-//! A run that is killed, at every record of its journal, and what `cleanup` makes of it: what stood before stands after, and nothing else.
+//! A run that is killed, or told to stop, at every record of its journal: what stood before stands after, and nothing else, once `cleanup` has
+//! run after a kill, and without it after a signal.
 
 use rustix::process::Signal;
 
 use crate::run::{Death, Invocation};
 use crate::standing::Standing;
+use crate::stopped::{SIGNALS, signalled};
 
 /// The flavor of the sandbox, a scenario that fits it, and the faults that are tried beside the access: one in an account of its own among them.
 const SCENARIOS: [(&str, &str, &str); 7] = [
@@ -20,7 +22,8 @@ const SCENARIOS: [(&str, &str, &str); 7] = [
 /// is.
 const MOMENTS: [&str; 3] = ["before", "torn", "after"];
 
-/// Each record is tried at two of the moments or, where this is set, at each of them; its value is the faults (`default`, `all`, …).
+/// Each record is tried at two of the moments and with one of the signals or, where this is set, at and with each of them; its value is the
+/// faults (`default`, `all`, …).
 const THOROUGH: &str = "CROSSFED_KILL_THOROUGHLY";
 
 /// Kills runs in a sandbox of this flavor.
@@ -30,7 +33,7 @@ async fn in_a_sandbox((flavor, scenario, few): (&str, &str, &str)) -> usize {
     killed_everywhere(&standing, &[scenario, "--sandbox", &sandbox], few).await
 }
 
-/// Runs the scenario once for every record of its journal, is killed there, and cleans up.
+/// Runs the scenario at every record of its journal: is killed there, and cleans up; is told to stop there, and has nothing to clean up.
 #[allow(clippy::print_stderr, reason = "figures for who asks for them")]
 async fn killed_everywhere(standing: &Standing, words: &[&str], few: &str) -> usize {
     let thorough = std::env::var_os(THOROUGH).and_then(|faults| faults.into_string().ok());
@@ -46,7 +49,7 @@ async fn killed_everywhere(standing: &Standing, words: &[&str], few: &str) -> us
     let records = whole.artifact("journal.jsonl").lines().count();
     assert_eq!(standing.inventory().await, before, "a whole run leaves nothing");
     let started = std::time::Instant::now();
-    let mut tried = 0;
+    let (mut tried, mut stopped) = (0, 0);
     for record in 2..=records {
         for (turn, moment) in MOMENTS.into_iter().enumerate() {
             // Before it shows best what was done too early; of the others, one in turn.
@@ -65,13 +68,23 @@ async fn killed_everywhere(standing: &Standing, words: &[&str], few: &str) -> us
             assert_eq!(cleanup.exit, 0, "{trap}\n{}{}", cleanup.stdout, cleanup.stderr);
             assert_eq!(standing.inventory().await, before, "{trap}\n{}", cleanup.stdout);
             assert!(standing.private_folders(&id).is_empty(), "{trap}");
+            let finished = standing.sandbox.read(&format!("_artifacts/{id}/finished.json"));
+            let is_killed = matches!(ended, Death::Signal(_));
+            assert!(finished.contains(if is_killed { "FAILURE" } else { "SUCCESS" }), "{trap}: {finished}");
             tried += 1;
+        }
+        for (turn, signal) in SIGNALS.into_iter().enumerate() {
+            if thorough.is_some() || record % SIGNALS.len() == turn {
+                signalled(standing, run, signal, (record, records), &before).await;
+                stopped += 1;
+            }
         }
     }
     let again = standing.cleanup("latest").await;
     assert_eq!(again.exit, 0, "{}", again.stdout);
     assert!(again.stdout.contains(": 0 taken back, 0 not there any more"), "twice is harmless: {}", again.stdout);
-    eprintln!("{scenario}: {tried} kills at {records} records, no leak, {} s", started.elapsed().as_secs());
+    let took = started.elapsed().as_secs();
+    eprintln!("{scenario}: {tried} kills and {stopped} signals at {records} records, no leak, {took} s");
     tried
 }
 

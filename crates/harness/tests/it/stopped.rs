@@ -11,6 +11,9 @@ use crate::standing::Standing;
 
 const WORDS: [&str; 4] = ["e2e", "aks-to-aws", "--faults", "wrong-namespace"];
 
+/// What tells a run to stop, and the exit code that says so.
+pub(crate) const SIGNALS: [(&str, i32); 3] = [("INT", 130), ("TERM", 143), ("HUP", 129)];
+
 fn run(standing: &Standing, id: &str) -> Invocation {
     standing.crossfed(&[&WORDS[..], &["--cleanup", "always", "--run-id", id]].concat())
 }
@@ -22,36 +25,46 @@ async fn whole(standing: &Standing) -> usize {
     ended.artifact("journal.jsonl").lines().count()
 }
 
-/// At every record of the journal the signal takes the run down in order: nothing is left for a cleanup.
-async fn signalled_everywhere(name: &str, exit: i32) {
+/// At a record of the journal a signal takes the run down in order: nothing is left for a cleanup.
+pub(crate) async fn signalled(
+    standing: &Standing,
+    run: impl Fn(&str) -> Invocation,
+    (name, exit): (&str, i32),
+    (record, records): (usize, usize),
+    before: &[String],
+) {
+    let (id, trap) = (format!("{}{record}", name.to_lowercase()), format!("{name}@after:{record}"));
+    let ended = run(&id).env("CROSSFED_TRAP", &trap).run().await;
+    // In the last rounds of the teardown there is nothing left to stop.
+    assert!(ended.exit == exit || ended.exit == 0 && record > records / 2, "{trap}: exit {}", ended.exit);
+    assert_eq!(standing.inventory().await, before, "{trap}\n{}", ended.stdout);
+    assert_eq!(ended.journal().open(), [""; 0], "{trap}\n{}", ended.stdout);
+    assert!(standing.private_folders(&id).is_empty(), "{trap}");
+    assert!(!ended.stdout.contains("cargo xtask cleanup"), "{trap}: {}", ended.stdout);
+}
+
+async fn signalled_everywhere(signal: (&str, i32)) {
     let standing = Standing::up(&[]).await;
     let before = standing.inventory().await;
     let records = whole(&standing).await;
-    for record in (2..=records).step_by(if name == "INT" { 1 } else { 4 }) {
-        let (id, trap) = (format!("s{record}"), format!("{name}@after:{record}"));
-        let ended = run(&standing, &id).env("CROSSFED_TRAP", &trap).run().await;
-        // In the last rounds of the teardown there is nothing left to stop.
-        assert!(ended.exit == exit || ended.exit == 0 && record > records / 2, "{trap}: exit {}", ended.exit);
-        assert_eq!(standing.inventory().await, before, "{trap}\n{}", ended.stdout);
-        assert_eq!(ended.journal().open(), [""; 0], "{trap}\n{}", ended.stdout);
-        assert!(standing.private_folders(&id).is_empty(), "{trap}");
-        assert!(!ended.stdout.contains("cargo xtask cleanup"), "{trap}: {}", ended.stdout);
+    for record in 2..=records {
+        signalled(&standing, |id| run(&standing, id), signal, (record, records), &before).await;
     }
 }
 
 #[tokio::test]
 async fn ctrl_c_leaves_nothing_whenever_it_comes() {
-    signalled_everywhere("INT", 130).await;
+    signalled_everywhere(SIGNALS[0]).await;
 }
 
 #[tokio::test]
 async fn termination_leaves_nothing_whenever_it_comes() {
-    signalled_everywhere("TERM", 143).await;
+    signalled_everywhere(SIGNALS[1]).await;
 }
 
 #[tokio::test]
 async fn a_hangup_leaves_nothing_whenever_it_comes() {
-    signalled_everywhere("HUP", 129).await;
+    signalled_everywhere(SIGNALS[2]).await;
 }
 
 /// The run's terminal is closed: the kernel says so to the run, and whatever it writes from then on is refused.
