@@ -137,7 +137,6 @@ async fn all(flags: &Flags, environment: &Environment, artifacts: &Path) -> Resu
 
 async fn one(flags: &Flags, environment: &Environment, past: &Past) -> Result<Exit, Stop> {
     let run = &past.start.run;
-    let open = past.book.open().count();
     say(&format!(
         "cleanup {run}  began {} on {}: {}\n",
         past.start.at.strftime("%Y-%m-%d %H:%M:%SZ"),
@@ -145,8 +144,8 @@ async fn one(flags: &Flags, environment: &Environment, past: &Past) -> Result<Ex
         past.start.command.join(" ")
     ));
     if flags.dry_run {
-        let lines: String = past.book.open().map(|entry| format!("  would take back  {}\n", entry.label)).collect();
-        say(&format!("{lines}DRY RUN  {open} may be there\n"));
+        let lines: String = past.left().map(|entry| format!("  would take back  {}\n", entry.label)).collect();
+        say(&format!("{lines}DRY RUN  {} may be there\n", past.left().count()));
         return Ok(Exit::Passed);
     }
     let journal = take_up(past, "cleanup", environment)?;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::book::Book;
+use super::book::{Book, Entry};
 use super::file::{self, OpenError};
 use super::line::Start;
 
@@ -31,6 +31,11 @@ impl Past {
         let (book, is_held) = file::look(path)?;
         let start = book.start.clone().ok_or(OpenError::Strange)?;
         Ok(Self { path: path.to_owned(), start, book, is_held })
+    }
+
+    /// What may stand and did not end with the run's process, in the order in which it was written down.
+    pub fn left(&self) -> impl Iterator<Item = &Entry> {
+        self.book.open().filter(|entry| !self.start.place.ends(&entry.undo))
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) struct Ended {
 /// Those, the oldest first.
 pub(super) fn ended(pasts: &[Past], host: &str) -> Vec<Ended> {
     let here = pasts.iter().filter(|past| !past.is_held && past.start.host == host);
-    let ended = here.map(|past| Ended { run: past.start.run.clone(), open: past.book.open().count() });
+    let ended = here.map(|past| Ended { run: past.start.run.clone(), open: past.left().count() });
     ended.filter(|ended| ended.open > 0).collect()
 }
 

@@ -44,6 +44,7 @@ async fn what_was_left_on_purpose_is_taken_back_with_the_journal_alone() {
     let own = standing.sandbox.read("_artifacts/r1/report.json");
     let dry = standing.sandbox.crossfed(&["cleanup", "r1", "--dry-run"]).run().await;
     dry.expect_exit(0);
+    assert!(dry.stdout.ends_with("DRY RUN  8 may be there\n"), "{}", dry.stdout);
     assert_eq!(standing.inventory().await, kept, "{}", dry.stdout);
     // As on another machine: a folder with nothing but the journal, and the credential.
     let elsewhere = Sandbox::new();
@@ -232,6 +233,8 @@ async fn of_an_embedded_run_that_was_killed_no_process_and_no_folder_stays() {
     running.signal(Signal::KILL);
     running.death().await;
     assert!(crate::run::is_running(&pod), "nothing has ended it yet");
+    let dry = sandbox.crossfed(&["cleanup", "r1", "--dry-run"]).run().await;
+    assert!(dry.stdout.ends_with("DRY RUN  1 may be there\n"), "the rest ended with it: {}", dry.stdout);
     let cleaned = sandbox.crossfed(&["cleanup", "r1"]).run().await;
     cleaned.expect_exit(0);
     crate::run::until(|| !crate::run::is_running(&pod)).await;
