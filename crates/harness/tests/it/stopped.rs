@@ -43,28 +43,15 @@ pub(crate) async fn signalled(
     assert!(!ended.stdout.contains("cargo xtask cleanup"), "{trap}: {}", ended.stdout);
 }
 
-async fn signalled_everywhere(signal: (&str, i32)) {
+/// The commonest of them, at every record; `killed.rs` has the others, and every scenario.
+#[tokio::test]
+async fn ctrl_c_leaves_nothing_whenever_it_comes() {
     let standing = Standing::up(&[]).await;
     let before = standing.inventory().await;
     let records = whole(&standing).await;
     for record in 2..=records {
-        signalled(&standing, |id| run(&standing, id), signal, (record, records), &before).await;
+        signalled(&standing, |id| run(&standing, id), SIGNALS[0], (record, records), &before).await;
     }
-}
-
-#[tokio::test]
-async fn ctrl_c_leaves_nothing_whenever_it_comes() {
-    signalled_everywhere(SIGNALS[0]).await;
-}
-
-#[tokio::test]
-async fn termination_leaves_nothing_whenever_it_comes() {
-    signalled_everywhere(SIGNALS[1]).await;
-}
-
-#[tokio::test]
-async fn a_hangup_leaves_nothing_whenever_it_comes() {
-    signalled_everywhere(SIGNALS[2]).await;
 }
 
 /// The run's terminal is closed: the kernel says so to the run, and whatever it writes from then on is refused.
