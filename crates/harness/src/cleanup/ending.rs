@@ -45,8 +45,10 @@ impl Ending {
             return Ok(None);
         }
         let so_far = folded(&report::read_events(&file)?);
+        // A journal that was copied may lie beside another run's events.
+        let is_of_run = so_far.run.as_ref().is_some_and(|run| run.run_id == past.start.run);
         let is_told = so_far.exit_code.is_some() && past.book.open().next().is_none();
-        if so_far.run.is_none() || !so_far.was_cut_off() || is_told {
+        if !is_of_run || !so_far.was_cut_off() || is_told {
             return Ok(None);
         }
         let (mut told, file): (Vec<Record>, File) = report::reopen_events(&file)?;

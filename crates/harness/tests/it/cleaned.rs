@@ -49,9 +49,14 @@ async fn what_was_left_on_purpose_is_taken_back_with_the_journal_alone() {
     // As on another machine: a folder with nothing but the journal, and the credential.
     let elsewhere = Sandbox::new();
     std::fs::copy(standing.sandbox.path("_artifacts/r1/journal.jsonl"), elsewhere.path("j")).expect("must be copied");
+    // Beside it, what a run has told that is still going, for all that is known.
+    let events = standing.sandbox.read("_artifacts/r1/events.jsonl").replace("\"run_id\":\"r1\"", "\"run_id\":\"r2\"");
+    let events = events.lines().next().expect("its begin").to_owned() + "\n";
+    elsewhere.write("events.jsonl", &events);
     let file = standing.file.display().to_string();
     let cleaned = elsewhere.crossfed(&["cleanup", "j", "--sandbox", &file]).run().await;
     cleaned.expect_exit(0);
+    assert!(events.contains("\"r2\"") && elsewhere.read("events.jsonl") == events, "{events}");
     assert_eq!(standing.inventory().await, before, "{}", cleaned.stdout);
     assert!(
         cleaned.stdout.contains("CLEAN  r1: 8 taken back, 0 not there any more, inventory empty"),
