@@ -164,7 +164,7 @@ async fn one(flags: &Flags, environment: &Environment, past: &Past) -> Result<Ex
     for scenario in past.book.scenarios().filter(|scenario| past.book.entries().any(|one| one.scenario == *scenario)) {
         let journal = journal.of(scenario);
         let entries = journal.open_entries();
-        let mut ending = ending.as_mut().filter(|ending| !entries.is_empty() || ending.is_open(scenario));
+        let mut ending = ending.as_mut().filter(|ending| ending.concerns(scenario, !entries.is_empty()));
         if let Some(ending) = &mut ending {
             ending.begin(scenario);
         }

@@ -67,9 +67,9 @@ impl Ending {
         }
     }
 
-    /// Whether a scenario never came to its end.
-    pub(super) fn is_open(&self, scenario: &str) -> bool {
-        self.own.scenario(scenario).is_some_and(|entry| entry.verdict.is_none())
+    /// Whether there is something to be told of a scenario that has entries which may stand, or has none.
+    pub(super) fn concerns(&self, scenario: &str, has_open: bool) -> bool {
+        self.own.scenario(scenario).is_some_and(|entry| has_open || entry.verdict.is_none())
     }
 
     /// Says that a scenario is being taken down.
