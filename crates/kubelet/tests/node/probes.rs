@@ -50,9 +50,10 @@ async fn a_pod_is_ready_while_its_readiness_probe_holds() {
 async fn a_container_that_fails_its_liveness_probe_is_killed_and_started_again() {
     let world = world().await;
     let mut container = with_data(
-        "test -e $D/again && exec sleep 600; touch $D/again; trap 'exit 7' TERM; while :; do sleep 0.02; done",
+        "test -e $D/again && exec sleep 600; trap 'exit 7' TERM; touch $D/again; while :; do sleep 0.02; done",
     );
-    container["livenessProbe"] = probe("echo sick; exit 1", 1);
+    // The trap is set by then.
+    container["livenessProbe"] = probe("test -e $D/again || exit 0; echo sick; exit 1", 1);
     world.create_pod("p", pod("Always", &container));
     let status = world
         .await_that("restarted", |api| {
@@ -72,9 +73,10 @@ async fn a_container_that_fails_its_liveness_probe_is_killed_and_started_again()
 #[tokio::test]
 async fn hooks_run_after_the_start_and_before_the_end() {
     let world = world().await;
-    let mut container = with_data("trap 'cat $D/hooks; exit 0' TERM; while :; do sleep 0.02; done");
+    let mut container = with_data("trap 'cat $D/hooks; exit 0' TERM; touch $D/trapped; while :; do sleep 0.02; done");
+    let began = "until test -e $D/trapped; do sleep 0.01; done; echo began >> $D/hooks";
     container["lifecycle"] = json!({
-        "postStart": {"exec": {"command": ["sh", "-c", "echo began >> $D/hooks"]}},
+        "postStart": {"exec": {"command": ["sh", "-c", began]}},
         "preStop": {"exec": {"command": ["sh", "-c", "echo ends >> $D/hooks"]}},
     });
     world.create_pod("p", pod("Always", &container));

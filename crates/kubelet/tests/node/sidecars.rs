@@ -65,8 +65,8 @@ async fn a_pod_runs_while_its_sidecar_does_and_ends_as_its_main_containers_did()
         // Killed in the end, whatever it does: it does not heed the request.
         let mut spec = pod(
             "Never",
-            json!([sidecar("side", "trap '' TERM; while :; do sleep 0.02; done")]),
-            json!([member("app", script)]),
+            json!([sidecar("side", "trap '' TERM; touch $D/trapped; while :; do sleep 0.02; done")]),
+            json!([member("app", &format!("until test -e $D/trapped; do sleep 0.01; done; {script}"))]),
         );
         spec["terminationGracePeriodSeconds"] = json!(0);
         world.create_pod(name, spec);
