@@ -11,6 +11,9 @@ use crate::standing::Standing;
 
 const WORDS: [&str; 4] = ["e2e", "aks-to-aws", "--faults", "wrong-namespace"];
 
+/// A record of the journal after which a run creates things.
+const WHILE_CREATING: usize = 20;
+
 /// What tells a run to stop, and the exit code that says so.
 pub(crate) const SIGNALS: [(&str, i32); 3] = [("INT", 130), ("TERM", 143), ("HUP", 129)];
 
@@ -99,9 +102,9 @@ pub(crate) async fn stopped_process(journal: &std::path::Path) -> i32 {
     process
 }
 
-/// Clouds and cluster that do not answer, as if the network were gone, from some moment of a run.
-async fn without_an_answer(standing: &Standing, id: &str) -> (crate::run::Running, i32) {
-    let running = run(standing, id).env("CROSSFED_TRAP", "STOP@after:20").start();
+/// Clouds and cluster that do not answer, as if the network were gone, from a record of a run's journal on.
+async fn without_an_answer(standing: &Standing, id: &str, record: usize) -> (crate::run::Running, i32) {
+    let running = run(standing, id).env("CROSSFED_TRAP", format!("STOP@after:{record}")).start();
     let process = stopped_process(&standing.sandbox.path(&format!("_artifacts/{id}/journal.jsonl"))).await;
     standing.signal(Signal::STOP);
     crate::run::send(process, Signal::CONT);
@@ -112,22 +115,32 @@ async fn without_an_answer(standing: &Standing, id: &str) -> (crate::run::Runnin
 async fn a_second_ctrl_c_gives_the_teardown_up_and_says_what_is_left() {
     let standing = Standing::up(&[]).await;
     let before = standing.inventory().await;
-    let (running, process) = without_an_answer(&standing, "r1").await;
-    let mut running = running;
-    crate::run::send(process, Signal::INT);
-    running.says("interrupted: taking down").await;
-    let began = Instant::now();
-    crate::run::send(process, Signal::INT);
-    let ended = running.end().await;
-    assert!(began.elapsed() < Duration::from_millis(2500), "{:?}", began.elapsed());
-    ended.expect_exit(130);
-    assert!(ended.stdout.contains("the teardown was given up"), "{}", ended.stdout);
-    assert!(ended.stdout.contains("cargo xtask cleanup r1"), "{}", ended.stdout);
-    assert!(!ended.journal().open().is_empty());
-    standing.signal(Signal::CONT);
-    standing.cleanup("r1").await.expect_exit(0);
-    assert_eq!(standing.inventory().await, before);
-    assert!(standing.private_folders("r1").is_empty());
+    let all = whole(&standing).await;
+    let mut left = 0;
+    // Before anything is created, and until most of it has gone again.
+    for record in (4..all - 4).step_by(6) {
+        let id = format!("r{record}");
+        let (mut running, process) = without_an_answer(&standing, &id, record).await;
+        crate::run::send(process, Signal::INT);
+        running.says("interrupted: ").await;
+        let began = Instant::now();
+        crate::run::send(process, Signal::INT);
+        let ended = running.end().await;
+        assert!(began.elapsed() < Duration::from_millis(2500), "{record}: {:?}", began.elapsed());
+        let is_left = !ended.journal().open().is_empty();
+        for said in ["the teardown was given up)".to_owned(), format!("cargo xtask cleanup {id}")] {
+            assert_eq!(ended.stdout.contains(&said), is_left, "{record}, {said}: {}", ended.stdout);
+        }
+        // What was left after all checks had passed is a leak.
+        let exit = if ended.stdout.contains("checks passed") && is_left { 102 } else { 130 };
+        ended.expect_exit(exit);
+        left += usize::from(is_left);
+        standing.signal(Signal::CONT);
+        standing.cleanup(&id).await.expect_exit(0);
+        assert_eq!(standing.inventory().await, before, "{record}");
+        assert!(standing.private_folders(&id).is_empty(), "{record}");
+    }
+    assert!(left > 3, "{left}");
 }
 
 /// What GitHub does to a job that is cancelled: SIGINT, 7.5 s later SIGTERM, 2.5 s later SIGKILL. The step after it cleans up.
@@ -135,7 +148,7 @@ async fn a_second_ctrl_c_gives_the_teardown_up_and_says_what_is_left() {
 async fn a_cancelled_job_ends_before_it_is_killed_and_its_next_step_cleans_up() {
     let standing = Standing::up(&[]).await;
     let before = standing.inventory().await;
-    let (running, process) = without_an_answer(&standing, "r1").await;
+    let (running, process) = without_an_answer(&standing, "r1", WHILE_CREATING).await;
     crate::run::send(process, Signal::INT);
     tokio::time::sleep(Duration::from_millis(7500)).await;
     assert!(crate::run::is_running(&process.to_string()), "it waits for clouds that do not answer");
