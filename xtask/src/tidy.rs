@@ -15,6 +15,7 @@ mod lockfile;
 mod mask;
 mod owners;
 mod paths;
+mod texts;
 mod tls;
 mod tree;
 
@@ -63,6 +64,7 @@ fn check(tree: &Tree) -> Vec<Finding> {
     findings.extend(filters::check(&tree.sources));
     findings.extend(imports::check(&tree.crates, imports::DIRECTIONS));
     findings.extend(lockfile::check(&tree.tracked));
+    findings.extend(texts::check(&tree.others));
     findings.extend(tls::check(&tree.dependencies, tree.text("Cargo.lock")));
     findings
 }

@@ -18,6 +18,8 @@ pub(crate) struct Tree {
     pub(crate) root: String,
     /// All text files that are in the repository, or would be after `git add .`.
     pub(crate) sources: Vec<Source>,
+    /// Paths of those that are no text.
+    pub(crate) others: Vec<String>,
     /// What git has, by path; `None` outside a repository.
     pub(crate) tracked: Option<Vec<String>>,
     pub(crate) crates: Vec<Crate>,
@@ -36,11 +38,11 @@ impl Tree {
             }
             None => walk(root)?,
         };
-        let mut sources = Vec::new();
+        let (mut sources, mut others) = (Vec::new(), Vec::new());
         for path in paths {
-            match fs::read(root.join(&path)) {
-                // What is not text has no lines to find fault with.
-                Ok(bytes) => sources.extend(String::from_utf8(bytes).ok().map(|text| Source::new(path, text))),
+            match fs::read(root.join(&path)).map(String::from_utf8) {
+                Ok(Ok(text)) => sources.push(Source::new(path, text)),
+                Ok(Err(_)) => others.push(path),
                 // In the index, and just removed from the disk.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error).with_context(|| format!("cannot read {path}")),
@@ -49,6 +51,7 @@ impl Tree {
         Ok(Tree {
             root: root.to_string_lossy().replace('\\', "/"),
             sources,
+            others,
             tracked,
             crates: crates(root)?,
             dependencies: dependencies()?,

@@ -15,7 +15,8 @@ TENANT, SUBSCRIPTION = ENV["AZURE_TENANT_ID"], ENV["AZURE_SUBSCRIPTION_ID"]
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/g"
 
 # `az` keeps its state in a folder: the pod has its own.
-BASE = {name: ENV[name] for name in ("HOME", "PATH", "HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "PYTHONPATH") if name in ENV}
+PASSED_ON = ("HOME", "PATH", "HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+BASE = {name: ENV[name] for name in PASSED_ON if name in ENV}
 BASE.update(AZURE_CORE_COLLECT_TELEMETRY="no", AZURE_CORE_INSTANCE_DISCOVERY="false", AZURE_CORE_NO_COLOR="true")
 BASE.update(AZURE_CORE_LOGIN_EXPERIENCE_V2="off", AZURE_CORE_SURVEY_MESSAGE="no")
 ADMIN, POD = str(pathlib.Path("admin").resolve()), str(pathlib.Path("pod").resolve())

@@ -62,6 +62,8 @@ async fn run(python: &Path, script: &str, more: &[(&str, String)]) {
         ("ISSUER", world.issuer.url.clone()),
         ("SUBJECT", SUBJECT.to_owned()),
         ("AUDIENCE", AUDIENCE.to_owned()),
+        // It would lie beside the scripts.
+        ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
         ("LOCAL_AUTHORITY", doors.endpoints.authority()),
         ("LOCAL_MANAGER", doors.endpoints.manager()),
         ("LOCAL_VAULT", doors.endpoints.vault("NAME")),
