@@ -18,7 +18,7 @@ use crate::journal::{self, Entry, Journal, OpenError, Past};
 use crate::run::takedown::{self, Fate, Leftover, Taken};
 
 use ending::Ending;
-pub(crate) use places::{Found, endpoint_access, endpoint_keys, find as find_places, in_sandbox};
+pub(crate) use places::{accounts_of, endpoint_access, endpoint_keys, find as find_places, in_sandbox};
 
 /// Shown below `--help`.
 pub const AFTER_HELP: &str = "Examples:\n  cargo xtask cleanup latest\n  cargo xtask cleanup 1128-173500-a1b2\n  cargo xtask cleanup --all-finished\n\n\
@@ -149,8 +149,8 @@ async fn one(flags: &Flags, environment: &Environment, past: &Past) -> Result<Ex
         return Ok(Exit::Passed);
     }
     let journal = take_up(past, "cleanup", environment)?;
-    let Found { mut reach, patience, ended } = find_places(past, &flags.whereabouts, environment).await;
-    reach.deletion = flags.deletion.timeout();
+    let mut found = find_places(past, &flags.whereabouts, environment).await;
+    found.reach.deletion = flags.deletion.timeout();
     let mut ending = Ending::of(past).unwrap_or_else(|error| {
         say(&format!("  reports are not written: {error}\n"));
         None
@@ -163,20 +163,16 @@ async fn one(flags: &Flags, environment: &Environment, past: &Past) -> Result<Ex
     };
     for scenario in past.book.scenarios().filter(|scenario| past.book.entries().any(|one| one.scenario == *scenario)) {
         let journal = journal.of(scenario);
-        let entries = journal.open_entries();
-        let mut ending = ending.as_mut().filter(|ending| ending.concerns(scenario, !entries.is_empty()));
+        let has_open = !journal.open_entries().is_empty();
+        let mut ending = ending.as_mut().filter(|ending| ending.concerns(scenario, has_open));
         if let Some(ending) = &mut ending {
             ending.begin(scenario);
         }
-        let (with_it, open): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| ended(&entry.undo));
         let began = Instant::now();
-        for entry in with_it {
-            journal.undone(entry.number).map_err(|error| Stop::caused(Exit::Infrastructure, error))?;
-            sum.absent += 1;
-        }
-        let taken = takedown::to_the_last(&journal, open, &reach, patience, &told).await;
+        let (open, ended) = found.still_open(&journal).map_err(|error| Stop::caused(Exit::Infrastructure, error))?;
+        let taken = takedown::to_the_last(&journal, open, &found.reach, found.patience, &told).await;
         sum.back += taken.back;
-        sum.absent += taken.absent;
+        sum.absent += ended + taken.absent;
         sum.others += taken.others;
         if let Some(ending) = ending {
             ending.taken_down(scenario, taken.back, &taken.left, began.elapsed());
@@ -214,7 +210,7 @@ fn summary(run: &str, taken: &Taken) -> String {
     text
 }
 
-/// To standard output. A reader that has gone must not end a cleanup.
-fn say(text: &str) {
+/// To standard output. A reader that has gone must not end what takes things back.
+pub(crate) fn say(text: &str) {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }

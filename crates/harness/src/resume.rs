@@ -11,7 +11,7 @@ use report::{Event, Record};
 use scenario::{CONTROL, Plan};
 use trust::Verdict;
 
-use crate::cleanup::{self, Found, Whereabouts};
+use crate::cleanup::{self, Whereabouts};
 use crate::cli::{Cli, E2e, Verb};
 use crate::environment::Environment;
 use crate::exit::{Exit, Stop};
@@ -119,7 +119,7 @@ pub(crate) async fn take_up(flags: &Flags, environment: &mut Environment) -> Res
     options.run_id = past.start.run.parse().ok();
     options.artifacts_dir.clone_from(&flags.whereabouts.artifacts_dir);
     let journal = cleanup::take_up(&past, "resume", environment)?;
-    let Found { reach, ended, .. } = cleanup::find_places(&past, &flags.whereabouts, environment).await;
+    let found = cleanup::find_places(&past, &flags.whereabouts, environment).await;
     set_places(&mut options, &past, &flags.whereabouts);
     if past.start.working_dir.is_dir() {
         // Images and kubeconfigs were named from there.
@@ -130,19 +130,15 @@ pub(crate) async fn take_up(flags: &Flags, environment: &mut Environment) -> Res
     for scenario in past.book.scenarios() {
         let journal = journal.of(scenario);
         let is_of_process = |undo: &Undo| matches!(undo, Undo::Kubernetes(_) | Undo::Folder(_));
-        let (with_it, open): (Vec<Entry>, Vec<Entry>) =
-            journal.open_entries().into_iter().partition(|entry| ended(&entry.undo));
-        for entry in with_it {
-            journal.undone(entry.number).map_err(|error| Stop::unwritten(&error))?;
-        }
+        let (open, _) = found.still_open(&journal).map_err(|error| Stop::unwritten(&error))?;
         let old: Vec<Entry> = open.into_iter().filter(|entry| is_of_process(&entry.undo)).collect();
-        let taken = takedown::takedown(&journal, old, &reach, &|_, _| ()).await;
+        let taken = takedown::takedown(&journal, old, &found.reach, &|_, _| ()).await;
         if let Some(left) = taken.left.first() {
             let message = format!("{} of the earlier process is still there: {}", left.id, left.why);
             return Err(Stop::new(Exit::Preflight, message));
         }
     }
-    Ok(Resumed { past, options, journal, earlier: Earlier { records, reach } })
+    Ok(Resumed { past, options, journal, earlier: Earlier { records, reach: found.reach } })
 }
 
 impl Resumed {

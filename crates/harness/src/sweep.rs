@@ -16,6 +16,7 @@ use std::io::Write as _;
 
 use trust::Clock as _;
 
+use crate::cleanup::say;
 use crate::cli::Output;
 use crate::environment::Environment;
 use crate::exit::{Exit, Stop};
@@ -101,11 +102,6 @@ impl Sweep {
 struct Left {
     thing: Thing,
     why: String,
-}
-
-/// Data. A reader that has gone must not end a sweep.
-fn say(text: &str) {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
 /// What is not data.

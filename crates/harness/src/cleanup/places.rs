@@ -1,6 +1,7 @@
 //! The places of a run that is dead: what ended with its process, what is still there, and how it is reached.
 
 use std::collections::BTreeSet;
+use std::io;
 
 use cluster::Kubeconfig;
 use federation::{Consistency, Wire, aws, azure};
@@ -9,7 +10,7 @@ use trust::AccountId;
 use super::Whereabouts;
 use crate::environment::{AwsKeys, Environment};
 use crate::exit::{Exit, Stop};
-use crate::journal::{self, ClusterPlace, Past, Undo};
+use crate::journal::{self, ClusterPlace, Entry, Journal, Past, Undo};
 use crate::run::patience::Patience;
 use crate::run::private_folder;
 use crate::run::takedown::Reach;
@@ -24,7 +25,20 @@ pub(crate) struct Found {
     pub(crate) reach: Reach,
     pub(crate) patience: Option<Patience>,
     /// Whether something ended with its place.
-    pub(crate) ended: Box<dyn Fn(&Undo) -> bool>,
+    ended: Box<dyn Fn(&Undo) -> bool>,
+}
+
+impl Found {
+    /// What is open of a scenario, once all that ended with its place is written down as gone; and how much that was.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub(crate) fn still_open(&self, journal: &Journal) -> io::Result<(Vec<Entry>, usize)> {
+        let (with_it, open): (Vec<Entry>, Vec<Entry>) =
+            journal.open_entries().into_iter().partition(|entry| (self.ended)(&entry.undo));
+        with_it.iter().try_for_each(|entry| journal.undone(entry.number))?;
+        Ok((open, with_it.len()))
+    }
 }
 
 /// Finds them. Whom it cannot reach it says so of, in the reach.
@@ -66,30 +80,24 @@ pub(crate) async fn find(past: &Past, whereabouts: &Whereabouts, environment: &E
     found
 }
 
-fn accounts(past: &Past) -> BTreeSet<AccountId> {
-    let entries = past.book.entries();
-    entries
-        .filter_map(|entry| match &entry.undo {
-            Undo::Aws(undo) => Some(undo.account().clone()),
-            _ => None,
-        })
-        .collect()
-}
-
-fn subscriptions(past: &Past) -> BTreeSet<String> {
-    let entries = past.book.entries();
-    entries
-        .filter_map(|entry| match &entry.undo {
-            Undo::Azure(undo) => Some(undo.subscription().to_owned()),
-            _ => None,
-        })
-        .collect()
+/// The accounts and subscriptions that journals name.
+pub(crate) fn accounts_of<'a>(pasts: impl IntoIterator<Item = &'a Past>) -> (BTreeSet<AccountId>, BTreeSet<String>) {
+    let (mut accounts, mut subscriptions) = (BTreeSet::new(), BTreeSet::new());
+    for entry in pasts.into_iter().flat_map(|past| past.book.entries()) {
+        match &entry.undo {
+            Undo::Aws(undo) => drop(accounts.insert(undo.account().clone())),
+            Undo::Azure(undo) => drop(subscriptions.insert(undo.subscription().to_owned())),
+            Undo::Kubernetes(_) | Undo::Folder(_) => {}
+        }
+    }
+    (accounts, subscriptions)
 }
 
 async fn sandbox(past: &Past, named: &str, environment: &Environment, found: &mut Found) -> Result<(), Stop> {
     let pass = Pass::of(named, &environment.working_dir).await?;
     found.patience = pass.propagation.map(Patience::scaled);
-    found.reach = in_sandbox(&pass, &accounts(past), &subscriptions(past), found.patience).await?;
+    let (accounts, subscriptions) = accounts_of([past]);
+    found.reach = in_sandbox(&pass, &accounts, &subscriptions, found.patience).await?;
     Ok(())
 }
 
@@ -144,7 +152,7 @@ pub(crate) async fn in_sandbox(
 /// The accounts of a run at an endpoint.
 fn endpoint(past: &Past, url: &str, environment: &Environment, reach: &mut Reach) -> Result<(), Stop> {
     let http = aws::HttpStack::new(None).map_err(|error| Stop::caused(Exit::Internal, error))?;
-    for account in accounts(past) {
+    for account in accounts_of([past]).0 {
         let access = endpoint_access(url, account.clone(), environment)?;
         reach.aws.insert(account.to_string(), aws::Clients::new(&access, &http));
     }

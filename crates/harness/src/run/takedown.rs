@@ -183,13 +183,12 @@ impl Takedown<'_> {
     }
 
     async fn one(&self, entry: Entry) {
-        let undoing = take_back(self.reach, &entry.undo, &self.run, entry.is_made());
-        let fate = tokio::time::timeout(self.reach.deletion, undoing).await;
-        if let Ok(Ok(Fate::Inside)) = &fate {
+        let fate = take_back(self.reach, &entry.undo, &self.run, entry.is_made()).await;
+        if let Ok(Fate::Inside) = &fate {
             self.inside.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
             return;
         }
-        if let Ok(Ok(fate)) = &fate {
+        if let Ok(fate) = &fate {
             // It is gone whether that is written or not: who reads the journal will find nothing there.
             if let Err(error) = self.journal.undone(entry.number) {
                 tracing::warn!(%error, label = entry.label, "the journal was not written");
@@ -197,26 +196,40 @@ impl Takedown<'_> {
             (self.told)(&entry, *fate);
         }
         let Ok(mut taken) = self.taken.lock() else { return };
-        let why = match fate {
-            Ok(Ok(Fate::Back)) => return taken.back += 1,
-            Ok(Ok(Fate::Absent)) => return taken.absent += 1,
-            Ok(Ok(Fate::Others)) => return taken.others += 1,
-            Ok(Ok(Fate::Inside)) => return,
-            Ok(Err(why)) => why,
-            Err(_) => {
-                taken.timed_out.push(entry.label.clone());
-                format!("still going after {} s", self.reach.deletion.as_secs())
+        match fate {
+            Ok(Fate::Back) => taken.back += 1,
+            Ok(Fate::Absent) => taken.absent += 1,
+            Ok(Fate::Others) => taken.others += 1,
+            Ok(Fate::Inside) => {}
+            Err(Stays { why, is_late }) => {
+                taken.timed_out.extend(is_late.then(|| entry.label.clone()));
+                taken.left.push(Leftover::entry(&entry.label, why));
             }
-        };
-        taken.left.push(Leftover::entry(&entry.label, why));
+        }
     }
 }
 
-/// Takes one thing back. `is_confirmed` says that it is known to be the run's; of any other it is asked first.
+/// Why a thing was not taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stays {
+    pub(crate) why: String,
+    /// It was still going when its time was up.
+    pub(crate) is_late: bool,
+}
+
+/// Takes one thing back, in the time that it has. `is_confirmed` says that it is known to be the run's; of any other it is asked first.
 ///
 /// # Errors
 /// When it stays, with the reason.
-pub(crate) async fn take_back(reach: &Reach, undo: &Undo, run: &str, is_confirmed: bool) -> Result<Fate, String> {
+pub(crate) async fn take_back(reach: &Reach, undo: &Undo, run: &str, is_confirmed: bool) -> Result<Fate, Stays> {
+    let taking = tokio::time::timeout(reach.deletion, take(reach, undo, run, is_confirmed));
+    match taking.await {
+        Ok(fate) => fate.map_err(|why| Stays { why, is_late: false }),
+        Err(_) => Err(Stays { why: format!("still going after {} s", reach.deletion.as_secs()), is_late: true }),
+    }
+}
+
+async fn take(reach: &Reach, undo: &Undo, run: &str, is_confirmed: bool) -> Result<Fate, String> {
     let why_not = &reach.why_not;
     match undo {
         Undo::Kubernetes(undo) => {
@@ -261,6 +274,7 @@ pub(crate) async fn take_back(reach: &Reach, undo: &Undo, run: &str, is_confirme
         },
     }
 }
+
 /// Takes back what is open of a scenario, and looks whether it is gone. What is seen after all, since a request of a killed run or a write
 /// that spreads slowly came late, is taken back again.
 pub(crate) async fn to_the_last(

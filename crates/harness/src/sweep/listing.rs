@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use federation::{Marks, aws, azure};
+use federation::{Holding, Marks, aws, azure};
 use kube::Client;
 use serde_json::Value;
 
@@ -82,14 +82,7 @@ async fn in_aws(reach: &Reach) -> Result<Vec<Thing>, Stop> {
     let mut found = Vec::new();
     for (account, clients) in &reach.aws {
         let holdings = aws::holdings(clients).await.map_err(|error| unlisted(&format!("account {account}"), error))?;
-        found.extend(holdings.into_iter().map(|holding| Thing {
-            place: "aws",
-            account: Some(account.clone()),
-            kind: Kind::Aws(holding.kind),
-            id: holding.id,
-            marks: holding.marks,
-            undo: holding.undo.into_iter().map(Undo::Aws).collect(),
-        }));
+        found.extend(things("aws", account, holdings, Kind::Aws, Undo::Aws));
     }
     Ok(found)
 }
@@ -99,16 +92,27 @@ async fn in_azure(reach: &Reach) -> Result<Vec<Thing>, Stop> {
     for (subscription, clients) in &reach.azure {
         let holdings =
             azure::holdings(clients).await.map_err(|error| unlisted(&format!("subscription {subscription}"), error))?;
-        found.extend(holdings.into_iter().map(|holding| Thing {
-            place: "azure",
-            account: Some(subscription.clone()),
-            kind: Kind::Azure(holding.kind),
-            id: holding.id,
-            marks: holding.marks,
-            undo: holding.undo.into_iter().map(Undo::Azure).collect(),
-        }));
+        found.extend(things("azure", subscription, holdings, Kind::Azure, Undo::Azure));
     }
     Ok(found)
+}
+
+/// What is held in an account or a subscription.
+fn things<K, U>(
+    place: &'static str,
+    account: &str,
+    holdings: Vec<Holding<K, U>>,
+    kind: fn(K) -> Kind,
+    undo: fn(U) -> Undo,
+) -> impl Iterator<Item = Thing> {
+    holdings.into_iter().map(move |holding| Thing {
+        place,
+        account: Some(account.to_owned()),
+        kind: kind(holding.kind),
+        id: holding.id,
+        marks: holding.marks,
+        undo: holding.undo.into_iter().map(undo).collect(),
+    })
 }
 
 /// Webhooks first, so that they hinder nothing; a node ends its pods, so it goes last.

@@ -8,10 +8,10 @@ use federation::aws;
 use trust::AccountId;
 
 use super::flags::Flags;
-use crate::cleanup::{endpoint_access, endpoint_keys, in_sandbox};
+use crate::cleanup::{accounts_of, endpoint_access, endpoint_keys, in_sandbox};
 use crate::environment::Environment;
 use crate::exit::{Exit, Stop};
-use crate::journal::{ClusterPlace, Past, Undo};
+use crate::journal::{ClusterPlace, Past};
 use crate::run::patience::Patience;
 use crate::run::takedown::Reach;
 use crate::sandbox::pass::Pass;
@@ -97,20 +97,12 @@ impl Whither {
 
 /// The accounts and subscriptions of this sandbox that journals name. Others are not asked for: it would open them.
 fn known(pasts: &[Past], pass: &Pass) -> (BTreeSet<AccountId>, BTreeSet<String>) {
-    let (mut accounts, mut subscriptions) = (BTreeSet::new(), BTreeSet::new());
     let is_here = |place: &ClusterPlace| match place {
         // One that keeps its state may lie in another folder since.
         ClusterPlace::Sandbox { file, keeps_state } => *file == pass.file || (*keeps_state && pass.keeps_state),
         ClusterPlace::Embedded | ClusterPlace::Kubeconfig { .. } => false,
     };
-    for entry in pasts.iter().filter(|past| is_here(&past.start.place.cluster)).flat_map(|past| past.book.entries()) {
-        match &entry.undo {
-            Undo::Aws(undo) => drop(accounts.insert(undo.account().clone())),
-            Undo::Azure(undo) => drop(subscriptions.insert(undo.subscription().to_owned())),
-            Undo::Kubernetes(_) | Undo::Folder(_) => {}
-        }
-    }
-    (accounts, subscriptions)
+    accounts_of(pasts.iter().filter(|past| is_here(&past.start.place.cluster)))
 }
 
 /// Whose the environment's keys are, as the endpoint's STS says.

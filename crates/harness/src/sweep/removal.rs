@@ -42,11 +42,7 @@ pub(super) async fn remove(things: &[Judged], reach: &Reach, told: &dyn Fn(&str)
 async fn one(thing: &Thing, reach: &Reach) -> Result<Fate, String> {
     let mut last = Fate::Absent;
     for undo in &thing.undo {
-        let undoing = takedown::take_back(reach, undo, &thing.marks.run, false);
-        last = match tokio::time::timeout(reach.deletion, undoing).await {
-            Ok(fate) => fate?,
-            Err(_) => return Err(format!("still going after {} s", reach.deletion.as_secs())),
-        };
+        last = takedown::take_back(reach, undo, &thing.marks.run, false).await.map_err(|stays| stays.why)?;
     }
     Ok(last)
 }

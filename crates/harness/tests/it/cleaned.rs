@@ -34,6 +34,28 @@ fn administrator(standing: &Standing) -> aws::Clients {
     aws::Clients::new(&access, &aws::HttpStack::new(Some(&wire)).expect("a wire"))
 }
 
+/// An object of another's in a bucket of run `r1`, which cannot go while it is there.
+struct Theirs {
+    clients: aws::Clients,
+    object: Desired,
+}
+
+impl Theirs {
+    async fn put(standing: &Standing) -> Self {
+        let (clients, tags) =
+            (administrator(standing), Tags::new("another", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"));
+        let object =
+            Desired::Object { bucket: "cf-r1-shared".into(), key: "theirs".into(), body: vec![1], content_type: None };
+        aws::create(&clients, &object, &tags).await.expect("another's object");
+        Self { clients, object }
+    }
+
+    async fn delete(self) {
+        let undo = self.object.undo(self.clients.account(), self.clients.region(), "another");
+        aws::undo(&self.clients, &undo).await.expect("its owner deletes it");
+    }
+}
+
 #[tokio::test]
 async fn what_was_left_on_purpose_is_taken_back_with_the_journal_alone() {
     let standing = Standing::up(&[]).await;
@@ -82,11 +104,7 @@ async fn a_run_that_was_killed_gets_its_reports_from_its_cleanup() {
     let words = ["e2e", "aks-to-aws", "--faults", "none", "--cleanup", "always", "--run-id", "r1"];
     standing.crossfed(&words).env("CROSSFED_TRAP", "KILL@after:18").death().await;
     assert!(!standing.sandbox.path("_artifacts/r1/report.json").exists());
-    let (clients, tags) =
-        (administrator(&standing), Tags::new("another", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"));
-    let object =
-        Desired::Object { bucket: "cf-r1-shared".into(), key: "theirs".into(), body: vec![1], content_type: None };
-    aws::create(&clients, &object, &tags).await.expect("another's object");
+    let theirs = Theirs::put(&standing).await;
     let cleaned = standing.cleanup("r1").await;
     cleaned.expect_exit(102);
     let last = cleaned.stdout.lines().last().unwrap_or_default();
@@ -95,8 +113,7 @@ async fn a_run_that_was_killed_gets_its_reports_from_its_cleanup() {
     assert_eq!((&told["exit_code"], &told["scenarios"][0]["verdict"]), (&json!(102), &json!("leaked")), "{told}");
     assert_eq!(told["counts"]["leaked"], json!(told["scenarios"][0]["leftovers"].as_array().map_or(0, Vec::len)));
 
-    let undo = object.undo(clients.account(), clients.region(), "another");
-    aws::undo(&clients, &undo).await.expect("its owner deletes it");
+    theirs.delete().await;
     standing.cleanup("r1").await.expect_exit(0);
     assert_eq!(standing.inventory().await, before);
     let told = report(&standing, "r1");
@@ -124,11 +141,7 @@ async fn what_cannot_be_taken_back_is_told_with_its_reason_until_it_can() {
     let standing = Standing::up(&[]).await;
     let before = standing.inventory().await;
     left(&standing, "r1").await;
-    let (clients, tags) =
-        (administrator(&standing), Tags::new("another", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"));
-    let object =
-        Desired::Object { bucket: "cf-r1-shared".into(), key: "theirs".into(), body: vec![1], content_type: None };
-    aws::create(&clients, &object, &tags).await.expect("another's object");
+    let theirs = Theirs::put(&standing).await;
     for _ in 0..2 {
         let ended = standing.cleanup("r1").await;
         ended.expect_exit(102);
@@ -136,8 +149,7 @@ async fn what_cannot_be_taken_back_is_told_with_its_reason_until_it_can() {
         assert!(ended.stdout.contains("BucketNotEmpty"), "{}", ended.stdout);
         assert!(ended.stdout.lines().last().is_some_and(|line| line.starts_with("LEFT  r1: ")), "{}", ended.stdout);
     }
-    let undo = object.undo(clients.account(), clients.region(), "another");
-    aws::undo(&clients, &undo).await.expect("its owner deletes it");
+    theirs.delete().await;
     standing.cleanup("r1").await.expect_exit(0);
     assert_eq!(standing.inventory().await, before);
 }
@@ -179,11 +191,7 @@ async fn a_delete_that_fails_is_a_leak_in_every_report() {
     let undone = journal.lines().position(|line| line.contains("\"undone\"")).expect("it was taken down");
     let running = standing.crossfed(&words).env("CROSSFED_TRAP", format!("STOP@before:{}", undone + 1)).start();
     let process = crate::stopped::stopped_process(&standing.sandbox.path("_artifacts/r1/journal.jsonl")).await;
-    let (clients, tags) =
-        (administrator(&standing), Tags::new("another", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"));
-    let object =
-        Desired::Object { bucket: "cf-r1-shared".into(), key: "theirs".into(), body: vec![1], content_type: None };
-    aws::create(&clients, &object, &tags).await.expect("another's object");
+    Theirs::put(&standing).await;
     crate::run::send(process, Signal::CONT);
     let ended = running.end().await;
     ended.expect_exit(102);

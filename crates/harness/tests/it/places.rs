@@ -22,7 +22,7 @@ const ISSUER_HOST: &str = "issuer.example.test";
 pub(crate) const ACCOUNT: &str = "123456789012";
 const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 /// What a run may create in a cluster.
-const COLLECTIONS: [&str; 9] = [
+pub(crate) const COLLECTIONS: [&str; 9] = [
     "/api/v1/namespaces",
     "/api/v1/nodes",
     "/api/v1/pods",

@@ -14,22 +14,12 @@ use tokio::process::{Child, Command};
 use transport::{Proxy, Roots};
 use trust::Secret;
 
+use crate::places::COLLECTIONS;
 use crate::run::Ended;
 use crate::sandbox::Sandbox;
 
 /// Time for the sandbox to be ready, and for each look.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// Kinds of which a run leaves nothing, by their path.
-const KINDS: [&str; 8] = [
-    "/api/v1/namespaces",
-    "/api/v1/nodes",
-    "/api/v1/pods",
-    "/api/v1/secrets",
-    "/api/v1/configmaps",
-    "/api/v1/serviceaccounts",
-    "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
-    "/apis/coordination.k8s.io/v1/leases",
-];
 
 /// A sandbox that stands, and a folder for whatever is started in it.
 pub(crate) struct Standing {
@@ -107,7 +97,7 @@ impl Standing {
         let lines = |cloud: &str| clouds[cloud].as_array().cloned().unwrap_or_default();
         let of_clouds = ["aws", "azure"].into_iter().flat_map(lines);
         let mut all: Vec<String> = of_clouds.map(|line| line.as_str().unwrap_or_default().to_owned()).collect();
-        for path in KINDS {
+        for path in COLLECTIONS {
             let request = http::Request::get(path).body(Vec::new()).expect("a request");
             let list: Value = self.cluster.request(request).await.expect("the API server must answer");
             let items = list["items"].as_array().cloned().unwrap_or_default();
